@@ -1,0 +1,1 @@
+"""kernelcalc: kernels of infinitely wide networks, derived, proved, and evaluated."""

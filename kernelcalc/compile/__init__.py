@@ -1,0 +1,1 @@
+"""From a derived closed form to machine code: stable form, source, Numba, cache."""

@@ -1,0 +1,1 @@
+"""Gaussian expectations, derived by rules that leave a trace."""

@@ -1,0 +1,1 @@
+"""Functions of one variable: activation functions and surrogate derivatives."""

@@ -1,0 +1,1 @@
+"""Claims of the papers, judged against the symbolic engine and the independent quadrature."""
