@@ -1,1 +1,74 @@
-"""kernelcalc: kernels of infinitely wide networks, derived, proved, and evaluated."""
+"""kernelcalc: kernels of infinitely wide networks, derived, proved, and evaluated.
+
+    import kernelcalc as kc
+    kc.dual(kc.Erf("m")).expr                       # the closed form, with .steps, .limit("m", kc.oo), .latex()
+    k = kc.SGNTK(kc.Sign(), kc.Erf().derivative, depth=3, sigma_b=0.1)
+    k(X)                                            # the Gram matrix of the rows of X
+
+Importing this module is fast: SymPy, Numba and the rest are imported when a name is first used.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kernelcalc import symbols as symbols
+    from kernelcalc.errors import InputError as InputError
+    from kernelcalc.errors import Undefined as Undefined
+    from kernelcalc.expectation.result import Expectation as Expectation
+    from kernelcalc.expectation.result import dual as dual
+    from kernelcalc.expectation.result import mean as mean
+    from kernelcalc.functions.base import Function as Function
+    from kernelcalc.functions.catalogue import catalogue as catalogue
+    from kernelcalc.functions.catalogue import function as function
+    from kernelcalc.functions.catalogue import function_by_name as function_by_name
+    from kernelcalc.kernels import NNGP as NNGP
+    from kernelcalc.kernels import NTK as NTK
+    from kernelcalc.kernels import SGNTK as SGNTK
+    from kernelcalc.kernels import GeneralizedNTK as GeneralizedNTK
+    from kernelcalc.kernels import Kernel as Kernel
+
+__version__ = "0.1.0"
+
+oo = math.inf  # for .limit("m", oo) and flow.mean(T, oo)
+
+_HOME = {
+    "InputError": "errors",
+    "Undefined": "errors",
+    "Expectation": "expectation.result",
+    "dual": "expectation.result",
+    "mean": "expectation.result",
+    "Function": "functions.base",
+    "catalogue": "functions.catalogue",
+    "function": "functions.catalogue",
+    "function_by_name": "functions.catalogue",
+    "NNGP": "kernels",
+    "NTK": "kernels",
+    "SGNTK": "kernels",
+    "GeneralizedNTK": "kernels",
+    "Kernel": "kernels",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "symbols":
+        return import_module("kernelcalc.symbols")
+    if name in _HOME:
+        value = getattr(import_module(f"kernelcalc.{_HOME[name]}"), name)
+    elif name.startswith("_"):
+        raise AttributeError(f"module 'kernelcalc' has no attribute {name!r}")
+    else:
+        named = import_module("kernelcalc.functions.catalogue").BY_NAME
+        if name not in named:
+            raise AttributeError(f"module 'kernelcalc' has no attribute {name!r}")
+        value = named[name]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    named = import_module("kernelcalc.functions.catalogue").BY_NAME
+    return sorted({*globals(), *_HOME, *named, "symbols"})

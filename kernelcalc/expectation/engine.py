@@ -1,0 +1,105 @@
+"""The engine: applies the rules until nothing but numbers and known functions is left, and writes it down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from kernelcalc import symbols as sym
+from kernelcalc.expectation.atoms import Erf, Opaque, Sgn, atoms, derivative
+from kernelcalc.expectation.integrals import half_line, integrate_from_zero
+from kernelcalc.expectation.problem import Dual, E, Mean, NoRule, Problem, Step, X, Y, Z
+from kernelcalc.expectation.rules import DUAL_RULES, MEAN_RULES, Reduction
+from kernelcalc.expectation.tidy import tidy
+from kernelcalc.functions.base import Function
+from kernelcalc.symbols import a, b, c, v
+
+
+class Engine:
+    """One derivation: solves problems, remembers what it solved, and keeps the steps in order."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._solved: dict[Problem, sp.Expr] = {}
+
+    def note(self, rule: str, before: sp.Expr, after: sp.Expr, needs: str = "") -> None:
+        if before != after:
+            self.steps.append(Step(rule, before, after, needs))
+
+    def solve(self, problem: Problem) -> sp.Expr:
+        """The closed form of a problem; raises NoRule where there is none to be had."""
+        if problem not in self._solved:
+            value = self._mean(problem) if isinstance(problem, Mean) else self._dual(problem)
+            self._solved[problem] = tidy(value)
+        return self._solved[problem]
+
+    def _reduce(self, problem: Problem, reduction: Reduction) -> sp.Expr:
+        written = sp.Add(reduction.constant, *(weight * part.written for weight, part in reduction.parts))
+        self.note(reduction.rule, problem.written, written, reduction.needs)
+        return reduction.constant + sp.Add(*(weight * self.solve(part) for weight, part in reduction.parts))
+
+    def _mean(self, p: Mean) -> sp.Expr:
+        for rule in MEAN_RULES:
+            if (reduction := rule(p)) is not None:
+                return self._reduce(p, reduction)
+        if not isinstance(p.atom.kind, Opaque) or p.atom.kind.shift != 0:
+            raise NoRule(f"no rule for the mean of {p.atom.expr()}")
+        value = half_line(p.atom.expr(), sym.z, v).subs(v, p.v)
+        self.note("half-line integral", p.written, value)
+        return value
+
+    def _dual(self, p: Dual) -> sp.Expr:
+        for rule in DUAL_RULES:
+            for oriented in (p, p.swapped):
+                if (reduction := rule(oriented)) is not None:
+                    return self._reduce(p, reduction)
+        return self._price(p)
+
+    def _price(self, p: Dual) -> sp.Expr:
+        """Price: d/dc E[F(X) G(Y)] = E[F'(X) G'(Y)], and at c = 0 the expectation is E[F] E[G]."""
+        if not all(isinstance(atom.kind, Sgn | Erf) for atom in (p.f, p.g)):
+            raise NoRule(f"no rule for E[{p.f.expr(X)} * {p.g.expr(Y)}]")
+        general = replace(p, a=a, b=b, c=c)
+        slope = sp.Integer(0)
+        for df in derivative(p.f):
+            for dg in derivative(p.g):
+                slope += self.solve(replace(general, f=df, g=dg))
+        slope = tidy(slope)
+        start = self.solve(Mean(p.f, a)) * self.solve(Mean(p.g, b))
+        s = sp.Dummy("s", real=True)
+        self.note("Price", general.written, start + sp.Integral(slope.subs(c, s), (s, 0, c)), needs="D > 0")
+        value = tidy(start + integrate_from_zero(slope, c))
+        self.note("integral", start + sp.Integral(slope.subs(c, s), (s, 0, c)), value)
+        return value.subs({a: p.a, b: p.b, c: p.c}, simultaneous=True)
+
+
+def _sum(engine: Engine, whole: sp.Expr, parts: list[tuple[sp.Expr, Problem]]) -> sp.Expr:
+    engine.note("linearity", whole, sp.Add(*(weight * part.written for weight, part in parts)))
+    return tidy(sp.Add(*(weight * engine.solve(part) for weight, part in parts)))
+
+
+def _regular_and_masses(f: Function, x: sp.Symbol) -> sp.Expr:
+    return f.expr.subs(sym.z, x) + sp.Add(*(w * sp.DiracDelta(x - t) for t, w in f.deltas))
+
+
+def derive_dual(f: Function, g: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
+    """E[f(X) g(Y)] in a, b, c, and the derivation. Raises NoRule."""
+    whole = E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), a, b, c)
+    parts: list[tuple[sp.Expr, Problem]] = [
+        (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c)) for left in atoms(f) for right in atoms(g)
+    ]
+    return _derive(whole, parts)
+
+
+def derive_mean(f: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
+    """E f(Z), Z ~ N(0, v), and the derivation. Raises NoRule."""
+    parts: list[tuple[sp.Expr, Problem]] = [(atom.coef, Mean(atom.bare, v)) for atom in atoms(f)]
+    return _derive(E(_regular_and_masses(f, Z), v), parts)
+
+
+def _derive(whole: sp.Expr, parts: list[tuple[sp.Expr, Problem]]) -> tuple[sp.Expr, tuple[Step, ...]]:
+    engine = Engine()
+    value = _sum(engine, whole, parts)
+    engine.note("collect", whole, value)
+    return value, tuple(engine.steps)

@@ -1,0 +1,178 @@
+"""The public face of a derived expectation: its closed form, its steps, its limits and its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from kernelcalc.errors import InputError
+from kernelcalc.expectation.engine import derive_dual, derive_mean
+from kernelcalc.expectation.problem import NoRule, Step
+from kernelcalc.functions.base import Function
+from kernelcalc.symbols import a, b, c, v
+
+if TYPE_CHECKING:
+    from mpmath import mpf
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """E f(Z), Z ~ N(0, v), or E f(X) g(Y), (X, Y) ~ N(0, [[a, c], [c, b]]).
+
+    template: the closed form in parameter symbols, None where the rules find none (then ``reason`` says why
+    and values come from quadrature with an error bound); values: parameter symbol -> value.
+    """
+
+    f: Function
+    g: Function | None
+    template: sp.Expr | None
+    steps: tuple[Step, ...]
+    values: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+    reason: str = ""
+
+    @cached_property
+    def expr(self) -> sp.Expr | None:
+        """The closed form in symbols.a, .b, .c (or .v), or None."""
+        return None if self.template is None else self.template.subs([(s, x) for s, x in self.values if s != x])
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the rules found a closed form."""
+        return self.template is not None
+
+    @property
+    def arguments(self) -> tuple[sp.Symbol, ...]:
+        """(v,) for a mean, (a, b, c) for a dual."""
+        return (v,) if self.g is None else (a, b, c)
+
+    def _found(self) -> sp.Expr:
+        if self.template is None:
+            raise InputError(f"{self} has no closed form ({self.reason}); call it for values, or use .reference")
+        return self.template
+
+    def _parameter(self, name: str | sp.Symbol) -> sp.Symbol:
+        known = {s.name: s for s in self._found().free_symbols} | {s.name: s for s, _ in self.values}
+        if str(name) not in known:
+            raise InputError(f"{self} has no parameter {str(name)!r}; it has {sorted(known)}")
+        return known[str(name)]
+
+    def _with_free(self, symbol: sp.Symbol) -> sp.Expr:
+        """The closed form with every value put in but that of one parameter."""
+        return self._found().subs([(s, x) for s, x in self.values if s not in (x, symbol)])
+
+    def limit(self, name: str | sp.Symbol, point: object) -> sp.Expr:
+        """The limit of the closed form as a parameter or argument tends to a point (oo allowed)."""
+        from kernelcalc.limits import limit
+
+        symbol = self._parameter(name)
+        return limit(self._with_free(symbol), symbol, sp.sympify(point))
+
+    def asymptotic(self, name: str | sp.Symbol, point: object = sp.oo, *, terms: int = 1, diagonal: bool = False) -> sp.Expr:
+        """The leading terms of the closed form as a parameter tends to a point.
+
+        terms: how many; diagonal: at X = Y (b = a, c = a) instead of off the diagonal.
+        """
+        from kernelcalc.limits import expand
+
+        symbol = self._parameter(name)
+        form = self._with_free(symbol)
+        return expand(form.subs({b: a, c: a}) if diagonal else form, symbol, sp.sympify(point), terms)
+
+    @cached_property
+    def diagonal(self) -> sp.Expr | None:
+        """The closed form at X = Y, in symbols.a; oo where it diverges; None where there is no closed form."""
+        from kernelcalc.expectation.diagonal import diagonal
+
+        return diagonal(self)
+
+    def latex(self) -> str:
+        """The closed form as LaTeX."""
+        return str(sp.latex(self._found().subs([(s, x) for s, x in self.values if s != x])))
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$" if self.closed_form else f"$\\text{{{self}}}$"
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Float64 values; arrays broadcast. A mean takes v, a dual takes a, b, c (variances, covariance).
+
+        Raises InputError for NaN, negative variances, c^2 > a b.
+        """
+        from kernelcalc.expectation.evaluate import evaluate
+
+        return evaluate(self, arguments)
+
+    def reference(self, *arguments: object, digits: int | None = None) -> mpf:
+        """mpmath quadrature of the definition, independent of the closed form, to that many digits."""
+        from kernelcalc import quadrature
+
+        if self.g is None:
+            (variance,) = arguments
+            return quadrature.mean(self.f, variance, digits=digits or 50)
+        return quadrature.dual(self.f, self.g, *arguments, digits=digits or 30)
+
+    def __repr__(self) -> str:
+        return f"mean({self.f!r})" if self.g is None else f"dual({self.f!r}, {self.g!r})"
+
+
+def _functions(f: object, g: object | None) -> tuple[Function, Function | None]:
+    for given in (f, g):
+        if not isinstance(given, Function) and (given is not None or given is f):
+            raise InputError(f"{given!r} is not a function; take one from kc.catalogue() or kc.function('formula in z')")
+    return f, g  # type: ignore[return-value]  # checked just above
+
+
+def dual(f: Function, g: Function | None = None) -> Expectation:
+    """E[f(X) g(Y)], (X, Y) ~ N(0, [[a, c], [c, b]]), derived; g defaults to f.
+
+    Parameters stay symbols in the derivation, so .limit("m", oo) works for any value of m. Parameters of
+    the same name and value are one parameter; with different values, g's gets the suffix _2.
+    """
+    f, g = _functions(f, f if g is None else g)
+    assert g is not None
+    mine = dict(f.parameters)
+    clash = {s: sp.Symbol(f"{s.name}_2", **s.assumptions0) for s, value in g.parameters if mine.get(s, value) != value}
+    return _dual(f, g.renamed(clash) if clash else g)
+
+
+def mean(f: Function) -> Expectation:
+    """E f(Z), Z ~ N(0, v), derived."""
+    f, _ = _functions(f, None)
+    return _mean(f)
+
+
+@lru_cache(maxsize=1024)
+def _dual(f: Function, g: Function) -> Expectation:
+    values = tuple(dict(f.parameters + g.parameters).items())
+    found = _derive_pair(f.symbolic, g.symbolic)
+    if found.template is None and values:
+        found = _derive_pair(f, g)
+    return replace(found, f=f, g=g, values=values)
+
+
+@lru_cache(maxsize=1024)
+def _derive_pair(f: Function, g: Function) -> Expectation:
+    try:
+        return Expectation(f, g, *derive_dual(f, g))
+    except NoRule as stopped:
+        return Expectation(f, g, None, (), reason=str(stopped))
+
+
+@lru_cache(maxsize=1024)
+def _mean(f: Function) -> Expectation:
+    found = _derive_single(f.symbolic)
+    if found.template is None and f.parameters:
+        found = _derive_single(f)
+    return replace(found, f=f, values=f.parameters)
+
+
+@lru_cache(maxsize=1024)
+def _derive_single(f: Function) -> Expectation:
+    try:
+        return Expectation(f, None, *derive_mean(f))
+    except NoRule as stopped:
+        return Expectation(f, None, None, (), reason=str(stopped))
+
+

@@ -1,0 +1,177 @@
+"""The rules: each turns one expectation into a linear combination of simpler ones, or does not apply.
+
+A rule is a function  problem -> Reduction | None.  The engine tries them in the order of MEAN_RULES and
+DUAL_RULES; where a rule looks at the first argument only, the engine offers it the swapped problem too.
+D = a b - c^2 throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from kernelcalc.expectation.atoms import ONE, ZERO, Atom, Delta, Erf, Kind, Opaque, Sgn, derivative, shifted
+from kernelcalc.expectation.problem import Dual, Mean, Problem
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """problem = constant + sum of weight * subproblem."""
+
+    rule: str
+    parts: tuple[tuple[sp.Expr, Problem], ...] = ()
+    constant: sp.Expr = ZERO
+    needs: str = ""
+
+
+MeanRule = Callable[[Mean], Reduction | None]
+DualRule = Callable[[Dual], Reduction | None]
+
+# ---------------------------------------------------------------- one variable
+
+
+def mean_linearity(p: Mean) -> Reduction | None:
+    """E[w F] = w E[F]."""
+    return Reduction("linearity", ((p.atom.coef, Mean(p.atom.bare, p.v)),)) if p.atom.coef != 1 else None
+
+
+def mean_parity(p: Mean) -> Reduction | None:
+    """An odd function has mean zero."""
+    return Reduction("parity") if p.atom.parity == -1 else None
+
+
+def mean_delta(p: Mean) -> Reduction | None:
+    """E[delta(Z - t) F(Z)] = F(t) exp(-t^2/2v) / sqrt(2 pi v)."""
+    if not isinstance(p.atom.kind, Delta):
+        return None
+    t = p.atom.kind.t
+    value = replace(p.atom, kind=Kind()).expr(t)
+    return Reduction("delta", constant=value * sp.exp(-(t**2) / (2 * p.v)) / sp.sqrt(2 * sp.pi * p.v))
+
+
+def mean_tilt(p: Mean) -> Reduction | None:
+    """E[exp(-k Z^2) F(Z)] = (1 + 2kv)^(-1/2) E_{v/(1+2kv)}[F]."""
+    k = p.atom.k
+    if k == 0:
+        return None
+    q = sp.factor(1 + 2 * k * p.v)
+    return Reduction("tilt", ((q ** sp.Rational(-1, 2), Mean(replace(p.atom, k=ZERO), sp.cancel(p.v / q))),), needs="1 + 2kv > 0")
+
+
+def mean_shift(p: Mean) -> Reduction | None:
+    """E[exp(sZ) F(Z)] = exp(s^2 v/2) E[F(Z + sv)] (Cameron-Martin)."""
+    s = p.atom.s
+    if s == 0 or not _may_shift(p.atom.kind, s):
+        return None
+    weight = sp.exp(s**2 * p.v / 2)
+    return Reduction("exponential", tuple((weight, Mean(part, p.v)) for part in shifted(replace(p.atom, s=ZERO), s * p.v)))
+
+
+def mean_stein(p: Mean) -> Reduction | None:
+    """E[Z F(Z)] = v E[F'(Z)]."""
+    if p.atom.n == 0 or isinstance(p.atom.kind, Opaque):
+        return None
+    lowered = derivative(replace(p.atom, n=p.atom.n - 1))
+    return Reduction("Stein", tuple((p.v * d.coef, Mean(d.bare, p.v)) for d in lowered))
+
+
+def mean_base(p: Mean) -> Reduction | None:
+    """E 1 = 1;  E sgn(Z - t) = -erf(t / sqrt(2v));  E erf(lam Z + tau) = erf(tau / sqrt(1 + 2 lam^2 v)).
+
+    The second is the definition of erf; the third is the second for the sum of two Gaussians,
+    erf(w) = E sgn(w - N) with N ~ N(0, 1/2).
+    """
+    kind = p.atom.kind
+    if p.atom.n or p.atom.k != 0 or p.atom.s != 0:
+        return None
+    if isinstance(kind, Sgn):
+        return Reduction("definition of erf", constant=-sp.erf(kind.t / sp.sqrt(2 * p.v)))
+    if isinstance(kind, Erf):
+        return Reduction("sum of Gaussians", constant=sp.erf(kind.tau / sp.sqrt(1 + 2 * kind.lam**2 * p.v)))
+    return Reduction("E[1] = 1", constant=ONE) if type(kind) is Kind else None
+
+
+# ---------------------------------------------------------------- two variables
+
+
+def dual_linearity(p: Dual) -> Reduction | None:
+    """E[w F(X) u G(Y)] = w u E[F(X) G(Y)]."""
+    weight = p.f.coef * p.g.coef
+    return Reduction("linearity", ((weight, replace(p, f=p.f.bare, g=p.g.bare)),)) if weight != 1 else None
+
+
+def dual_parity(p: Dual) -> Reduction | None:
+    """(X, Y) and (-X, -Y) have the same law: a product of odd parity has mean zero."""
+    return Reduction("parity") if p.f.parity * p.g.parity == -1 else None
+
+
+def dual_constant(p: Dual) -> Reduction | None:
+    """E[1 G(Y)] = E[G(Y)]."""
+    return Reduction("marginal", ((ONE, Mean(p.g, p.b)),)) if p.f.bare == Atom(ONE) and p.f.coef == 1 else None
+
+
+def dual_delta(p: Dual) -> Reduction | None:
+    """E[delta(X - t) F(X) G(Y)] = F(t) exp(-t^2/2a)/sqrt(2 pi a) E[G(Y) | X = t],  Y | X=t ~ N(ct/a, D/a) (S78)."""
+    if not isinstance(p.f.kind, Delta):
+        return None
+    t = p.f.kind.t
+    weight = replace(p.f, kind=Kind()).expr(t) * sp.exp(-(t**2) / (2 * p.a)) / sp.sqrt(2 * sp.pi * p.a)
+    parts = _moved(p.g, p.c * t / p.a)
+    return Reduction("delta", tuple((weight * w, Mean(atom, sp.cancel(p.det / p.a))) for w, atom in parts), needs="D > 0")
+
+
+def _moved(atom: Atom, h: sp.Expr) -> tuple[tuple[sp.Expr, Atom], ...]:
+    """atom(z + h) as weights and atoms, exponential factors included."""
+    if h == 0:
+        return ((ONE, atom),)
+    weight = sp.exp(-atom.k * h**2 + atom.s * h)
+    inner = shifted(replace(atom, k=ZERO, s=ZERO), h)
+    return tuple((weight, replace(part, k=atom.k, s=atom.s - 2 * atom.k * h)) for part in inner)
+
+
+def dual_tilt(p: Dual) -> Reduction | None:
+    """E[exp(-k X^2) F(X, Y)] = q^(-1/2) E'[F],  q = 1 + 2ka: a' = a/q, c' = c/q, b' = (b + 2kD)/q."""
+    k = p.f.k
+    if k == 0:
+        return None
+    q = sp.factor(1 + 2 * k * p.a)
+    a, b, c = (sp.cancel(part / q) for part in (p.a, p.b + 2 * k * p.det, p.c))
+    return Reduction("tilt", ((q ** sp.Rational(-1, 2), Dual(replace(p.f, k=ZERO), p.g, a, b, c)),), needs="1 + 2ka > 0")
+
+
+def dual_shift(p: Dual) -> Reduction | None:
+    """E[exp(sX) F(X) G(Y)] = exp(s^2 a/2) E[F(X + sa) G(Y + sc)] (Cameron-Martin)."""
+    s = p.f.s
+    if s == 0 or not (_may_shift(p.f.kind, s) and _may_shift(p.g.kind, s)):
+        return None
+    weight = sp.exp(s**2 * p.a / 2)
+    left = shifted(replace(p.f, s=ZERO), s * p.a)
+    right = _moved(p.g, s * p.c)
+    return Reduction(
+        "exponential", tuple((weight * w, replace(p, f=f, g=g)) for f in left for w, g in right)
+    )
+
+
+def _may_shift(kind: Kind, s: sp.Expr) -> bool:
+    """A complex shift continues entire factors only."""
+    return not s.has(sp.I) or type(kind) in (Kind, Erf)
+
+
+def dual_stein(p: Dual) -> Reduction | None:
+    """E[X F(X) G(Y)] = a E[F'(X) G(Y)] + c E[F(X) G'(Y)]."""
+    if p.f.n == 0 or any(atom.k != 0 or atom.s != 0 or isinstance(atom.kind, Opaque | Delta) for atom in (p.f, p.g)):
+        return None
+    lowered = replace(p.f, n=p.f.n - 1)
+    first = tuple((p.a, replace(p, f=d)) for d in derivative(lowered))
+    second = tuple((p.c, replace(p, f=lowered, g=d)) for d in derivative(p.g))
+    return Reduction("Stein", first + second)
+
+
+MEAN_RULES: tuple[MeanRule, ...] = (
+    mean_linearity, mean_parity, mean_delta, mean_tilt, mean_shift, mean_stein, mean_base,
+)  # fmt: skip
+DUAL_RULES: tuple[DualRule, ...] = (
+    dual_linearity, dual_parity, dual_constant, dual_delta, dual_tilt, dual_shift, dual_stein,
+)  # fmt: skip

@@ -1,0 +1,164 @@
+"""A function of one variable: an activation function or a surrogate derivative, as a distribution.
+
+A function is its regular part (a SymPy expression in ``symbols.z``) plus Dirac masses. Parameters stay
+symbols in ``template`` so that one derivation serves all their values; ``expr`` has the values put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+
+import sympy as sp
+
+from kernelcalc.errors import InputError
+from kernelcalc.functions import analysis
+from kernelcalc.symbols import z
+
+Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
+
+
+def exact(value: object, name: str = "value") -> sp.Expr:
+    """A parameter as an exact SymPy number or symbol (a float keeps its binary value).
+
+    Raises InputError for NaN, infinities and what is no number; a string names a new positive symbol.
+    """
+    if isinstance(value, str):
+        if not value.isidentifier():
+            raise InputError(f"{name}={value!r}: a parameter is a number, a SymPy symbol or the name of one")
+        return sp.Symbol(value, positive=True)
+    if isinstance(value, float):
+        value = sp.Rational(value) if abs(value) < float("inf") else sp.nan  # also catches nan
+    try:
+        number = sp.sympify(value, strict=True)
+    except (sp.SympifyError, TypeError) as error:
+        raise InputError(f"{name}={value!r} is not a number") from error
+    if not isinstance(number, sp.Expr) or number.is_finite is False or number is sp.nan:
+        raise InputError(f"{name}={value!r} must be a finite real number")
+    return sp.nsimplify(number, rational=True) if number.is_Float else number
+
+
+@dataclass(frozen=True)
+class Function:
+    """f(z) = regular part + sum of weight * delta(z - location); hashable, compared by content.
+
+    name: how people call it; template: regular part in z and parameter symbols; parameters: pairs
+    (symbol, value); masses: pairs (location, weight) in parameter symbols.
+    """
+
+    name: str
+    template: sp.Expr
+    parameters: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+    masses: Masses = ()
+    source: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        unknown = self.template.free_symbols - {z} - {symbol for symbol, _ in self.parameters}
+        if unknown:
+            raise InputError(f"{self.name}: unexpected symbols {sorted(map(str, unknown))}; use z for the argument")
+
+    def _put(self, expr: sp.Expr) -> sp.Expr:
+        return expr.subs([(s, value) for s, value in self.parameters if s != value])
+
+    @property
+    def params(self) -> Mapping[str, sp.Expr]:
+        """Parameter name -> value."""
+        return MappingProxyType({s.name: value for s, value in self.parameters})
+
+    @cached_property
+    def expr(self) -> sp.Expr:
+        """The regular part, in z, with the parameters' values."""
+        return self._put(self.template)
+
+    @cached_property
+    def deltas(self) -> Masses:
+        """Dirac masses as pairs (location, weight)."""
+        return tuple((self._put(t), self._put(w)) for t, w in self.masses)
+
+    @cached_property
+    def symbolic(self) -> Function:
+        """The same function with its parameters left as symbols (integer ones shape the formula: they keep
+        their values)."""
+        return replace(self, parameters=tuple((s, v if s.is_integer else s) for s, v in self.parameters))
+
+    def renamed(self, names: Mapping[sp.Symbol, sp.Symbol]) -> Function:
+        """The same function written in other parameter symbols."""
+        return replace(
+            self,
+            template=self.template.xreplace(dict(names)),
+            masses=tuple((t.xreplace(dict(names)), w.xreplace(dict(names))) for t, w in self.masses),
+            parameters=tuple((names.get(s, s), value.xreplace(dict(names))) for s, value in self.parameters),
+        )
+
+    def with_params(self, **values: object) -> Function:
+        """The same function with other parameter values."""
+        unknown = set(values) - set(self.params)
+        if unknown:
+            raise InputError(f"{self.name} has no parameter {sorted(unknown)[0]!r}; it has {sorted(self.params)}")
+        pairs = tuple((s, exact(values[s.name], s.name) if s.name in values else old) for s, old in self.parameters)
+        return replace(self, parameters=pairs)
+
+    @cached_property
+    def derivative(self) -> Function:
+        """The derivative as a distribution: regular part plus a mass of the height of every jump."""
+        if self.masses:
+            raise InputError(f"{self.name} has Dirac masses; its derivative is not a measure")
+        regular, masses = analysis.derivative(self.template)
+        return Function(f"{self.name}'", regular, self.parameters, tuple(masses))
+
+    @cached_property
+    def breakpoints(self) -> tuple[sp.Expr, ...]:
+        """Every kink and jump of the regular part, sorted."""
+        return tuple(analysis.breakpoints(self.expr))
+
+    @cached_property
+    def jumps(self) -> Masses:
+        """Pairs (location, height) of the jumps of the regular part."""
+        return tuple(analysis.jumps(self.expr))
+
+    @cached_property
+    def kinks(self) -> tuple[sp.Expr, ...]:
+        """Locations where the regular part is continuous but its derivative jumps."""
+        return tuple(analysis.kinks(self.expr))
+
+    @cached_property
+    def parity(self) -> str | None:
+        """"even", "odd" or None, masses included."""
+        parity = analysis.parity(self.expr)
+        masses = dict(self.deltas)
+        if not masses:
+            return parity
+        if self.expr == 0:
+            parity = "even" if any(-t in masses and masses[-t] == w for t, w in self.deltas) else "odd"
+        sign = {"even": 1, "odd": -1}.get(parity or "", 0)
+        return parity if sign and all(masses.get(-t) == sign * w for t, w in self.deltas) else None
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether sup |f| is finite (a Dirac mass is not)."""
+        return not self.masses and analysis.bounded(self.expr)
+
+    @cached_property
+    def lipschitz(self) -> sp.Expr | None:
+        """The Lipschitz constant, or None where there is none."""
+        return None if self.masses else analysis.lipschitz(self.expr)
+
+    @cached_property
+    def envelope(self) -> tuple[sp.Expr, sp.Expr] | None:
+        """(c, m) with |f(u)| <= c + m |u| for all u (the linear envelope, S50), or None."""
+        return None if self.masses else analysis.envelope(self.expr)
+
+    def __call__(self, x: float) -> float:
+        """The regular part at x."""
+        return float(self.expr.subs(z, exact(x, "x")))
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={float(v):.17g}" if v.is_Rational and not v.is_Integer else f"{name}={v}"
+                          for name, v in self.params.items())
+        return f"{self.name}({inner})"
+
+    def _repr_latex_(self) -> str:
+        delta = sum((w * sp.DiracDelta(z - t) for t, w in self.deltas), sp.Integer(0))
+        return f"$\\displaystyle {sp.latex(self.expr + delta)}$"

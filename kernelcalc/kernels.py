@@ -1,0 +1,279 @@
+"""The kernels of infinitely wide networks: one recursion, of which NNGP, NTK and SG-NTK are cases.
+
+Two networks (f1, s1), (f2, s2) share their weights; S1, S2 and S12 are the covariances of the
+pre-activations of the first, of the second, and between them (Eilers et al. 2024, Theorems E.3 and E.4):
+
+    S^{(1)}      = sigma_w^2/n0 <x, y> + sigma_b^2                           for S1, S2, S12
+    S1^{(l+1)}   = sigma_w^2 E[f1(X) f1(X')] + sigma_b^2,   (X, X') ~ S1^{(l)};   S2 likewise with f2
+    S12^{(l+1)}  = sigma_w^2 E[f1(X) f2(Y)]  + sigma_b^2,   (X, Y) ~ S12^{(l)}
+    I^{(1)}      = S12^{(1)},   I^{(l+1)} = S12^{(l+1)} + I^{(l)} sigma_w^2 E[s1(X) s2(Y)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from kernelcalc import symbols as sym
+from kernelcalc.errors import InputError
+from kernelcalc.expectation.result import Expectation, dual
+from kernelcalc.functions.base import Function, exact
+from kernelcalc.symbols import a, b, c
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mpmath import mpf
+    from numpy.typing import ArrayLike, NDArray
+
+xx, yy, xy = (sp.Symbol(name, real=True) for name in ("xx", "yy", "xy"))  # <x,x>, <y,y>, <x,y>
+T = sp.Symbol("T", real=True)  # the tangent kernel of the layer before
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The map from one layer to the next, in a = S1(x,x), b = S2(y,y), c = S12(x,y) and T.
+
+    first, second, cross: E[f1 f1], E[f2 f2], E[f1 f2]; factor: E[s1 s2], None for the NNGP.
+    """
+
+    first: Expectation
+    second: Expectation
+    cross: Expectation
+    factor: Expectation | None
+
+    @property
+    def expectations(self) -> tuple[Expectation, ...]:
+        return (self.first, self.second, self.cross) + ((self.factor,) if self.factor else ())
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel of infinitely wide networks; k(X), k(X, Z) fill Gram matrices, k.expr() is its formula.
+
+    f1, s1: activation and (surrogate) derivative of the network of the first argument (the row);
+    f2, s2: of the second (the column). s1 is None for the NNGP. depth counts weight layers, >= 1;
+    sigma_w > 0 and sigma_b >= 0 are standard deviations.
+    """
+
+    kind: str
+    f1: Function
+    s1: Function | None
+    f2: Function
+    s2: Function | None
+    depth: int | sp.Symbol
+    sigma_w: sp.Expr
+    sigma_b: sp.Expr
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether k(x, y) = k(y, x) for all x, y."""
+        return (self.f1, self.s1) == (self.f2, self.s2)
+
+    @cached_property
+    def layer(self) -> Layer:
+        """The four Gaussian expectations of one layer, derived."""
+        factor = dual(self.s1, self.s2) if self.s1 is not None and self.s2 is not None else None
+        return Layer(dual(self.f1), dual(self.f2), dual(self.f1, self.f2), factor)
+
+    # ------------------------------------------------------------ formulas
+
+    def _closed(self, e: Expectation) -> sp.Expr:
+        if e.expr is None:
+            raise InputError(f"{self!r} has no closed form: {e!r}: {e.reason}; it can still be evaluated numerically")
+        return e.expr
+
+    def variance_map(self, e: Expectation) -> sp.Expr:
+        """sigma_w^2 E[f(X)^2] + sigma_b^2 in a."""
+        self._closed(e)
+        return self.sigma_w**2 * e.diagonal + self.sigma_b**2
+
+    def covariance_map(self) -> sp.Expr:
+        """sigma_w^2 E[f1(X) f2(Y)] + sigma_b^2 in a, b, c."""
+        return self.sigma_w**2 * self._closed(self.layer.cross) + self.sigma_b**2
+
+    def factor_map(self) -> sp.Expr:
+        """sigma_w^2 E[s1(X) s2(Y)] in a, b, c; 0 for the NNGP."""
+        return self.sigma_w**2 * self._closed(self.layer.factor) if self.layer.factor else sp.Integer(0)
+
+    def recursion(self) -> dict[str, sp.Expr]:
+        """One layer: the next "a", "b", "c" and tangent kernel "T" in the present a, b, c and T."""
+        cross = self.covariance_map()
+        return {
+            "a": self.variance_map(self.layer.first),
+            "b": self.variance_map(self.layer.second).subs(a, b),
+            "c": cross,
+            "T": cross + T * self.factor_map() if self.layer.factor else sp.Integer(0),
+        }
+
+    def layers(self, *, same: bool = False) -> list[dict[str, sp.Expr]]:
+        """a, b, c, factor and T of every layer 1..depth, in xx = <x,x>, yy = <y,y>, xy = <x,y> and n0.
+
+        same: at y = x, where the covariance is singular. The depth must be a number.
+        """
+        if not isinstance(self.depth, int):
+            raise InputError(f"the closed form needs a depth that is a number, not {self.depth}; see .recursion()")
+        scale = self.sigma_w**2 / sym.n0
+        first = [scale * s + self.sigma_b**2 for s in ((xx, xx, xx) if same else (xx, yy, xy))]
+        state = dict(zip("abc", first, strict=True)) | {"factor": sp.Integer(1), "T": first[2]}
+        found = [state]
+        for _ in range(self.depth - 1):
+            state = self._next(state, same)
+            found.append(state)
+        return found
+
+    def _next(self, state: dict[str, sp.Expr], same: bool) -> dict[str, sp.Expr]:
+        def put(expr: sp.Expr) -> sp.Expr:
+            return expr.subs({s: state[s.name] for s in (a, b, c)}, simultaneous=True)
+
+        layer, w = self.layer, self.sigma_w**2
+        step = self.recursion()
+        if same and self.f1 == self.f2:
+            cross = self.variance_map(layer.cross)
+            factor = w * layer.factor.diagonal if layer.factor is not None else sp.Integer(0)
+        else:
+            cross, factor = step["c"], self.factor_map()
+        cross, factor = put(cross), put(factor)
+        tangent = cross + state["T"] * factor if layer.factor else cross
+        return {"a": put(step["a"]), "b": put(step["b"]), "c": cross, "factor": factor, "T": tangent}
+
+    def expr(self, *, same: bool = False) -> sp.Expr:
+        """The kernel in closed form, in xx = <x,x>, yy = <y,y>, xy = <x,y> and n0; same: at y = x."""
+        last = self.layers(same=same)[-1]
+        return last["T"] if self.layer.factor else last["c"]
+
+    def latex(self) -> str:
+        """The recursion as LaTeX (an aligned block in the paper's symbols)."""
+        from kernelcalc.notation import kernel_latex
+
+        return kernel_latex(self)
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
+    def limit(self, name: str, point: object) -> Kernel:
+        """The kernel in the limit of a parameter of the network, for example k.limit("m", oo)."""
+        from kernelcalc.limits import limit_kernel
+
+        return limit_kernel(self, name, sp.sympify(point))
+
+    # ------------------------------------------------------------ values
+
+    def __call__(self, X: ArrayLike, Z: ArrayLike | None = None, **options: Any) -> NDArray[np.float64]:
+        """The Gram matrix: X (n, d) -> (n, n); X (n, d), Z (p, d) -> (n, p).
+
+        The row carries the first argument (the true derivative), the column the second (the surrogate).
+        Raises InputError for NaN, wrong shapes, and rows at which the kernel does not exist.
+        """
+        from kernelcalc.gram import gram
+
+        return gram(self, X, Z, **options)
+
+    def diag(self, X: ArrayLike) -> NDArray[np.float64]:
+        """k(x, x) for every row of X (n, d): shape (n,)."""
+        from kernelcalc.gram import diag
+
+        return diag(self, X)
+
+    def reference(self, x: Sequence[float], y: Sequence[float], digits: int = 50) -> mpf:
+        """k(x, y) by mpmath quadrature of the definition, layer by layer, on the exact float64 inputs."""
+        from kernelcalc import quadrature
+
+        options = {"digits": digits}
+        where = (x, y, self.depth, self.sigma_w, self.sigma_b)
+        if self.s1 is None or self.s2 is None:
+            return quadrature.nngp(self.f1, *where, **options)
+        return quadrature.generalized(self.f1, self.s1, self.f2, self.s2, *where, **options)
+
+    def __repr__(self) -> str:
+        def number(value: sp.Expr) -> str:
+            return f"{float(value):.17g}" if value.is_number else str(value)
+
+        networks = {
+            "NNGP": f"{self.f1!r}",
+            "NTK": f"{self.f1!r}",
+            "SGNTK": f"{self.f1!r}, {self.s2!r}",
+        }.get(self.kind, f"({self.f1!r}, {self.s1!r}), ({self.f2!r}, {self.s2!r})")
+        return (
+            f"{self.kind}({networks}, depth={self.depth}, "
+            f"sigma_w={number(self.sigma_w)}, sigma_b={number(self.sigma_b)})"
+        )
+
+
+def _function(value: object, role: str) -> Function:
+    if not isinstance(value, Function):
+        raise InputError(f"{role} {value!r} is not a function; take one from kc.catalogue() or kc.function('formula in z')")
+    return value
+
+
+def _activation(value: object) -> Function:
+    f = _function(value, "activation")
+    if f.deltas:
+        raise InputError(f"activation {f!r} has a Dirac mass; only a derivative may")
+    return f
+
+
+def _numbers(depth: object, sigma_w: object, sigma_b: object) -> tuple[int | sp.Symbol, sp.Expr, sp.Expr]:
+    if isinstance(depth, str | sp.Symbol):
+        level: int | sp.Symbol = sym.L if str(depth) == "L" else sp.Symbol(str(depth), integer=True, positive=True)
+    elif isinstance(depth, bool) or not hasattr(depth, "__index__"):
+        raise InputError(f"depth={depth!r} must be a whole number >= 1 (the number of weight layers)")
+    else:
+        level = int(depth.__index__())
+        if level < 1:
+            raise InputError(f"depth={depth!r} must be >= 1 (the number of weight layers)")
+    w, s = exact(sigma_w, "sigma_w"), exact(sigma_b, "sigma_b")
+    if w.is_positive is False or not w.is_real:
+        raise InputError(f"sigma_w={sigma_w!r} must be > 0")
+    if s.is_nonnegative is False or not s.is_real:
+        raise InputError(f"sigma_b={sigma_b!r} must be >= 0")
+    return level, w, s
+
+
+def NNGP(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0) -> Kernel:
+    """The covariance of the Gaussian process that a network of infinite width is at initialisation (S57)."""
+    f = _activation(activation)
+    return Kernel("NNGP", f, None, f, None, *_numbers(depth, sigma_w, sigma_b))
+
+
+def NTK(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0) -> Kernel:
+    """The neural tangent kernel (Jacot et al. 2018, Theorem 1); +inf on the diagonal of a network with jumps."""
+    f = _activation(activation)
+    return Kernel("NTK", f, f.derivative, f, f.derivative, *_numbers(depth, sigma_w, sigma_b))
+
+
+def SGNTK(
+    activation: Function, surrogate: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0
+) -> Kernel:
+    """The surrogate-gradient NTK I(x, y) (Eilers et al. 2024, Theorem 2.4, section E.2).
+
+    The first argument carries the true derivative, the second the surrogate: the kernel is not symmetric.
+    """
+    f, s = _activation(activation), _function(surrogate, "surrogate derivative")
+    return Kernel("SGNTK", f, f.derivative, f, s, *_numbers(depth, sigma_w, sigma_b))
+
+
+def GeneralizedNTK(
+    first: tuple[Function, Function],
+    second: tuple[Function, Function],
+    depth: int | str,
+    *,
+    sigma_w: object = 1.0,
+    sigma_b: object = 0.0,
+) -> Kernel:
+    """The generalised NTK of two networks (activation, surrogate derivative) with shared weights (Theorem E.4).
+
+    (f, f'), (g, g') is the learning rule (S47): network f, gradients of a smooth twin g.
+    """
+    try:
+        (f1, s1), (f2, s2) = first, second
+    except (TypeError, ValueError) as error:
+        raise InputError("GeneralizedNTK takes two pairs (activation, surrogate derivative)") from error
+    f1, f2 = _activation(f1), _activation(f2)
+    s1, s2 = _function(s1, "surrogate derivative"), _function(s2, "surrogate derivative")
+    numbers = _numbers(depth, sigma_w, sigma_b)
+    return Kernel("GeneralizedNTK", f1, s1, f2, s2, *numbers)
+

@@ -1,0 +1,122 @@
+"""Truncated power series in a small positive variable, computed over the expression tree.
+
+Faster and more predictable than differentiating a whole expression: coefficients stay short because they
+are tidied one by one, and no expression is ever expanded as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from kernelcalc.expectation.tidy import tidy
+
+ZERO, ONE = sp.Integer(0), sp.Integer(1)
+
+
+class NoSeries(ValueError):
+    """The expression is no power series (times a power) at 0."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """t^order * (coefs[0] + coefs[1] t + ...), coefs[0] != 0 unless the series is 0 to the order known.
+
+    The terms from order + len(coefs) on are unknown.
+    """
+
+    order: int
+    coefs: tuple[sp.Expr, ...]
+
+    @property
+    def end(self) -> int:
+        return self.order + len(self.coefs)
+
+    def normal(self) -> Series:
+        """Without leading zeros."""
+        lead = next((i for i, x in enumerate(self.coefs) if x != 0), len(self.coefs))
+        return Series(self.order + lead, self.coefs[lead:])
+
+    def __add__(self, other: Series) -> Series:
+        low, end = min(self.order, other.order), min(self.end, other.end)
+        return Series(low, tuple(tidy(self[i] + other[i]) for i in range(low, end))).normal()
+
+    def __mul__(self, other: Series) -> Series:
+        n = min(len(self.coefs), len(other.coefs))
+        terms = (sp.Add(*(self.coefs[i] * other.coefs[j - i] for i in range(j + 1))) for j in range(n))
+        return Series(self.order + other.order, tuple(tidy(x) for x in terms)).normal()
+
+    def __getitem__(self, i: int) -> sp.Expr:
+        return self.coefs[i - self.order] if self.order <= i < self.end else ZERO
+
+    def scaled(self, factor: sp.Expr) -> Series:
+        return Series(self.order, tuple(tidy(factor * x) for x in self.coefs))
+
+
+def series(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
+    """expr at t -> 0+ with n coefficients kept at every step (cancellation may leave fewer)."""
+    if not expr.has(t):
+        return Series(0, (expr,) + (ZERO,) * (n - 1)) if expr != 0 else Series(n, ())
+    if expr == t:
+        return Series(1, (ONE,) + (ZERO,) * (n - 1))
+    if expr.is_Add:
+        return _fold(Series.__add__, [series(arg, t, n) for arg in expr.args])
+    if expr.is_Mul:
+        free, rest = expr.as_independent(t)
+        return _fold(Series.__mul__, [series(arg, t, n) for arg in sp.Mul.make_args(rest)]).scaled(free)
+    if expr.is_Pow and not expr.exp.has(t):
+        return _power(series(expr.base, t, n), expr.exp, n)
+    if isinstance(expr, sp.Function) and len(expr.args) == 1:
+        return _function(expr.func, series(expr.args[0], t, n), t, n)
+    raise NoSeries(f"no series for {expr}")
+
+
+def _fold(combine: object, parts: list[Series]) -> Series:
+    total, *rest = parts
+    for part in rest:
+        total = combine(total, part)  # type: ignore[operator]  # one of two methods of Series
+    return total
+
+
+def _power(base: Series, exponent: sp.Expr, n: int) -> Series:
+    """(c t^p (1 + u))^e = c^e t^(pe) sum_k binomial(e, k) u^k."""
+    if not base.coefs:
+        raise NoSeries("power of a series that vanishes to the order known")
+    shift = base.order * exponent
+    if not shift.is_Integer:
+        raise NoSeries(f"power t^({shift})")
+    lead = base.coefs[0]
+    u = Series(0, (ZERO,) + tuple(tidy(x / lead) for x in base.coefs[1:]))
+    total = [ONE] + [ZERO] * (len(base.coefs) - 1)
+    power = Series(0, tuple(total))
+    for k in range(1, len(base.coefs)):
+        power = _times(power, u)
+        total = [tidy(x + sp.binomial(exponent, k) * y) for x, y in zip(total, power.coefs, strict=True)]
+    return Series(int(shift), tuple(tidy(lead**exponent * x) for x in total))
+
+
+def _times(left: Series, right: Series) -> Series:
+    """A product of series of order 0 whose leading coefficients may vanish."""
+    n = len(left.coefs)
+    return Series(0, tuple(tidy(sp.Add(*(left.coefs[i] * right.coefs[j - i] for i in range(j + 1)))) for j in range(n)))
+
+
+def _function(func: type[sp.Function], inner: Series, t: sp.Symbol, n: int) -> Series:
+    """Taylor: f(y0 + u) = sum_k f^(k)(y0) u^k / k!."""
+    if inner.order < 0:
+        raise NoSeries(f"{func} at infinity")
+    known = inner.end
+    start = inner[0]
+    u = Series(0, (ZERO,) + tuple(inner[i] for i in range(1, known)))
+    y = sp.Dummy("y", real=True)
+    total = [ZERO] * known
+    power = Series(0, (ONE,) + (ZERO,) * (known - 1))
+    form = func(y)
+    for k in range(known):
+        weight = form.subs(y, start) / sp.factorial(k)
+        if weight.has(sp.zoo, sp.nan, sp.oo):
+            raise NoSeries(f"{func} is singular at {start}")
+        total = [tidy(x + weight * z) for x, z in zip(total, power.coefs, strict=True)]
+        power, form = _times(power, u), sp.diff(form, y)
+    return Series(0, tuple(total)).normal()
