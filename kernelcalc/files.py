@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -50,7 +51,7 @@ def _read_npy(path: Path) -> NDArray[np.float64]:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
     # what a damaged or foreign file brings about in the parser of the header, or when it asks for the memory
-    except (ValueError, EOFError, MemoryError, OverflowError, TypeError, SyntaxError) as error:
+    except (ValueError, EOFError, MemoryError, TypeError, SyntaxError, tokenize.TokenError) as error:
         raise InputError(f"{path}: no .npy file with a numeric array ({_first_line(error)})") from error
     if array.dtype.kind not in "fiub":
         raise InputError(f"{path}: entries must be real numbers, got dtype {array.dtype}")

@@ -449,9 +449,16 @@ def test_ledger_shows_everything() -> None:
     text = printed(
         judge(claim(statement="E erf erf = 2/π asin(…)")), refuted, judge(claim(tag="X", printed=2 * DUAL))
     )
-    for part in ("E erf erf = 2/π asin(…)", "Refuted as printed", "the sign [is] wrong", "a bar", str(DUAL),
-                 "printed 0.2951672353, true -0.2951672353", "0 of 50 digits",
-                 "3 claims: 1 proved, 0 confirmed, 1 refuted (1 of the corrected forms proved), 1 failed."):  # fmt: skip
+    for part in (
+        "E erf erf = 2/π asin(…)",
+        "Refuted as printed",
+        "the sign [is] wrong",
+        "a bar",
+        str(DUAL),
+        "printed 0.2951672353, true -0.2951672353",
+        "0 of 50 digits",
+        "3 claims: 1 proved, 0 confirmed, 1 refuted (1 of the corrected forms proved), 1 failed.",
+    ):
         assert part in text
 
 
