@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def diagonal(e: Expectation) -> sp.Expr | None:
-    """E[f(Z) g(Z)], Z ~ N(0, a), from the closed form of E[f(X) g(Y)].
+    """E[f(Z) g(Z)], Z ~ N(0, a), from the closed form of E[f(X) g(Y)], in parameter symbols.
 
     A mass against a function continuous there gives its value there (S79); a mass against a mass is oo;
     everything else is continuous up to c = a = b, where the closed form is evaluated.
     """
     if e.g is None or not e.g.deltas and not e.f.deltas:
-        return _continuous(e.expr)
+        return _continuous(e.template)
     total: sp.Expr | None = sp.Integer(0)
-    for left in atoms(e.f):
-        for right in atoms(e.g):
+    for left in atoms(e.f.symbolic):
+        for right in atoms(e.g.symbolic):
             first, second = (left, right) if isinstance(left.kind, Delta) else (right, left)
             if not isinstance(first.kind, Delta):
                 continue
@@ -38,7 +38,7 @@ def diagonal(e: Expectation) -> sp.Expr | None:
     if regular:
         from kernelcalc.expectation.result import dual
 
-        rest = dual(replace(e.f, masses=()), replace(e.g, masses=())).diagonal
+        rest = dual(replace(e.f, masses=()), replace(e.g, masses=())).symbolic_diagonal
         total = None if rest is None else total + rest
     return None if total is None else tidy(total)
 

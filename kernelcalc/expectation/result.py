@@ -82,11 +82,17 @@ class Expectation:
         return expand(form.subs({b: a, c: a}) if diagonal else form, symbol, sp.sympify(point), terms)
 
     @cached_property
-    def diagonal(self) -> sp.Expr | None:
-        """The closed form at X = Y, in symbols.a; oo where it diverges; None where there is no closed form."""
+    def symbolic_diagonal(self) -> sp.Expr | None:
+        """The closed form at X = Y in symbols.a and parameter symbols; oo where it diverges; None if unknown."""
         from kernelcalc.expectation.diagonal import diagonal
 
         return diagonal(self)
+
+    @cached_property
+    def diagonal(self) -> sp.Expr | None:
+        """The closed form at X = Y, in symbols.a; oo where it diverges; None where there is no closed form."""
+        form = self.symbolic_diagonal
+        return None if form is None else form.subs([(s, x) for s, x in self.values if s != x])
 
     def latex(self) -> str:
         """The closed form as LaTeX."""
