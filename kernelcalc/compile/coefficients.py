@@ -25,6 +25,7 @@ from kernelcalc.compile.primitives import fma, inline
 ERFCX_CENTRE = 4  # x/(x + 4) maps x >= 0 to [0, 1); of all integers 4 needs the fewest terms
 SERIES_LIMIT = 1.25  # below this angle sin t - t cos t and t - sin t are taken from their series
 ATAN_STEPS = 16  # atan(k/16), k = 0..16: what remains of an angle is below 1/32
+SERIES_TERMS = 18  # enough for every double-double series
 
 
 @dataclass(frozen=True)
@@ -152,20 +153,26 @@ def split(value: mpf, parts: int, bits: int = 53) -> tuple[float, ...]:
 def generate() -> str:
     """The text of _coefficients.py."""
     with mp.workdps(DIGITS):
-        angles = [split(mp.atan(mpf(k) / ATAN_STEPS), 2) for k in range(ATAN_STEPS + 1)]
-        constants = {
+        tables = {
+            "ATAN": [mp.atan(mpf(k) / ATAN_STEPS) for k in range(ATAN_STEPS + 1)],
+            "INVERSE_FACTORIALS": [1 / mp.factorial(k) for k in range(2 * SERIES_TERMS)],
+            "ODD_RECIPROCALS": [(-1) ** k / mpf(2 * k + 1) for k in range(SERIES_TERMS)],
+        }
+        constants: dict[str, object] = {
             "PI": split(mp.pi, 2),
             "PI_4": split(mp.pi / 4, 2),
             "LN2": split(mp.log(2), 2, bits=42),  # k LN2[0] is exact for every exponent k
             "LN2_3": split(mp.log(2), 3, bits=42),
-            "PI_2": split(mp.pi / 2, 4, bits=33),  # k PI_2[0], k PI_2[1] are exact for k < 2^20
+            "PI_2": split(mp.pi / 2, 3, bits=33),  # k PI_2[0], k PI_2[1] are exact for k < 2^20
             "INVERSE_LN2": float(1 / mp.log(2)),
             "TWO_OVER_PI": float(2 / mp.pi),
-            "ATAN_HIGH": tuple(high for high, _ in angles),
-            "ATAN_LOW": tuple(low for _, low in angles),
+            "TWO_OVER_SQRT_PI": split(2 / mp.sqrt(mp.pi), 2),
+            "ATAN_STEPS": ATAN_STEPS,
             "ERFCX_CENTRE": float(ERFCX_CENTRE),
             "SERIES_LIMIT": SERIES_LIMIT,
         }
+        for name, values in tables.items():  # two rows: high and low parts
+            constants[name] = tuple(zip(*(split(value, 2) for value in values), strict=True))
         assignments = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
         return HEADER + "\n" + assignments + "".join(polynomial_source(core) for core in cores())
 

@@ -34,7 +34,7 @@ from kernelcalc.compile.primitives import bits, fma, from_bits, inline, shift_ri
 
 PI_4_HIGH, PI_4_LOW = PI_4
 LN2_HIGH, LN2_LOW = LN2
-PI_2_A, PI_2_B, PI_2_C, _ = PI_2
+PI_2_A, PI_2_B, PI_2_C = PI_2
 ROUNDER = 1.5 * 2.0**52  # x + ROUNDER has the nearest integer to x in its low bits, for |x| < 2^51
 ROUNDER_BITS = 0x4338000000000000
 ONE_BITS = 0x3FF0000000000000
@@ -240,7 +240,7 @@ def _exp_reduced(x: float, less: float) -> tuple[float, float]:
 
 
 @inline
-def _power_of_two(k: float) -> float:
+def power_of_two(k: float) -> float:
     """2^k for an integer -1022 <= k <= 1023."""
     return from_bits(((bits(k + ROUNDER) - ROUNDER_BITS) << 52) + ONE_BITS)
 
@@ -251,7 +251,7 @@ def _exp(x: float, less: float) -> float:
     x = -746.0 if x < -746.0 else x
     k, e = _exp_reduced(x, less)
     half = fma(k, 0.5, ROUNDER) - ROUNDER  # 2^k itself may lie outside the range
-    return (1.0 + e) * _power_of_two(half) * _power_of_two(k - half)
+    return (1.0 + e) * power_of_two(half) * power_of_two(k - half)
 
 
 @inline
@@ -266,7 +266,7 @@ def expm1(x: float) -> float:
     x = 710.0 if x > 710.0 else x
     x = -40.0 if x < -40.0 else x
     k, e = _exp_reduced(x, 0.0)
-    half_power = _power_of_two(k - 1.0)
+    half_power = power_of_two(k - 1.0)
     return 2.0 * fma(half_power, e, half_power - 0.5)
 
 
