@@ -1,14 +1,14 @@
 """Inner products, distances and Gram determinants of two rows, as exactly as the float64 rows fix them.
 
-The matrix product gives <x, y> to a few roundings of |x||y|; for a close pair that is not enough, as |x - y|^2
-and |x|^2 |y|^2 - <x, y>^2 cancel. Three ways out, each for what the one before leaves over:
+The matrix product gives <x, y> to a few roundings of |x||y|; for a close pair that is not enough, since
+|x - y|^2 and |x|^2 |y|^2 - <x, y>^2 cancel. Three ways out, each for what the one before leaves over:
 
 rejection    r = y - t x for t = <x, y>/|x|^2 rounded: one fma an element, so one rounding each. Then
              |x|^2 |y|^2 - <x, y>^2 = |x|^2 |r|^2 - <x, r>^2 for any t, and <x, r> is about 1e-16 |x||y|:
              nothing cancels for angles down to 1e-14. Costs as much as four inner products.
-minors       z = x_k y - y_k x, x_k the largest element of x: each z_i is a 2x2 determinant, exact but for a
-             rounding, and |x|^2 |y|^2 - <x, y>^2 = (|x|^2 |z|^2 - <x, z>^2)/x_k^2. As z_k = 0, x and z are far
-             from parallel, whatever x and y are: right for duplicates, multiples, neighbours.
+minors       z = x_k y - y_k x, x_k the largest element of x: each z_i is a 2x2 determinant, exact but for
+             a rounding, and |x|^2 |y|^2 - <x, y>^2 = (|x|^2 |z|^2 - <x, z>^2)/x_k^2. As z_k = 0, x and z
+             are far from parallel, whatever x and y are: right for duplicates, multiples, neighbours.
 exact_pair   the same in double-double, where the second phase starts.
 
 Rows should be scaled to largest elements near 1 (`power_above`) if the fourth power of their norm leaves the
@@ -46,7 +46,7 @@ BOOST = 2.0**500
 
 
 def summed(function: F) -> F:
-    """Compile a loop that sums floats in any order: it becomes vector code; an explicit fma stays as it is."""
+    """Compile a loop that sums floats in any order: it becomes vector code; explicit fma stays as it is."""
     options: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "forceinline": True}
     return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
 
@@ -140,7 +140,7 @@ def difference_square(x: Row, y: Row) -> Two:
 @inline
 def power_above(x: Row) -> float:
     """The power of two that scales the largest |x_i| into [1/2, 1); 1 for a zero row, at most 2^1000."""
-    size = float(abs(x[largest(x)]))
+    size: float = abs(x[largest(x)])
     if size == 0.0:
         return 1.0
     return math.ldexp(1.0, min(max(-math.frexp(size)[1], -1000), 1000))

@@ -1,9 +1,9 @@
 """Double-double arithmetic: a number as the unevaluated sum of two floats, high + low, about 32 digits.
 
 For the few entries of a matrix whose float64 evaluation cannot promise its digits. The functions carry the
-names and the conventions of vecmath.py, so that one generated expression can be compiled against either module;
-the relative errors stated are bounds on the largest found against mpmath. No flag that lets LLVM reorder is
-ever set here: the error-free transformations below depend on it.
+names and the conventions of vecmath.py, so that one generated expression can be compiled against either; the
+relative errors stated are bounds on the largest found against mpmath. No flag that lets LLVM reorder is ever
+set here: the error-free transformations below depend on it.
 """
 
 import math
