@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kernelcalc import limits as limits
     from kernelcalc import symbols as symbols
     from kernelcalc.errors import InputError as InputError
     from kernelcalc.errors import Undefined as Undefined
@@ -54,8 +55,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "symbols":
-        return import_module("kernelcalc.symbols")
+    if name in ("symbols", "limits"):
+        return import_module(f"kernelcalc.{name}")
     if name in _HOME:
         value = getattr(import_module(f"kernelcalc.{_HOME[name]}"), name)
     elif name.startswith("_"):
@@ -71,4 +72,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     named = import_module("kernelcalc.functions.catalogue").BY_NAME
-    return sorted({*globals(), *_HOME, *named, "symbols"})
+    return sorted({*globals(), *_HOME, *named, "limits", "symbols"})
