@@ -1,0 +1,109 @@
+"""The stable program of a layer equals the closed forms it was made from, to 60 digits."""
+
+from __future__ import annotations
+
+import mpmath as mp
+import pytest
+import sympy as sp
+
+import kernelcalc as kc
+from kernelcalc.compile.program import Let, Program
+from kernelcalc.compile.stable import arcsine_form, homogeneous_form, normalised, program
+from kernelcalc.symbols import a, b, c
+
+FUNCTIONS = {
+    "half_angles": lambda q, p: (2 * mp.asin(mp.sqrt(q)), 2 * mp.asin(mp.sqrt(p))),
+    "angles": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
+    "rsqrt": lambda x: 1 / mp.sqrt(x),
+    "t_minus_sin": lambda t, s: t - mp.sin(t),
+    "sin_minus_t_cos": lambda t, s, k: s - t * k,
+}
+DIGITS = 60
+
+
+def execute(statements: tuple[Let, ...], values: dict[sp.Symbol, mp.mpf]) -> None:
+    """Run straight-line statements in mpmath; the values grow by the targets."""
+    for statement in statements:
+        symbols = sorted(statement.value.free_symbols, key=str)
+        call = sp.lambdify(symbols, statement.value, [FUNCTIONS, "mpmath"])
+        result = call(*(values[s] for s in symbols))
+        results = result if len(statement.targets) > 1 else (result,)
+        values.update(zip(statement.targets, results, strict=True))
+
+
+def run(made: Program, given: dict[str, mp.mpf]) -> dict[str, mp.mpf]:
+    """One layer for one pair: given a_x, a_y, q, p, d, w2, s2 and the parameters by name."""
+    every = {s for part in (made.constants, made.row, made.column, made.pair) for let in part for s in let.value.free_symbols}
+    every |= {s for value in made.outputs.values() for s in sp.sympify(value).free_symbols}
+    values = {s: given[s.name] for s in every if s.name in given}
+    execute(made.constants, values)
+    for side, statements in (("a_x", made.row), ("a_y", made.column)):
+        values[a] = given[side]
+        execute(statements, values)
+    values.pop(a)
+    execute(made.pair, values)
+    results: dict[str, mp.mpf] = {}
+    for name, value in made.outputs.items():
+        symbols = sorted(sp.sympify(value).free_symbols, key=str)
+        results[name] = sp.lambdify(symbols, value, [FUNCTIONS, "mpmath"])(*(values[s] for s in symbols))
+    return results
+
+
+KERNELS = {
+    "ntk erf": lambda: kc.NTK(kc.Erf(3), 2),
+    "ntk relu": lambda: kc.NTK(kc.ReLU(), 2),
+    "ntk abs": lambda: kc.NTK(kc.Abs(), 2),
+    "ntk abrelu": lambda: kc.NTK(kc.ABReLU(sp.Rational(1, 3), 2), 2),
+    "ntk gelu": lambda: kc.NTK(kc.GELU(), 2),
+    "ntk sin": lambda: kc.NTK(kc.Sin(2), 2),
+    "nngp heaviside": lambda: kc.NNGP(kc.Heaviside(), 2),
+    "sgntk sign": lambda: kc.SGNTK(kc.Sign(), kc.Erf().derivative, 2),
+    "sgntk erf": lambda: kc.SGNTK(kc.Erf(3), kc.Erf(2).derivative, 2),
+    "sgntk heaviside gaussian": lambda: kc.SGNTK(kc.Heaviside(), kc.Gaussian(2), 2),
+    "generalised": lambda: kc.GeneralizedNTK((kc.Sign(), kc.Sign().derivative), (kc.Erf(2), kc.Erf(2).derivative), 2),
+}
+CORRELATIONS = ["0.3", "-0.7", "0", "0.999999", "-0.999999"]
+
+
+@pytest.mark.parametrize("close", [False, True])
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
+    kernel = KERNELS[name]()
+    made = program(kernel, close=close)
+    layer = kernel.layer
+    put = dict(pair for e in layer.expectations for pair in e.values)
+    with mp.workdps(DIGITS + 20):
+        for correlation in CORRELATIONS:
+            x, y, w2, s2 = mp.mpf("1.7"), mp.mpf("0.6"), mp.mpf("1.3"), mp.mpf("0.21")
+            r = mp.mpf(correlation)
+            given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "d": x - y, "w2": w2, "s2": s2}
+            given |= {s.name: mp.mpmathify(v) for s, v in put.items()}
+            got = run(made, given)
+
+            def closed(form: sp.Expr, first: mp.mpf, second: mp.mpf) -> mp.mpf:
+                call = sp.lambdify((a, b, c), form.subs(put), "mpmath")
+                return call(first, second, r * mp.sqrt(x * y))  # noqa: B023  # called within this turn of the loop
+
+            first = w2 * closed(layer.first.symbolic_diagonal, x, x) + s2
+            second = w2 * closed(layer.second.symbolic_diagonal, y, y) + s2
+            cross = w2 * closed(layer.cross.template, x, y) + s2
+            half = (1 - cross / mp.sqrt(first * second)) / 2
+            expected = {"a_x": first, "a_y": second, "c": cross, "q": half, "p": 1 - half}
+            if close and kernel.f1 == kernel.f2:
+                expected["d"] = first - second
+            if layer.factor is not None:
+                expected["factor"] = w2 * closed(layer.factor.template, x, y)
+                if "transposed" in made.outputs:
+                    expected["transposed"] = w2 * closed(layer.factor.template, y, x)
+            for key, value in expected.items():
+                assert abs(got[key] - value) <= mp.mpf(10) ** (5 - DIGITS) * max(abs(value), 1), (key, correlation)
+
+
+def test_what_the_rules_recognise() -> None:
+    h = sp.Symbol("h", positive=True)
+    assert normalised(sp.expand(3 * (a + h) * (b + 2))) == (h, 2, 3)
+    assert normalised(a * b + a + 1) is None
+    assert arcsine_form(sp.Rational(1, 4) + sp.asin(c / sp.sqrt(a * b)) / sp.pi) == (sp.Rational(1, 4), 1 / sp.pi, 0, 0)
+    assert homogeneous_form(kc.dual(kc.ReLU()).template) == (1 / (2 * sp.pi), sp.Rational(1, 2))
+    assert homogeneous_form(kc.dual(kc.Sign()).template) is None
+    assert homogeneous_form(kc.dual(kc.RectifiedQuadratic()).template) is None
