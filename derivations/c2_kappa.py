@@ -79,7 +79,7 @@ KAPPA_POINTS = tuple({**p, kappa: k} for p, k in zip(POINTS, ("1/5", 2, "3/4"), 
 
 
 def last_layer_scaled() -> Expr:
-    """The Jacobian (S13) has kappa W^(L) in its third case only: it scales the lower layers' part by kappa^2."""
+    """(S13) has kappa W^(L) in its third case only: the part of the lower layers gets kappa^2."""
     kernel = kc.NTK(SQUARE, 2, sigma_w=sigma_w, sigma_b=sigma_b)
     lower, top = kernel.layers()
     return (top["c"] + kappa**2 * lower["T"] * top["factor"]).subs(INPUTS, simultaneous=True)
