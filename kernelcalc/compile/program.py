@@ -46,17 +46,3 @@ class Program:
     pair: tuple[Let, ...]
     outputs: Mapping[str, sp.Expr]
 
-
-def expanded(form: sp.Expr, statements: tuple[Let, ...]) -> sp.Expr:
-    """The expression with the statements put back in, last first: what a proof compares."""
-    for statement in reversed(statements):
-        if len(statement.targets) == 1:
-            form = form.subs(statement.targets[0], statement.value)
-            continue
-        first, second = statement.targets
-        name, arguments = statement.value.func, statement.value.args
-        angle = 2 * sp.asin(sp.sqrt(arguments[0])) if name == half_angles else sp.atan2(*arguments)
-        form = form.subs({first: angle, second: sp.pi - angle}, simultaneous=True)
-    return form.replace(rsqrt, lambda u: 1 / sp.sqrt(u)).replace(t_minus_sin, lambda t, s: t - s).replace(
-        sin_minus_t_cos, lambda t, s, k: s - t * k
-    )
