@@ -320,11 +320,7 @@ CLAIMS = (
         statement="z in R^(n_L n)",
         printed=outputs * width,
         corrected=outputs * d,
-        points=(
-            {outputs: 1, d: 15, width: 999},
-            {outputs: 3, d: 4, width: 10},
-            {outputs: 2, d: 7, width: 50},
-        ),
+        note="n is the width of the hidden layers; g = f(X) - Y has n_L entries for each of d data points",
         derive=lambda: sp.summation(outputs, (sp.Symbol("i", integer=True), 1, d)),
         witness=residual_size,
         points=(
