@@ -74,8 +74,9 @@ class Builder:
         return self._name(self.column, "u", value, "_y")
 
     def at_pair(self, value: sp.Expr) -> sp.Expr:
-        """A quantity of the pair."""
-        return self._name(self.pair, "t", value)
+        """A quantity of the pair; what depends on one point alone becomes that point's."""
+        hoisted = self.hoisted(value) if value.args else value
+        return hoisted if hoisted.is_Symbol else self._name(self.pair, "t", hoisted)
 
     def two(self, where: list[Let], value: sp.Expr, suffix: str = "") -> tuple[sp.Symbol, sp.Symbol]:
         """The two results of half_angles or angles."""
