@@ -86,12 +86,12 @@ def gaussian(x: mp.mpf) -> mp.mpf:
     return 2 / mp.sqrt(mp.pi) * mp.exp(-x * x)
 
 
-def layers(point: Point, digits: int) -> list[tuple[mp.mpf, ...]]:
-    """a, b, c, factor and kernel I of layers 1, 2, 3 from integrals, at an m far out."""
+def layers(point: Point, digits: int, depth: int) -> list[tuple[mp.mpf, ...]]:
+    """a, b, c, factor and kernel I of the layers from integrals, at an m far out."""
     weight, bias = number(point[w]) ** 2, number(point[s]) ** 2
     x, y, z = at(point, first(xx), first(yy), first(xy))
     found = [(x, y, z, mp.mpf(1), z)]
-    for _ in range(2):
+    for _ in range(depth - 1):
         x, y, z, _, tangent = found[-1]
         slope = weight * surrogate_factor(SMOOTH, (x, y, z), digits)
         sign = quadrature.dual(kc.Sign(), kc.Sign(), x, y, z, digits=digits)
@@ -196,7 +196,7 @@ CLAIMS = (
         domain=POSITIVE,
         printed=CASE_2,
         derive=lambda: KERNEL.layers()[1]["factor"],
-        witness=lambda point, digits: layers(point, digits)[1][3],
+        witness=lambda point, digits: layers(point, digits, 2)[1][3],
         points=INPUT_POINTS,
         digits=30,
     ),
@@ -208,7 +208,7 @@ CLAIMS = (
         domain=POSITIVE,
         printed=CASE_3,
         derive=lambda: KERNEL.layers()[2]["factor"],
-        witness=lambda point, digits: layers(point, digits)[2][3],
+        witness=lambda point, digits: layers(point, digits, 3)[2][3],
         points=INPUT_POINTS,
         digits=30,
         conditions="L = 3",
@@ -220,7 +220,7 @@ CLAIMS = (
         statement="sigma_w^2 E[erf_m' erf_m'] -> 2 sigma_w^2/pi (Sigma(x,x) Sigma(y,y) - Sigma(x,y)^2)",
         printed=FACTOR * D,
         corrected=FACTOR * D**-HALF,
-        doubtful="the exponent -1/2 after the bracket may be lost in the extracted text; the next line has it",
+        doubtful="the exponent -1/2 may be lost in the extracted text; the next line has it",
         note="the exponent -1/2 is missing after the limit arrow",
         derive=lambda: w**2 * kc.dual(STEEP).limit("m", sp.oo),
         witness=lambda point, digits: number(point[w]) ** 2 * slope_factor(law(point), digits),
@@ -273,11 +273,11 @@ CLAIMS = (
         tag="E.2.1/kernel",
         title="the kernel of sign with surrogate erf' at depth 3",
         source="Section E.2.1, I_oo^(L) = lim I_m^(L)",
-        statement="I_oo^(3) = Sigma^(3) + (Sigma^(2) + Sigma^(1) Sigma~_12^(2)) Sigma~_12^(3), by (S75), (S76)",
+        statement="I^(3) = Sigma^(3) + (Sigma^(2) + Sigma^(1) Sigma~_12^(2)) Sigma~_12^(3), (S75) and (S76)",
         domain=POSITIVE,
         printed=FACTOR * sp.asin(SECOND / (w**2 + s**2)) + s**2 + (SECOND + first(xy) * CASE_2) * CASE_3,
         derive=KERNEL.expr,
-        witness=lambda point, digits: layers(point, digits)[2][4],
+        witness=lambda point, digits: layers(point, digits, 3)[2][4],
         points=INPUT_POINTS[:3],
         digits=30,
     ),
