@@ -2,8 +2,8 @@
 
 Substituting z_1 -> z_1/m turns the integrand into s(z_2) times a Gaussian with the precision matrix B_m,
 whose limit is diagonal. Integrating z_1 out exactly gives, for every m and every s,
-E[erf_m'(X) s(Y)] = 2m/sqrt(pi q) E[s(V)], V ~ N(0, b - 2 m^2 c^2/q), q = 1 + 2 m^2 a. In the singular case
-Z1 = Z2 there is one integral only. The covariances may move with m.
+E[erf_m'(X) s(Y)] = 2m/sqrt(pi q) E[s(V)], V ~ N(0, (b + 2 m^2 |Sigma|)/q), q = 1 + 2 m^2 a. In the singular
+case Z1 = Z2 there is one integral only. The covariances may move with m.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ z1, z2 = sp.symbols("z_1 z_2", real=True)
 U, SIGMA = sp.Matrix([z1, z2]), sp.Matrix([[a, c], [c, b]])
 STEEP = kc.Erf("m").derivative
 Q = 1 + 2 * m**2 * a
-TILTED = b - 2 * m**2 * c**2 / Q  # the variance left for z_2
+TILTED = (b + 2 * m**2 * D) / Q  # = b - 2 m^2 c^2 / q, the variance left for z_2
 
 # -- the statements
 
@@ -170,7 +170,8 @@ def tilt_claim(name: str) -> Claim:
         tag=f"E.7/tilt-{name}",
         title=f"the factor at finite m, surrogate derivative {item.words}",
         source="Lemma E.7, content of (S82)",
-        statement="E[erf_m'(X) s(Y)] = 2m/sqrt(pi q) E[s(V)], V ~ N(0, b - 2 m^2 c^2/q), q = 1 + 2 m^2 a",
+        statement="E[erf_m'(X) s(Y)] = 2m/sqrt(pi q) E[s(V)], V ~ N(0, (b + 2 m^2 |Sigma|)/q),"
+        " q = 1 + 2 m^2 a",
         printed=2 * m / sp.sqrt(sp.pi * Q) * item.at_variance(TILTED),
         derive=lambda: kc.dual(STEEP, item.function),
         witness=in_plane(item.function),
@@ -277,8 +278,8 @@ CLAIMS = (
         tag="E.7/tilt",
         title="for every surrogate and every m: z_1 integrated out",
         source="Lemma E.7, content of (S82)",
-        statement="int erf_m'(z_1) p(z_1, z_2) dz_1 = 2m/sqrt(pi q) times the density of N(0, b - 2 m^2 c^2/q)"
-        " at z_2, q = 1 + 2 m^2 a",
+        statement="int erf_m'(z_1) p(z_1, z_2) dz_1 = 2m/sqrt(pi q) times the density of"
+        " N(0, (b + 2 m^2 |Sigma|)/q) at z_2, q = 1 + 2 m^2 a",
         printed=2 * m / sp.sqrt(sp.pi * Q) * sp.exp(-(z2**2) / (2 * TILTED)) / sp.sqrt(2 * sp.pi * TILTED),
         derive=integrated_out,
         witness=over_z1,
