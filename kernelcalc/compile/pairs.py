@@ -12,7 +12,7 @@ minors       z = x_k y - y_k x, x_k the largest element of x: each z_i is a 2x2 
 exact_pair   the same in double-double, where the second phase starts.
 
 Rows should be scaled to largest elements near 1 (`power_above`) if the fourth power of their norm leaves the
-range of floats.
+range of floats. A row is an array or, in generated code, a pointer; n is its length.
 """
 
 import math
@@ -22,7 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelcalc.compile.primitives import F, compiled, fma, inline
+from kernelcalc.compile.primitives import F, fma, inline
 from kernelcalc.compile.twofold import (
     ZERO,
     Two,
@@ -52,21 +52,21 @@ def summed(function: F) -> F:
 
 
 @summed
-def inner(x: Row, y: Row) -> float:
+def inner(x: Row, y: Row, n: int) -> float:
     """<x, y>, plainly."""
     s = 0.0
-    for i in range(x.size):
+    for i in range(n):
         s += x[i] * y[i]
     return s
 
 
 @summed
-def rejection(x: Row, y: Row, t: float) -> tuple[float, float, float]:
+def rejection(x: Row, y: Row, n: int, t: float) -> tuple[float, float, float]:
     """|r|^2, <x, r> and |x - y|^2 for r = y - t x, t = <x, y>/|x|^2 up to rounding."""
     rr = 0.0
     xr = 0.0
     distance = 0.0
-    for i in range(x.size):
+    for i in range(n):
         r = fma(-t, x[i], y[i])
         rr += r * r
         xr += x[i] * r
@@ -81,19 +81,19 @@ def gram_determinant(xx: float, rr: float, xr: float) -> tuple[float, bool]:
 
 
 @inline
-def largest(x: Row) -> int:
+def largest(x: Row, n: int) -> int:
     """The index of the element of x that is largest in size."""
     k = 0
-    for i in range(x.size):
+    for i in range(n):
         if abs(x[i]) > abs(x[k]):
             k = i
     return k
 
 
 @inline
-def minors(x: Row, y: Row, k: int, z: Row) -> None:
+def minors(x: Row, y: Row, n: int, k: int, z: Row) -> None:
     """z_i = x_k y_i - y_k x_i, each to an ulp of itself."""
-    for i in range(x.size):
+    for i in range(n):
         p, e = two_prod(x[k], y[i])
         q, f = two_prod(y[k], x[i])
         g, h = two_sum(e, -f)  # if p - q cancels it is exact
@@ -101,11 +101,12 @@ def minors(x: Row, y: Row, k: int, z: Row) -> None:
 
 
 @inline
-def parallel_determinant(x: Row, y: Row, xx: float, k: int, z: Row) -> float:
+def parallel_determinant(x: Row, y: Row, n: int, xx: float, k: int, z: Row) -> float:
     """|x|^2 |y|^2 - <x, y>^2 for any angle, exactly 0 for parallel rows; k = largest(x), z as work space."""
-    minors(x, y, k, z)
-    rr, xr, _ = rejection(x, z, inner(x, z) / xx)
-    return fma(-xr, xr, xx * rr) / (x[k] * x[k])
+    minors(x, y, n, k, z)
+    rr, xr, _ = rejection(x, z, n, inner(x, z, n) / xx)
+    determinant: float = fma(-xr, xr, xx * rr) / (x[k] * x[k])
+    return determinant
 
 
 # --- double-double
@@ -119,38 +120,38 @@ def accumulate(s: Two, p: Two) -> Two:
 
 
 @inline
-def dot(x: Row, y: Row) -> Two:
+def dot(x: Row, y: Row, n: int) -> Two:
     """<x, y> as if summed with twice the digits (Ogita, Rump, Oishi 2005)."""
     s = ZERO
-    for i in range(x.size):
+    for i in range(n):
         s = accumulate(s, two_prod(x[i], y[i]))
     return quick_two_sum(s[0], s[1])
 
 
 @inline
-def difference_square(x: Row, y: Row) -> Two:
+def difference_square(x: Row, y: Row, n: int) -> Two:
     """|x - y|^2 from exact differences."""
     s = ZERO
-    for i in range(x.size):
+    for i in range(n):
         d = two_sum(x[i], -y[i])
         s = accumulate(s, mul(d, d))
     return quick_two_sum(s[0], s[1])
 
 
 @inline
-def power_above(x: Row) -> float:
+def power_above(x: Row, n: int) -> float:
     """The power of two that scales the largest |x_i| into [1/2, 1); 1 for a zero row, at most 2^1000."""
-    size: float = abs(x[largest(x)])
+    size: float = abs(x[largest(x, n)])
     if size == 0.0:
         return 1.0
     return math.ldexp(1.0, min(max(-math.frexp(size)[1], -1000), 1000))
 
 
-@compiled
-def _double_minors(x: Row, y: Row, k: int, boost: float) -> tuple[Two, Two]:
+@inline
+def _double_minors(x: Row, y: Row, n: int, k: int, boost: float) -> tuple[Two, Two]:
     """|z|^2 and <x, z> for z = boost (x_k y - y_k x)."""
     zz, xz = ZERO, ZERO
-    for i in range(x.size):
+    for i in range(n):
         p, e = two_prod(x[k] * boost, y[i])
         q, f = two_prod(y[k] * boost, x[i])
         z = add(two_sum(p, -q), two_sum(e, -f))
@@ -159,26 +160,26 @@ def _double_minors(x: Row, y: Row, k: int, boost: float) -> tuple[Two, Two]:
     return quick_two_sum(zz[0], zz[1]), quick_two_sum(xz[0], xz[1])
 
 
-@compiled
-def area(x: Row, y: Row) -> Two:
+@inline
+def area(x: Row, y: Row, n: int) -> Two:
     """sqrt(|x|^2 |y|^2 - <x, y>^2) by the minors, exactly 0 for parallel rows."""
-    k = largest(x)
+    k = largest(x, n)
     if x[k] == 0.0:
         return ZERO
     boost = 1.0
-    zz, xz = _double_minors(x, y, k, boost)
+    zz, xz = _double_minors(x, y, n, k, boost)
     if zz[0] < TINY:  # angles below 1e-130: squares would lose their low part
         boost = BOOST
-        zz, xz = _double_minors(x, y, k, boost)
-    root = sqrt(sub(mul(dot(x, x), zz), mul(xz, xz)))
+        zz, xz = _double_minors(x, y, n, k, boost)
+    root = sqrt(sub(mul(dot(x, x, n), zz), mul(xz, xz)))
     return quotient(scale(root, 1.0 / boost), (abs(x[k]), 0.0))
 
 
-@compiled
-def exact_pair(x: Row, y: Row) -> tuple[Two, Two, Two, Two, Two]:
+@inline
+def exact_pair(x: Row, y: Row, n: int) -> tuple[Two, Two, Two, Two, Two]:
     """|x|^2, |y|^2, <x, y>, sqrt(|x|^2 |y|^2 - <x, y>^2) and |x - y|^2.
 
     Relative error 1e-31 for short rows, growing like the length (2e-30 at 784); that of <x, y> is relative to
     |x||y|. The root, as the determinant itself leaves the range of floats first.
     """
-    return dot(x, x), dot(y, y), dot(x, y), area(x, y), difference_square(x, y)
+    return dot(x, x, n), dot(y, y, n), dot(x, y, n), area(x, y, n), difference_square(x, y, n)

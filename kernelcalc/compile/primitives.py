@@ -58,6 +58,14 @@ def _shift_right(typingctx: Any, i: Any, count: Any) -> Any:
 
 
 @intrinsic
+def _offset(typingctx: Any, pointer: Any, count: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), emit
+
+
+@intrinsic
 def _wide(typingctx: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         # llvmlite only knows attributes without a value; LLVM reads this one as any other string attribute.
@@ -79,9 +87,13 @@ from_bits = cast(Callable[[int], float], _from_bits)
 shift_right = cast(Callable[[int, int], int], _shift_right)
 """shift_right(i, count): the 64 bits of i moved down, zeros moved in (AVX2 has no signed shift)."""
 
-wide = cast(Callable[[], None], _wide)
-"""wide(): called anywhere in a function, its loops use 512-bit registers where the processor has them.
+offset = cast(Callable[[Any, int], Any], _offset)
+"""offset(p, i): the pointer to p[i]."""
 
+wide = cast(Callable[[], None], _wide)
+"""wide(): called anywhere in a function, its own loops use 512-bit registers where the processor has them.
+
+The loops of a function inlined into it need a call of their own: Numba makes vector code before it inlines.
 LLVM prefers 256 bits on Intel processors, for fear of a lower clock rate that newer ones no longer have;
 polynomial-heavy loops run up to 1.7 times faster with 512.
 """

@@ -21,7 +21,7 @@ from kernelcalc.compile._coefficients import (
     SERIES_LIMIT,
     TWO_OVER_SQRT_PI,
 )
-from kernelcalc.compile.primitives import compiled, fma, inline
+from kernelcalc.compile.primitives import fma, inline
 
 Two = tuple[float, float]
 
@@ -137,7 +137,7 @@ def rsqrt(x: Two) -> Two:
 # --- angles
 
 
-@compiled
+@inline
 def angles(y: Two, x: Two) -> tuple[Two, Two]:
     """theta = atan2(y, x) in [0, pi] and pi - theta, for y >= 0, not both 0; 1e-31."""
     ax = neg(x) if x[0] < 0.0 else x
@@ -170,7 +170,7 @@ def angles_on_circle(sine: Two, cosine: Two) -> tuple[Two, Two]:
     return angles(sine, cosine)
 
 
-@compiled
+@inline
 def half_angles(q: Two, p: Two) -> tuple[Two, Two]:
     """theta = 2 asin(sqrt(q)) and 2 asin(sqrt(p)) = pi - theta, where q + p = 1; 1e-31."""
     root_q, root_p = sqrt(q), sqrt(p)
@@ -200,7 +200,7 @@ def atan(x: Two) -> Two:
     return atan2_pos(x, ONE)
 
 
-@compiled
+@inline
 def t_minus_sin(t: Two, sine: Two) -> Two:
     """t - sin t for t >= 0, given sin t; 1e-31."""
     if t[0] >= SERIES_LIMIT:
@@ -212,7 +212,7 @@ def t_minus_sin(t: Two, sine: Two) -> Two:
     return mul(neg(mul(minus_u, t)), s)
 
 
-@compiled
+@inline
 def sin_minus_t_cos(t: Two, sine: Two, cosine: Two) -> Two:
     """sin t - t cos t for 0 <= t <= pi, given sin t and cos t; 1e-31."""
     if t[0] >= SERIES_LIMIT:
@@ -228,7 +228,7 @@ def sin_minus_t_cos(t: Two, sine: Two, cosine: Two) -> Two:
 # --- exponentials and logarithms
 
 
-@compiled
+@inline
 def _exp_reduced(x: Two) -> tuple[float, Two]:
     """k and exp(x)/2^k - 1, k an integer, the second with full relative accuracy."""
     k = float(round(x[0] / LN2_A))
@@ -280,7 +280,7 @@ def cosh(x: Two) -> Two:
     return scale(add(e, quotient(ONE, e)), 0.5)
 
 
-@compiled
+@inline
 def _log1p_central(x: Two) -> Two:
     """log(1 + x), |x| <= 1."""
     y = vecmath.log1p(x[0])
@@ -289,7 +289,7 @@ def _log1p_central(x: Two) -> Two:
     return plus(sub(d, scale(mul(d, d), 0.5)), y)
 
 
-@compiled
+@inline
 def log(x: Two) -> Two:
     """log(x), 2^-1000 < x < 2^1000; 1e-30."""
     if 0.5 < x[0] < 2.0:
@@ -308,7 +308,7 @@ def log1p(x: Two) -> Two:
 # --- error functions
 
 
-@compiled
+@inline
 def _erf_series(x: Two) -> Two:
     """exp(x^2) erf(x) = (2/sqrt(pi)) sum (2 x^2)^n x/(2n + 1)!!; all terms of one sign."""
     u = scale(mul(x, x), 2.0)
@@ -321,7 +321,7 @@ def _erf_series(x: Two) -> Two:
     return s
 
 
-@compiled
+@inline
 def _erfcx_fraction(x: Two) -> Two:
     """erfcx(x) = (1/sqrt(pi)) / (x + (1/2)/(x + 1/(x + (3/2)/(x + ...)))), x >= ERFC_START."""
     f = x
@@ -335,7 +335,7 @@ def _exp_square(x: Two, sign: float) -> Two:
     return exp(scale(mul(x, x), sign))
 
 
-@compiled
+@inline
 def erfcx(x: Two) -> Two:
     """exp(x^2) erfc(x) for x > -26; 1e-29."""
     if x[0] >= ERFC_START:
@@ -345,7 +345,7 @@ def erfcx(x: Two) -> Two:
     return sub(_exp_square(x, 1.0), _erf_series(x))
 
 
-@compiled
+@inline
 def erfc(x: Two) -> Two:
     """erfc(x); 1e-29 for x < 26."""
     if x[0] >= ERFC_START:

@@ -1,0 +1,163 @@
+"""Generated source and its machine code, kept on disk between processes.
+
+Numba compiles a function of pointers and numbers once; what is kept is the object code, in a signed private
+file (`store.py`), and a later process links it with llvmlite alone: neither Numba nor SymPy is imported. The
+name of a file is a hash of everything that determines its content, so nothing is ever out of date.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.metadata
+import itertools
+import linecache
+import os
+import platform
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from kernelcalc.compile.store import Store
+
+if TYPE_CHECKING:
+    from llvmlite.binding import LLJIT, TargetMachine
+
+PACKAGE = Path(__file__).parent.parent
+C_TYPES: dict[str, Any] = {
+    "float64*": ctypes.c_void_p,
+    "float32*": ctypes.c_void_p,
+    "int64*": ctypes.c_void_p,
+    "float64": ctypes.c_double,
+    "int64": ctypes.c_int64,
+}
+
+# Held while compiling and linking, and during a fork, so that a child never inherits a half-done compilation.
+_lock = threading.RLock()
+_functions: dict[str, Callable[..., None]] = {}
+_serial = itertools.count()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def text(key: str, generate: Callable[[], str]) -> str:
+    """generate() or what it returned in an earlier process under the same key, for the same kernelcalc.
+
+    The key must say everything that generate depends on, apart from kernelcalc's own files and SymPy.
+    """
+    name = "text-" + _digest(_package(), importlib.metadata.version("sympy"), key)
+    kept = store().get(name)
+    if kept is not None:
+        return kept.decode()
+    result = generate()
+    store().put(name, result.encode())
+    return result
+
+
+def function(source: str, entry: str, arguments: tuple[str, ...]) -> Callable[..., None]:
+    """The function `entry` of a module with this source as machine code; it returns nothing.
+
+    arguments: for each argument "float64", "int64", or with * a pointer (pass array.ctypes.data). The source
+    may import kernelcalc.compile's inlined functions and index pointers; it may not allocate or raise. A call
+    runs without the GIL. Safe with threads and fork. TypeError for source that needs the Python runtime.
+    """
+    machine = _machine()
+    settings = [os.environ.get(f"NUMBA_{name}") for name in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")]
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    name = "code-" + _digest(_package(), versions, settings, *machine, source, entry, arguments)
+    with _lock:
+        if name not in _functions:
+            kept = store().get(name)
+            if kept is None:
+                kept = _compile(source, entry, arguments, _target(*machine))
+                store().put(name, kept)
+            _functions[name] = _link(kept, entry, arguments)
+        return _functions[name]
+
+
+def store() -> Store:
+    """The store in $KERNELCALC_CACHE_DIR or, without it, in the user's cache folder."""
+    return _store(os.environ.get("KERNELCALC_CACHE_DIR") or platformdirs.user_cache_dir("kernelcalc"))
+
+
+@cache
+def _store(folder: str) -> Store:
+    return Store(Path(folder) / "signed-1")
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
+def _package() -> str:
+    """Changes with every file of kernelcalc and with the Python version."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    contents = [(str(file), file.read_bytes()) for file in files]
+    return _digest(sys.implementation.cache_tag, platform.machine(), contents)
+
+
+def _machine() -> tuple[str, str]:
+    """Name and features of the processor, as Numba sees them."""
+    import llvmlite.binding as llvm
+
+    name = os.environ.get("NUMBA_CPU_NAME", llvm.get_host_cpu_name())
+    return name, os.environ.get("NUMBA_CPU_FEATURES", llvm.get_host_cpu_features().flatten())
+
+
+@cache
+def _target(cpu: str, features: str) -> TargetMachine:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    # small code model: constants are addressed relative to the code, which saves an instruction each
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=cpu, features=features, opt=3, reloc="pic", codemodel="small", jit=True
+    )
+
+
+@cache
+def _linker() -> LLJIT:
+    import llvmlite.binding as llvm
+
+    return llvm.create_lljit_compiler(_target(*_machine()))
+
+
+def _compile(source: str, entry: str, arguments: tuple[str, ...], target: TargetMachine) -> bytes:
+    """Object code that defines `entry` as a C function."""
+    import llvmlite.binding as llvm
+    import numba
+
+    filename = f"<kernelcalc {_digest(source)[:16]}>"
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    scope: dict[str, Any] = {"__name__": filename}
+    exec(compile(source, filename, "exec"), scope)
+    known: Any = numba.types  # untyped
+    plain = [getattr(known, name.rstrip("*")) for name in arguments]
+    types = [known.CPointer(t) if name.endswith("*") else t for t, name in zip(plain, arguments, strict=True)]
+    compiled = numba.cfunc(numba.void(*types), forceinline=True, error_model="numpy")(scope[entry])
+    module = llvm.parse_assembly(compiled.inspect_llvm())
+    declared = [f.name for f in module.functions if f.is_declaration]
+    runtime = [name for name in declared if name.startswith(("Py", "numba_", "NRT_"))]
+    if runtime:
+        raise TypeError(
+            f"{entry} may raise or allocate ({', '.join(runtime)}): compute with pointers and numbers"
+        )
+    module.get_function(compiled.native_name).name = entry
+    return bytes(target.emit_object(module))
+
+
+def _link(code: bytes, entry: str, arguments: tuple[str, ...]) -> Callable[..., None]:
+    import llvmlite.binding as llvm
+
+    builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol(entry)
+    library = builder.link(_linker(), f"{entry}-{next(_serial)}")
+    called = ctypes.CFUNCTYPE(None, *(C_TYPES[argument] for argument in arguments))(library[entry])
+    called.library = library  # type: ignore[attr-defined]  # the code lives as long as the library object
+    return called
