@@ -16,6 +16,7 @@ from kernelcalc.functions.base import Function
 from kernelcalc.symbols import z
 
 ZERO, ONE = sp.Integer(0), sp.Integer(1)
+WAVES = [sp.sin, sp.cos, sp.sinh, sp.cosh]
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,13 @@ def scaled(atoms: tuple[Atom, ...], factor: sp.Expr) -> tuple[Atom, ...]:
 
 
 def derivative(atom: Atom) -> tuple[Atom, ...]:
-    """d/dz of an atom without exponential factor (the tilt and shift rules have removed it)."""
-    if atom.k != 0 or atom.s != 0 or isinstance(atom.kind, Opaque | Delta):
+    """d/dz of an atom without the factor exp(-k z^2) (the tilt rule has removed it)."""
+    if atom.k != 0 or isinstance(atom.kind, Opaque | Delta):
         raise ValueError(f"no derivative rule for {atom}")
     lowered = (replace(atom, coef=atom.coef * atom.n, n=atom.n - 1),) if atom.n else ()
-    raised = tuple(replace(d, coef=d.coef * atom.coef, n=d.n + atom.n) for d in atom.kind.derivative())
-    return lowered + raised
+    grown = (replace(atom, coef=atom.coef * atom.s),) if atom.s != 0 else ()
+    raised = tuple(replace(d, coef=d.coef * atom.coef, n=d.n + atom.n, s=d.s + atom.s) for d in atom.kind.derivative())
+    return lowered + grown + raised
 
 
 def shifted(atom: Atom, h: sp.Expr) -> tuple[Atom, ...]:
@@ -196,7 +198,7 @@ def _smooth(expr: sp.Expr) -> tuple[Atom, ...] | None:
     """A smooth expression as atoms, or None."""
     if expr == 0:
         return ()
-    spread = expr.rewrite([sp.sin, sp.cos, sp.sinh, sp.cosh], sp.exp) if expr.has(sp.sin, sp.cos, sp.sinh, sp.cosh) else expr
+    spread = expr.replace(sp.erfc, lambda u: 1 - sp.erf(u)).rewrite(WAVES, sp.exp)
     spread = sp.expand(sp.expand(spread), power_exp=False)
     result = []
     for term in sp.Add.make_args(spread):

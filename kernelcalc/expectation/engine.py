@@ -7,7 +7,7 @@ from dataclasses import replace
 import sympy as sp
 
 from kernelcalc import symbols as sym
-from kernelcalc.expectation.atoms import Erf, Opaque, Sgn, atoms, derivative
+from kernelcalc.expectation.atoms import ONE, Atom, Erf, Opaque, Sgn, atoms, derivative
 from kernelcalc.expectation.integrals import half_line, integrate_from_zero
 from kernelcalc.expectation.problem import Dual, E, Mean, NoRule, Problem, Step, X, Y, Z
 from kernelcalc.expectation.rules import DUAL_RULES, MEAN_RULES, Reduction
@@ -43,9 +43,9 @@ class Engine:
         for rule in MEAN_RULES:
             if (reduction := rule(p)) is not None:
                 return self._reduce(p, reduction)
-        if not isinstance(p.atom.kind, Opaque) or p.atom.kind.shift != 0:
-            raise NoRule(f"no rule for the mean of {p.atom.expr()}")
-        value = half_line(p.atom.expr(), sym.z, v).subs(v, p.v)
+        if not isinstance(p.atom.kind, Opaque) or p.atom.s != 0 or p.atom.kind.shift != 0:
+            raise NoRule(f"no closed form known for the mean of {p.atom.expr()}")
+        value = half_line(p.atom.expr(), v).subs(v, p.v)
         self.note("half-line integral", p.written, value)
         return value
 
@@ -58,8 +58,11 @@ class Engine:
 
     def _price(self, p: Dual) -> sp.Expr:
         """Price: d/dc E[F(X) G(Y)] = E[F'(X) G'(Y)], and at c = 0 the expectation is E[F] E[G]."""
-        if not all(isinstance(atom.kind, Sgn | Erf) for atom in (p.f, p.g)):
-            raise NoRule(f"no rule for E[{p.f.expr(X)} * {p.g.expr(Y)}]")
+        product = f"E[({p.f.expr(X)}) * ({p.g.expr(Y)})]"
+        if not all(isinstance(atom.kind, Sgn | Erf) and atom == Atom(ONE, kind=atom.kind) for atom in (p.f, p.g)):
+            raise NoRule(f"no closed form known for {product}")
+        if 0 in (p.f.parity, p.g.parity):
+            raise NoRule(f"{product} needs Owen's T function: a step is not at 0")
         general = replace(p, a=a, b=b, c=c)
         slope = sp.Integer(0)
         for df in derivative(p.f):
@@ -101,5 +104,7 @@ def derive_mean(f: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
 def _derive(whole: sp.Expr, parts: list[tuple[sp.Expr, Problem]]) -> tuple[sp.Expr, tuple[Step, ...]]:
     engine = Engine()
     value = _sum(engine, whole, parts)
+    if value.has(sp.I):
+        raise NoRule(f"the phases of {whole} leave a function of a complex argument")
     engine.note("collect", whole, value)
     return value, tuple(engine.steps)

@@ -2,7 +2,8 @@
 
 A rule is a function  problem -> Reduction | None.  The engine tries them in the order of MEAN_RULES and
 DUAL_RULES; where a rule looks at the first argument only, the engine offers it the swapped problem too.
-D = a b - c^2 throughout.
+D = a b - c^2 throughout. Exponents s of exp(s z) may be complex (sin and cos): both sides of the rules that
+admit them are entire functions of s.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from kernelcalc.expectation.atoms import ONE, ZERO, Atom, Delta, Erf, Kind, Opaque, Sgn, derivative, shifted
-from kernelcalc.expectation.problem import Dual, Mean, Problem
+from kernelcalc.expectation.problem import Dual, Mean, NoRule, Problem
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ DualRule = Callable[[Dual], Reduction | None]
 
 def mean_linearity(p: Mean) -> Reduction | None:
     """E[w F] = w E[F]."""
-    return Reduction("linearity", ((p.atom.coef, Mean(p.atom.bare, p.v)),)) if p.atom.coef != 1 else None
+    if p.atom.coef == 1:
+        return None
+    return Reduction("linearity", ((p.atom.coef, Mean(p.atom.bare, p.v)),))
 
 
 def mean_parity(p: Mean) -> Reduction | None:
@@ -53,11 +56,18 @@ def mean_delta(p: Mean) -> Reduction | None:
 
 def mean_tilt(p: Mean) -> Reduction | None:
     """E[exp(-k Z^2) F(Z)] = (1 + 2kv)^(-1/2) E_{v/(1+2kv)}[F]."""
-    k = p.atom.k
-    if k == 0:
+    if p.atom.k == 0:
         return None
-    q = sp.factor(1 + 2 * k * p.v)
-    return Reduction("tilt", ((q ** sp.Rational(-1, 2), Mean(replace(p.atom, k=ZERO), sp.cancel(p.v / q))),), needs="1 + 2kv > 0")
+    q = _tilt(p.atom.k, p.v)
+    part = Mean(replace(p.atom, k=ZERO), sp.cancel(p.v / q))
+    return Reduction("tilt", ((1 / sp.sqrt(q), part),), needs="1 + 2kv > 0")
+
+
+def _tilt(k: sp.Expr, v: sp.Expr) -> sp.Expr:
+    """1 + 2kv, where that is positive for every variance."""
+    if not k.is_positive:
+        raise NoRule(f"exp({-k}*z^2) has a mean only for variances v with 1 + 2*({k})*v > 0")
+    return sp.factor(1 + 2 * k * v)
 
 
 def mean_shift(p: Mean) -> Reduction | None:
@@ -66,12 +76,21 @@ def mean_shift(p: Mean) -> Reduction | None:
     if s == 0 or not _may_shift(p.atom.kind, s):
         return None
     weight = sp.exp(s**2 * p.v / 2)
-    return Reduction("exponential", tuple((weight, Mean(part, p.v)) for part in shifted(replace(p.atom, s=ZERO), s * p.v)))
+    parts = shifted(replace(p.atom, s=ZERO), s * p.v)
+    return Reduction("exponential", tuple((weight, Mean(part, p.v)) for part in parts))
+
+
+def mean_wave(p: Mean) -> Reduction | None:
+    """E[exp(sZ) sgn Z] = exp(s^2 v/2) erf(s sqrt(v/2)): Cameron-Martin, continued to complex s."""
+    if p.atom.n or p.atom.k != 0 or p.atom.s == 0 or p.atom.kind != Sgn():
+        return None
+    s = p.atom.s
+    return Reduction("exponential", constant=sp.exp(s**2 * p.v / 2) * sp.erf(s * sp.sqrt(p.v / 2)))
 
 
 def mean_stein(p: Mean) -> Reduction | None:
     """E[Z F(Z)] = v E[F'(Z)]."""
-    if p.atom.n == 0 or isinstance(p.atom.kind, Opaque):
+    if p.atom.n == 0 or p.atom.k != 0 or isinstance(p.atom.kind, Opaque):
         return None
     lowered = derivative(replace(p.atom, n=p.atom.n - 1))
     return Reduction("Stein", tuple((p.v * d.coef, Mean(d.bare, p.v)) for d in lowered))
@@ -99,7 +118,9 @@ def mean_base(p: Mean) -> Reduction | None:
 def dual_linearity(p: Dual) -> Reduction | None:
     """E[w F(X) u G(Y)] = w u E[F(X) G(Y)]."""
     weight = p.f.coef * p.g.coef
-    return Reduction("linearity", ((weight, replace(p, f=p.f.bare, g=p.g.bare)),)) if weight != 1 else None
+    if weight == 1:
+        return None
+    return Reduction("linearity", ((weight, replace(p, f=p.f.bare, g=p.g.bare)),))
 
 
 def dual_parity(p: Dual) -> Reduction | None:
@@ -109,17 +130,18 @@ def dual_parity(p: Dual) -> Reduction | None:
 
 def dual_constant(p: Dual) -> Reduction | None:
     """E[1 G(Y)] = E[G(Y)]."""
-    return Reduction("marginal", ((ONE, Mean(p.g, p.b)),)) if p.f.bare == Atom(ONE) and p.f.coef == 1 else None
+    return Reduction("marginal", ((ONE, Mean(p.g, p.b)),)) if p.f == Atom(ONE) else None
 
 
 def dual_delta(p: Dual) -> Reduction | None:
-    """E[delta(X - t) F(X) G(Y)] = F(t) exp(-t^2/2a)/sqrt(2 pi a) E[G(Y) | X = t],  Y | X=t ~ N(ct/a, D/a) (S78)."""
+    """E[delta(X - t) F(X) G(Y)] = F(t) exp(-t^2/2a)/sqrt(2 pi a) E[G(Y) | X = t],  Y ~ N(ct/a, D/a) then (S78)."""
     if not isinstance(p.f.kind, Delta):
         return None
     t = p.f.kind.t
     weight = replace(p.f, kind=Kind()).expr(t) * sp.exp(-(t**2) / (2 * p.a)) / sp.sqrt(2 * sp.pi * p.a)
-    parts = _moved(p.g, p.c * t / p.a)
-    return Reduction("delta", tuple((weight * w, Mean(atom, sp.cancel(p.det / p.a))) for w, atom in parts), needs="D > 0")
+    v = sp.cancel(p.det / p.a)
+    parts = tuple((weight * w, Mean(atom, v)) for w, atom in _moved(p.g, p.c * t / p.a))
+    return Reduction("delta", parts, needs="D > 0")
 
 
 def _moved(atom: Atom, h: sp.Expr) -> tuple[tuple[sp.Expr, Atom], ...]:
@@ -136,9 +158,9 @@ def dual_tilt(p: Dual) -> Reduction | None:
     k = p.f.k
     if k == 0:
         return None
-    q = sp.factor(1 + 2 * k * p.a)
+    q = _tilt(k, p.a)
     a, b, c = (sp.cancel(part / q) for part in (p.a, p.b + 2 * k * p.det, p.c))
-    return Reduction("tilt", ((q ** sp.Rational(-1, 2), Dual(replace(p.f, k=ZERO), p.g, a, b, c)),), needs="1 + 2ka > 0")
+    return Reduction("tilt", ((1 / sp.sqrt(q), Dual(replace(p.f, k=ZERO), p.g, a, b, c)),), needs="1 + 2ka > 0")
 
 
 def dual_shift(p: Dual) -> Reduction | None:
@@ -149,19 +171,41 @@ def dual_shift(p: Dual) -> Reduction | None:
     weight = sp.exp(s**2 * p.a / 2)
     left = shifted(replace(p.f, s=ZERO), s * p.a)
     right = _moved(p.g, s * p.c)
-    return Reduction(
-        "exponential", tuple((weight * w, replace(p, f=f, g=g)) for f in left for w, g in right)
-    )
+    return Reduction("exponential", tuple((weight * w, replace(p, f=f, g=g)) for f in left for w, g in right))
 
 
 def _may_shift(kind: Kind, s: sp.Expr) -> bool:
-    """A complex shift continues entire factors only."""
+    """A complex shift moves entire factors only."""
     return not s.has(sp.I) or type(kind) in (Kind, Erf)
+
+
+def dual_wave(p: Dual) -> Reduction | None:
+    """E[exp(sX) sgn Y] = exp(s^2 a/2) erf(s c / sqrt(2b)): Cameron-Martin, continued to complex s."""
+    s = p.f.s
+    if s == 0 or replace(p.f, s=ZERO) != Atom(ONE) or p.g != Atom(ONE, kind=Sgn()):
+        return None
+    return Reduction("exponential", constant=sp.exp(s**2 * p.a / 2) * sp.erf(s * p.c / sp.sqrt(2 * p.b)))
+
+
+def dual_moment(p: Dual) -> Reduction | None:
+    """E[X^n G(Y)] = sum_j n!/(j! (n-2j)! 2^j) (D/b)^j (c/b)^(n-2j) E[Y^(n-2j) G(Y)], as X | Y ~ N(cY/b, D/b)."""
+    n = p.f.n
+    if n == 0 or p.f != Atom(ONE, n) or not isinstance(p.g.kind, Opaque):
+        return None
+    rest = p.det / p.b
+    parts = tuple(
+        (
+            sp.factorial(n) / (sp.factorial(j) * sp.factorial(n - 2 * j) * 2**j) * rest**j * (p.c / p.b) ** (n - 2 * j),
+            Mean(replace(p.g, n=p.g.n + n - 2 * j), p.b),
+        )
+        for j in range(n // 2 + 1)
+    )
+    return Reduction("conditioning", parts)
 
 
 def dual_stein(p: Dual) -> Reduction | None:
     """E[X F(X) G(Y)] = a E[F'(X) G(Y)] + c E[F(X) G'(Y)]."""
-    if p.f.n == 0 or any(atom.k != 0 or atom.s != 0 or isinstance(atom.kind, Opaque | Delta) for atom in (p.f, p.g)):
+    if p.f.n == 0 or any(atom.k != 0 or isinstance(atom.kind, Opaque | Delta) for atom in (p.f, p.g)):
         return None
     lowered = replace(p.f, n=p.f.n - 1)
     first = tuple((p.a, replace(p, f=d)) for d in derivative(lowered))
@@ -170,8 +214,8 @@ def dual_stein(p: Dual) -> Reduction | None:
 
 
 MEAN_RULES: tuple[MeanRule, ...] = (
-    mean_linearity, mean_parity, mean_delta, mean_tilt, mean_shift, mean_stein, mean_base,
+    mean_linearity, mean_parity, mean_delta, mean_tilt, mean_shift, mean_wave, mean_stein, mean_base,
 )  # fmt: skip
 DUAL_RULES: tuple[DualRule, ...] = (
-    dual_linearity, dual_parity, dual_constant, dual_delta, dual_tilt, dual_shift, dual_stein,
+    dual_linearity, dual_parity, dual_constant, dual_delta, dual_tilt, dual_shift, dual_wave, dual_moment, dual_stein,
 )  # fmt: skip

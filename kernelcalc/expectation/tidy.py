@@ -1,7 +1,7 @@
 """Bring a derived expression into the shape in which people write it.
 
-Every rewriting here is an identity on the domain a, b, v > 0, a b > c^2: bases of half-integer powers are
-positive there, so radicals may be multiplied together and their common factors cancelled.
+Every rewriting here is an identity on the domain a, b, v > 0, a b > c^2 (and t -> 0+ in an expansion): bases of
+half-integer powers are positive there, so radicals may be multiplied together and common factors cancelled.
 """
 
 from __future__ import annotations
@@ -11,22 +11,40 @@ from functools import lru_cache
 
 import sympy as sp
 
-from kernelcalc.symbols import c
+from kernelcalc.symbols import D, a, b, c
 
-HALF = sp.Rational(1, 2)
+t = sp.Symbol("t", positive=True)  # the small variable of an expansion: x = t^2, so that roots are powers
 
 
 @lru_cache(maxsize=4096)
 def tidy(expr: sp.Expr) -> sp.Expr:
-    """The same function, with radicals merged, exponentials merged and like terms collected."""
+    """The same function, with radicals merged, exponentials merged, like terms collected and phases written
+    by cos and sin."""
+    found = _collected(expr)
+    return _collected(_without_phases(found)) if found.has(sp.I) else found
+
+
+def _collected(expr: sp.Expr) -> sp.Expr:
     terms: dict[sp.Expr, sp.Expr] = {}
     for term in _terms(sp.expand_power_base(_arguments(expr))):
         rational, shape = _term(term)
         terms[shape] = terms.get(shape, sp.Integer(0)) + rational
-    total = sp.Integer(0)
-    for shape, rational in terms.items():
-        total += _written(sp.factor(sp.cancel(rational))) * shape if rational != 0 else 0
-    return _hyperbolic(total)
+    return sp.Add(*(_written(sp.factor(sp.cancel(rational))) * shape for shape, rational in terms.items()))
+
+
+def _without_phases(expr: sp.Expr) -> sp.Expr:
+    """exp(p + i q) = exp(p) (cos q + i sin q);  erf(i x) = i erfi(x)."""
+
+    def phase(exponent: sp.Expr) -> sp.Expr:
+        real, imaginary = sp.expand(exponent).as_real_imag()
+        return sp.exp(real) * (sp.cos(imaginary) + sp.I * sp.sin(imaginary))
+
+    def turned(u: sp.Expr) -> sp.Expr:
+        x = sp.expand(-sp.I * u)
+        return sp.erf(u) if x.has(sp.I) else sp.I * sp.erfi(x)
+
+    expr = expr.replace(lambda e: isinstance(e, sp.exp) and e.has(sp.I), lambda e: phase(e.args[0]))
+    return sp.expand(expr.replace(sp.erf, turned), power_base=False, power_exp=False)
 
 
 def _terms(expr: sp.Expr) -> list[sp.Expr]:
@@ -55,11 +73,20 @@ def _arguments(expr: sp.Expr) -> sp.Expr:
     return expr.func(*(_arguments(arg) if isinstance(arg, sp.Expr) else arg for arg in expr.args))
 
 
-def _positive(factor: sp.Expr) -> int:
-    """The sign of a polynomial factor at one point of the domain (it keeps it where it is under a root)."""
-    point = {s: sp.Rational(3, 2) + sp.Rational(index, 7) for index, s in enumerate(sorted(factor.free_symbols, key=str))}
-    point |= {s: sp.Rational(1, 3) for s in factor.free_symbols if s == c}
-    return 1 if factor.subs(point) > 0 else -1
+def _sign(factor: sp.Expr) -> int:
+    """The sign of a polynomial that has one on the whole domain, as far as it can be told, else 0."""
+    for form in (factor, sp.expand(factor.subs(c**2, a * b - D))):
+        if form.is_positive or form.is_negative:
+            return 1 if form.is_positive else -1
+    return 0
+
+
+def _sampled_sign(factor: sp.Expr) -> int:
+    """The sign at one point of the domain: it keeps it where it is an odd factor of something positive."""
+    known = {c: sp.Rational(1, 3), t: sp.Rational(1, 1000)}
+    others = sorted(factor.free_symbols - set(known), key=str)
+    values = known | {s: sp.Rational(3, 2) + sp.Rational(i, 7) for i, s in enumerate(others)}
+    return 1 if factor.subs(values) > 0 else -1
 
 
 def _term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
@@ -70,9 +97,9 @@ def _term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     halves: dict[sp.Expr, Fraction] = {}
     for factor in sp.Mul.make_args(term):
         base, power = factor.as_base_exp()
-        if isinstance(factor, sp.exp) or (isinstance(base, sp.exp) and power.is_number):
-            exponent += base.args[0] * power if isinstance(base, sp.exp) else factor.args[0]
-        elif power.is_Rational and power.q == 2 and not base.has(sp.Function) and base.is_commutative:
+        if base == sp.E:  # of every exp
+            exponent += power
+        elif power.is_Rational and power.q == 2 and not base.has(sp.Function, sp.I) and not base.is_negative:
             for polynomial, multiplicity in _factors(base):
                 halves[polynomial] = halves.get(polynomial, Fraction(0)) + multiplicity * Fraction(int(power.p), 2)
         elif factor.is_rational_function() and not factor.has(sp.I):
@@ -95,9 +122,10 @@ def _term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     for polynomial, power in halves.items():
         if power.denominator == 1 or not polynomial.free_symbols:
             continue
-        if power - int(power) < 0 and sp.rem(numerator, polynomial, *_gens(polynomial)) == 0 and bottom.has(*polynomial.free_symbols):
+        whole = int(power)
+        if power < whole and sp.rem(numerator, polynomial, *_gens(polynomial)) == 0:
             rational, top, bottom = rational / polynomial, top * polynomial, sp.cancel(bottom / polynomial)
-        elif power - int(power) > 0 and sp.rem(denominator, polynomial, *_gens(polynomial)) == 0:
+        elif power > whole and sp.rem(denominator, polynomial, *_gens(polynomial)) == 0:
             rational, bottom, top = rational * polynomial, bottom * polynomial, sp.cancel(top / polynomial)
         rational = sp.cancel(rational)
         numerator, denominator = sp.fraction(rational)
@@ -113,22 +141,23 @@ def _root(inside: sp.Expr) -> sp.Expr:
 
 
 def _factors(base: sp.Expr) -> list[tuple[sp.Expr, int]]:
-    """Positive factors of a positive rational function, with multiplicities (negative in the denominator)."""
+    """Positive factors of a positive rational function, with multiplicities (negative in the denominator).
+
+    An odd factor of something positive keeps its sign on the (connected) domain; an even one may change it,
+    sqrt((A - B)^2) = |A - B|.
+    """
     found: list[tuple[sp.Expr, int]] = []
-    for part, sign in zip(sp.fraction(sp.together(base)), (1, -1), strict=True):
+    for part, side in zip(sp.fraction(sp.together(base)), (1, -1), strict=True):
         content, factors = sp.factor_list(part)
-        flips = 1
         for factor, multiplicity in factors:
-            if factor == c:
-                factor = sp.Abs(c)
-            elif _positive(factor) < 0:
-                factor, flips = -factor, flips * (-1) ** multiplicity
-            found.append((factor, sign * multiplicity))
-        for prime, multiplicity in sp.factorint(sp.Abs(content).p).items() if sp.Abs(content).is_Rational else ((sp.Abs(content), 1),):
-            if prime != 1:
-                found.append((sp.sympify(prime), sign * multiplicity))
-        if sp.Abs(content).is_Rational:
-            found += [(sp.Integer(p), -sign * e) for p, e in sp.factorint(sp.Abs(content).q).items() if p != 1]
+            sign = _sign(factor) or (_sampled_sign(factor) if multiplicity % 2 else 0)
+            found.append((sign * factor if sign else sp.Abs(factor), side * multiplicity))
+        size = sp.Abs(content)
+        if size.is_Rational:
+            found += [(sp.Integer(prime), side * power) for prime, power in sp.factorint(size.p).items() if prime != 1]
+            found += [(sp.Integer(prime), -side * power) for prime, power in sp.factorint(size.q).items()]
+        else:
+            found.append((size, side))
     return found
 
 
@@ -145,21 +174,6 @@ def _written(expr: sp.Expr) -> sp.Expr:
 
 
 def _exponent(expr: sp.Expr) -> sp.Expr:
-    return sp.factor_terms(sp.cancel(sp.together(sp.expand(expr))), sign=True) if expr.free_symbols else sp.expand(expr)
-
-
-def _hyperbolic(expr: sp.Expr) -> sp.Expr:
-    """exp(u + w) +- exp(u - w) as 2 exp(u) cosh w or sinh w; phases exp(i p) as cos and sin."""
-    if expr.has(sp.I):
-        expr = expr.replace(
-            lambda e: isinstance(e, sp.exp) and e.args[0].has(sp.I),
-            lambda e: _phase(e.args[0].expand()),
-        )
-        expr = sp.expand(expr)
-        expr = sp.factor_terms(expr)
-    return expr
-
-
-def _phase(exponent: sp.Expr) -> sp.Expr:
-    real, imaginary = exponent.as_real_imag()
-    return sp.exp(_exponent(real)) * (sp.cos(imaginary) + sp.I * sp.sin(imaginary))
+    if not expr.free_symbols:
+        return sp.expand(expr)
+    return sp.factor_terms(sp.cancel(sp.together(sp.expand(expr))), sign=True)
