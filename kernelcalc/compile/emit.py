@@ -1,21 +1,68 @@
 """Programs printed as Python source for Numba: the loops over blocks of pairs, in float64.
 
-The generated module holds, for one kernel structure (all numbers are arguments):
+The generated module holds, for one kernel structure (all numbers are arguments, all arrays pointers):
 
-    constants(numbers)                      parameters -> constants
-    rows(a, numbers, out), columns(...)     per point of one layer: out[k, i], and the next variances
-    block(...)                              one layer for a row point and a run of column points, in place
-    close_pair(...)                         all layers for one pair whose angle is tiny
+    constants       parameters -> constants
+    rows, columns   what each layer needs of each point
+    same            the diagonal
+    tile            all layers for a block of pairs, the matrix product already there
+    close           all layers for single pairs whose angle is small, from the rows themselves
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from kernelcalc.compile.program import Let, Program
 
-HELPERS = "half_angles angles rsqrt t_minus_sin sin_minus_t_cos sqrt quotient asin exp sinh cosh erf erfc erfcx log".split()
+HEADER = """\
+from math import copysign, inf
+from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
+from kernelcalc.compile.primitives import wide
+from kernelcalc.compile.twofold import ZERO
+from kernelcalc.compile.vecmath import (
+    angles, asin, cosh, erf, erfc, exp, half_angles, log, quotient, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+)
+"""
+
+WIDTH = 256  # pairs that go through all layers together: their state stays in the first-level cache
+# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows are scaled
+# by powers of two, so that no square overflows.
+CLOSE_GEOMETRY = """\
+px, py = power_row[i], power_column[j]
+pm = px if px < py else py
+for e in range(width):
+    xs[e] = X[i*width + e]*px
+    ys[e] = Y[j*width + e]*py
+distance = 0.0
+spread = 0.0
+for e in range(width):
+    difference = (X[i*width + e] - Y[j*width + e])*pm
+    distance += difference*difference
+    spread += difference*((X[i*width + e] + Y[j*width + e])*pm)
+equal = distance == 0.0
+xx, yy, xy = inner(xs, xs, width), inner(ys, ys, width), inner(xs, ys, width)
+sine = 0.0
+if xx > 0.0 and yy > 0.0:
+    rr, xr, _ = rejection(xs, ys, width, xy/xx)
+    determinant, found = gram_determinant(xx, rr, xr)
+    if not found:
+        determinant = parallel_determinant(xs, ys, width, xx, largest(xs, width), zs)
+    sine = determinant/(xx*yy)
+a_x, a_y = a_row[i], a_column[j]
+sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
+sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
+d = scale*(spread/pm/pm)
+c = scale*(xy/px/py) + s2
+r = c/(sqrt(a_x)*sqrt(a_y))
+q = 0.5*sine/(1.0 + abs(r))
+p = 1.0 - q
+if c < 0.0:
+    q, p = p, q
+"""
 
 
 class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
@@ -64,6 +111,9 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
     def _print_Pi(self, expr: sp.Expr) -> str:
         return repr(float(sp.pi))
 
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return "inf"
+
     def _print_Rational(self, expr: sp.Rational) -> str:
         return repr(float(expr))
 
@@ -86,103 +136,195 @@ def numeric(expr: sp.Expr) -> sp.Expr:
     return expr.replace(lambda e: e.is_Mul or e.is_Add, fold)
 
 
-def _line(statement: Let, printer: Printer) -> str:
-    return f"{', '.join(map(str, statement.targets))} = {printer.doprint(numeric(statement.value))}"
-
-
-def _value(expr: object, printer: Printer) -> str:
-    return str(printer.doprint(numeric(sp.sympify(expr))))
-
-
 class Module:
-    """The source of one kernel structure: a program for ordinary pairs and one for close pairs."""
+    """The source of one kernel structure: ordinary pairs in vectors, close pairs one by one.
 
-    def __init__(self, program: Program, close: Program) -> None:
-        self.program, self.close, self.printer = program, close, Printer({"fully_qualified_modules": False})
+    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, then the constants. Point tables: for layer l
+    and quantity k of point i, table[(l K + k) n + i]. Entries and their arguments: SIGNATURES.
+    """
+
+    SIGNATURES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "constants": ("float64*",),
+        "rows": ("int64", "int64", "float64*", "float64*", "float64*"),
+        "columns": ("int64", "int64", "float64*", "float64*", "float64*"),
+        "same": ("int64", "int64", "int64", "float64*", "float64*", "float64*"),
+        "tile": (*("int64",) * 9, *("float64*",) * 9, "int64*", "float64"),
+        "close": ("int64", "int64*", *("int64",) * 5, *("float64*",) * 12),
+    }
+
+    def __init__(self, program: Program, close: Program, same: tuple[sp.Expr, sp.Expr] | None) -> None:
+        self.program, self.near, self.diagonal = program, close, same
+        self.printer = Printer({"fully_qualified_modules": False})
+        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale"]
+
+    @property
+    def constant_count(self) -> int:
+        """How many constants the programs have (those of close pairs come first and are all)."""
+        return sum(len(statement.targets) for statement in self.near.constants)
 
     def text(self) -> str:
-        """Python source; every function is compiled by the loader."""
-        parts = [
-            *self._constants("constants", self.program),
-            *self._points("rows", self.program, "row"),
-            *self._points("columns", self.program, "column"),
-            *self._block(self.program),
-            *self._constants("close_constants", self.close),
-            *self._close(self.close),
-        ]
-        return "\n".join(parts) + "\n"
+        """The whole source."""
+        parts = [HEADER, *self._constants()]
+        for role in ("row", "column"):
+            parts += self._points(role)
+        return "\n".join([*parts, *self._same(), *self._tile(), *self._close()]) + "\n"
 
-    def _constants(self, name: str, program: Program) -> list[str]:
-        names = ["w2", "s2", *map(str, program.parameters)]
-        lines = [f"def {name}(numbers, k):"]
-        lines += [f"    {x} = numbers[{i}]" for i, x in enumerate(names)]
-        lines += [f"    {_line(statement, self.printer)}" for statement in program.constants]
-        targets = [t for statement in program.constants for t in statement.targets]
-        return [*lines, *(f"    k[{i}] = {t}" for i, t in enumerate(targets)), "    return k", ""]
+    # ------------------------------------------------------------ pieces
+
+    def _line(self, statement: Let) -> str:
+        return f"{', '.join(map(str, statement.targets))} = {self.printer.doprint(numeric(statement.value))}"
+
+    def _value(self, expr: object) -> str:
+        return str(self.printer.doprint(numeric(sp.sympify(expr))))
 
     def _given(self, program: Program) -> list[str]:
-        """The numbers and constants as local variables."""
-        names = ["w2", "s2", *map(str, program.parameters)]
-        targets = [t for statement in program.constants for t in statement.targets]
-        return [f"    {x} = numbers[{i}]" for i, x in enumerate(names)] + [f"    {t} = k[{i}]" for i, t in enumerate(targets)]
+        """The numbers as local variables."""
+        constants = [str(t) for statement in program.constants for t in statement.targets]
+        return [f"    {x} = numbers[{i}]" for i, x in enumerate([*self.numbers, *constants])]
 
-    def _points(self, name: str, program: Program, role: str) -> list[str]:
-        statements: tuple[Let, ...] = getattr(program, role)
-        targets = [t for statement in statements for t in statement.targets]
-        following = program.outputs["a_x" if role == "row" else "a_y"]
-        lines = [f"def {name}(values, numbers, k, out, after):", *self._given(program), "    for i in range(values.size):"]
-        lines += ["        a = values[i]"]
-        lines += [f"        {_line(statement, self.printer)}" for statement in statements]
-        lines += [f"        out[{i}, i] = {t}" for i, t in enumerate(targets)]
-        return [*lines, f"        after[i] = {_value(following, self.printer)}", ""]
-
-    def _targets(self, program: Program, role: str) -> list[str]:
-        return [str(t) for statement in getattr(program, role) for t in statement.targets]
-
-    def _block(self, program: Program) -> list[str]:
-        """One layer for row point i and the column points first..first+size, in place."""
+    def quantities(self, role: str) -> list[str]:
+        """What a point table holds: the variance and the targets of the point statements that pairs use."""
+        program, suffix = self.program, {"row": "_x", "column": "_y"}[role]
         used = {s.name for statement in program.pair for s in statement.value.free_symbols}
-        used |= {s.name for v in program.outputs.values() for s in sp.sympify(v).free_symbols}
-        transposed = "transposed" in program.outputs
+        used |= {s.name for value in program.outputs.values() for s in sp.sympify(value).free_symbols}
+        return sorted(name for name in used if name.endswith(suffix))
+
+    def _constants(self) -> list[str]:
+        lines = ["def constants(numbers):", *(f"    {x} = numbers[{i}]" for i, x in enumerate(self.numbers))]
+        lines += [f"    {self._line(statement)}" for statement in self.near.constants]
+        start = len(self.numbers)
+        targets = [t for statement in self.near.constants for t in statement.targets]
+        return [*lines, *(f"    numbers[{start + i}] = {t}" for i, t in enumerate(targets)), ""]
+
+    def _points(self, role: str) -> list[str]:
+        """Tables of all layers: values[l n + i] are the variances, the first layer's given."""
+        program, side = self.program, {"row": "a_x", "column": "a_y"}[role]
+        kept = self.quantities(role)
         lines = [
-            "def block(i, first, size, a_row, a_column, row, column, numbers, k, Q, P, C, T, S):",
+            f"def {role}s(n, depth, values, numbers, table):",
             *self._given(program),
-            "    a_x = a_row[i]",
-            *(f"    {t} = row[{n}, i]" for n, t in enumerate(self._targets(program, "row")) if t in used),
-            "    for j in range(size):",
-            "        q, p = Q[j], P[j]",
-            "        a_y = a_column[first + j]",
-            *(f"        {t} = column[{n}, first + j]" for n, t in enumerate(self._targets(program, "column")) if t in used),
-            *(f"        {_line(statement, self.printer)}" for statement in program.pair),
-            f"        cross = {_value(program.outputs['c'], self.printer)}",
-            "        C[j] = cross",
+            "    for l in range(depth - 1):",
+            "        for i in range(n):",
+            "            a = values[l*n + i]",
+            f"            {side} = a",
+            *(f"            {self._line(statement)}" for statement in getattr(program, role)),
+            *(f"            table[(l*{len(kept)} + {k})*n + i] = {name}" for k, name in enumerate(kept)),
+            f"            values[(l + 1)*n + i] = {self._value(program.outputs[side])}",
         ]
-        if "factor" in program.outputs:
-            lines.append(f"        T[j] = cross + T[j]*{_value(program.outputs['factor'], self.printer)}")
-        if transposed:
-            lines.append(f"        S[j] = cross + S[j]*{_value(program.outputs['transposed'], self.printer)}")
-        lines += [f"        {x.upper()}[j] = {_value(program.outputs[x], self.printer)}" for x in ("q", "p")]
         return [*lines, ""]
 
-    def _close(self, program: Program) -> list[str]:
-        """All layers for one pair: the variances, q, p and d of layer 1 are exact."""
+    def _same(self) -> list[str]:
+        """k(x, x): the next variance and the factor at X = Y, in a."""
+        if self.diagonal is None:
+            return []
+        after, factor = self.diagonal
         lines = [
-            "def close_pair(depth, a_x, a_y, q, p, d, c, numbers, k):",
+            "def same(n, depth, tangent, values, numbers, out):",
+            *self._given(self.near)[: len(self.numbers)],
+            "    for i in range(n):",
+            "        a = values[i]",
+            "        t = a",
+            "        for l in range(depth - 1):",
+            f"            f = {self._value(factor)}",
+            f"            a = {self._value(after)}",
+            "            t = a + t*f if tangent else a",
+            "        out[i] = t",
+        ]
+        return [*lines, ""]
+
+    def _layer(self, program: Program, indent: str, keep: dict[str, str]) -> list[str]:
+        """The statements of a pair, then the state assigned: keep maps c, q, p, T, S, ... to where they go."""
+        lines = [self._line(statement) for statement in program.pair]
+        lines.append(f"cross = {self._value(program.outputs['c'])}")
+        lines.append(f"{keep['c']} = cross")
+        if "factor" in program.outputs:
+            lines.append(f"{keep['T']} = cross + {keep['T']}*{self._value(program.outputs['factor'])}")
+        if "transposed" in program.outputs:
+            lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
+        state = [x for x in ("q", "p", "d", "a_x", "a_y") if x in keep]
+        lines.append(f"{', '.join(keep[x] for x in state)} = {', '.join(self._value(program.outputs[x]) for x in state)}")
+        return [indent + line for line in lines]
+
+    def _tile(self) -> list[str]:
+        """Rows i0.. and columns j0..: c = scale G + s2, all layers, the write and its mirror image."""
+        w = WIDTH
+        keep = {"q": "work[j]", "p": f"work[{w} + j]", "c": f"work[{2 * w} + j]", "T": f"work[{3 * w} + j]", "S": f"work[{4 * w} + j]"}
+        rows, columns = self.quantities("row"), self.quantities("column")
+        tangent = "factor" in self.program.outputs
+        result = keep["T"] if tangent else keep["c"]
+        mirrored = keep["S"] if "transposed" in self.program.outputs else result
+        lines = [
+            "def tile(i0, ni, j0, nj, n, p_all, depth, mirror, most, G, inverse_row, inverse_column,",
+            "         row, column, numbers, out, work, turned, marks, near):",
+            "    wide()",
+            *self._given(self.program),
+            "    count = marks[0]",
+            "    for i in range(ni):",
+            "        inverse = inverse_row[i0 + i]",
+            "        least = 1.0",
+            "        for j in range(nj):",
+            "            c = scale*G[i*nj + j] + s2",
+            "            r = c*(inverse*inverse_column[j0 + j])",
+            "            q = 0.5 - 0.5*r",
+            "            p = 0.5 + 0.5*r",
+            "            work[j] = q",
+            f"            work[{w} + j] = p",
+            f"            work[{2 * w} + j] = c",
+            f"            work[{3 * w} + j] = c",
+            f"            work[{4 * w} + j] = c",
+            "            small = q if q < p else p",
+            "            least = small if small < least else least",
+            "        if not least >= near:",
+            "            for j in range(nj):",
+            f"                if not (work[j] >= near and work[{w} + j] >= near):",
+            "                    if count < most:",
+            "                        marks[1 + count] = (i0 + i)*p_all + j0 + j",
+            "                    count += 1",
+            "        for l in range(depth - 1):",
+            *(f"            {name} = row[(l*{len(rows)} + {k})*n + i0 + i]" for k, name in enumerate(rows)),
+            "            for j in range(nj):",
+            f"                q, p = work[j], work[{w} + j]",
+            *(f"                {name} = column[(l*{len(columns)} + {k})*p_all + j0 + j]" for k, name in enumerate(columns)),
+            *self._layer(self.program, " " * 16, keep),
+            "        for j in range(nj):",
+            f"            out[(i0 + i)*p_all + j0 + j] = {result}",
+            "        if mirror:",
+            "            for j in range(nj):",
+            f"                turned[i*nj + j] = {mirrored}",
+            "    if mirror:",
+            "        for j in range(nj):",
+            "            for i in range(ni):",
+            "                out[(j0 + j)*p_all + i0 + i] = turned[i*nj + j]",
+            "    marks[0] = count",
+        ]
+        return [*lines, ""]
+
+    def _close(self) -> list[str]:
+        """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
+        program = self.near
+        keep = {"c": "c", "T": "t", "S": "s", "q": "q", "p": "p", "d": "d", "a_x": "a_x", "a_y": "a_y"}
+        tangent = "factor" in program.outputs
+        result = "t" if tangent else "c"
+        mirrored = "s" if "transposed" in program.outputs else result
+        lines = [
+            "def close(count, marks, p_all, width, depth, mirror, alike, X, Y, power_row, power_column,",
+            "          a_row, a_column, diagonal, numbers, out, xs, ys, zs):",
             *self._given(program),
-            "    t = c",
-            "    s = c",
-            "    for _ in range(depth - 1):",
+            "    for index in range(count):",
+            "        i, j = marks[1 + index]//p_all, marks[1 + index] % p_all",
+            *(" " * 8 + line for line in CLOSE_GEOMETRY.splitlines()),
+            "        if equal and alike:",
+            "            out[i*p_all + j] = diagonal[i]",
+            "            if mirror:",
+            "                out[j*p_all + i] = diagonal[i]",
+            "            continue",
+            "        t = c",
+            "        s = c",
+            "        for l in range(depth - 1):",
         ]
         for role, side in (("row", "a_x"), ("column", "a_y")):
-            lines.append(f"        a = {side}")
-            lines += [f"        {_line(statement, self.printer)}" for statement in getattr(program, role)]
-        lines += [f"        {_line(statement, self.printer)}" for statement in program.pair]
-        lines.append(f"        c = {_value(program.outputs['c'], self.printer)}")
-        if "factor" in program.outputs:
-            lines.append(f"        t = c + t*{_value(program.outputs['factor'], self.printer)}")
-        if "transposed" in program.outputs:
-            lines.append(f"        s = c + s*{_value(program.outputs['transposed'], self.printer)}")
-        nexts = ("q", "p", "d", "a_x", "a_y")
-        lines.append(f"        {', '.join(nexts)} = {', '.join(_value(program.outputs[x], self.printer) for x in nexts)}")
-        final = ("t", "s") if "factor" in program.outputs else ("c", "c")
-        return [*lines, f"    return {', '.join(final)}", ""]
+            lines.append(f"            a = {side}")
+            lines += [f"            {self._line(statement)}" for statement in getattr(program, role)]
+        lines += self._layer(program, " " * 12, keep)
+        lines += [f"        out[i*p_all + j] = {result}", "        if mirror:", f"            out[j*p_all + i] = {mirrored}"]
+        return [*lines, ""]

@@ -368,3 +368,11 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     outputs = {name: builder.at_pair(value) if name in ("factor", "transposed") else value for name, value in outputs.items()}
     parameters = tuple(sorted({s for e in layer.expectations for s, _ in e.values}, key=str))
     return Program(parameters, *(tuple(part) for part in (builder.constants, builder.row, builder.column, builder.pair)), outputs)
+
+
+def diagonal_forms(kernel: Kernel) -> tuple[sp.Expr, sp.Expr]:
+    """The next variance and the factor at X = Y, in a, w2, s2 and the parameters; for f1 = f2."""
+    layer = kernel.layer
+    after = w2 * layer.first.symbolic_diagonal + s2
+    factor = w2 * layer.factor.symbolic_diagonal if layer.factor is not None else sp.Integer(0)
+    return after, factor
