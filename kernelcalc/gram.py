@@ -106,7 +106,16 @@ class Task:
             marks = np.empty(1 + size * wide, dtype=np.int64)
             marks[0] = 0
             self.code.tile(
-                self.rows, self.columns, (start, size, first, wide), self.mirror, product, self.out, work, turned, marks, NEAR
+                self.rows,
+                self.columns,
+                (start, size, first, wide),
+                self.mirror,
+                product,
+                self.out,
+                work,
+                turned,
+                marks,
+                NEAR,
             )
             if marks[0]:
                 self.code.close(self.rows, self.columns, self.mirror, marks, self.diagonal, self.out)
@@ -141,5 +150,3 @@ def _threads(threads: int | None) -> int:
     if threads < 1:
         raise InputError(f"threads={threads!r} must be >= 1")
     return threads
-
-

@@ -83,7 +83,9 @@ class Kernel:
 
     def _closed(self, e: Expectation) -> sp.Expr:
         if e.expr is None:
-            raise InputError(f"{self!r} has no closed form: {e!r}: {e.reason}; it can still be evaluated numerically")
+            raise InputError(
+                f"{self!r} has no closed form: {e!r}: {e.reason}; it can still be evaluated numerically"
+            )
         return e.expr
 
     def variance_map(self, e: Expectation) -> sp.Expr:
@@ -115,7 +117,9 @@ class Kernel:
         same: at y = x, where the covariance is singular. The depth must be a number.
         """
         if not isinstance(self.depth, int):
-            raise InputError(f"the closed form needs a depth that is a number, not {self.depth}; see .recursion()")
+            raise InputError(
+                f"the closed form needs a depth that is a number, not {self.depth}; see .recursion()"
+            )
         scale = self.sigma_w**2 / sym.n0
         first = [scale * s + self.sigma_b**2 for s in ((xx, xx, xx) if same else (xx, yy, xy))]
         state = dict(zip("abc", first, strict=True)) | {"factor": sp.Integer(1), "T": first[2]}
@@ -205,7 +209,9 @@ class Kernel:
 
 def _function(value: object, role: str) -> Function:
     if not isinstance(value, Function):
-        raise InputError(f"{role} {value!r} is not a function; take one from kc.catalogue() or kc.function('formula in z')")
+        raise InputError(
+            f"{role} {value!r} is not a function; take one from kc.catalogue() or kc.function('formula in z')"
+        )
     return value
 
 
@@ -218,7 +224,9 @@ def _activation(value: object) -> Function:
 
 def _numbers(depth: object, sigma_w: object, sigma_b: object) -> tuple[int | sp.Symbol, sp.Expr, sp.Expr]:
     if isinstance(depth, str | sp.Symbol):
-        level: int | sp.Symbol = sym.L if str(depth) == "L" else sp.Symbol(str(depth), integer=True, positive=True)
+        level: int | sp.Symbol = (
+            sym.L if str(depth) == "L" else sp.Symbol(str(depth), integer=True, positive=True)
+        )
     elif isinstance(depth, bool) or not hasattr(depth, "__index__"):
         raise InputError(f"depth={depth!r} must be a whole number >= 1 (the number of weight layers)")
     else:
@@ -246,7 +254,12 @@ def NTK(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_
 
 
 def SGNTK(
-    activation: Function, surrogate: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0
+    activation: Function,
+    surrogate: Function,
+    depth: int | str,
+    *,
+    sigma_w: object = 1.0,
+    sigma_b: object = 0.0,
 ) -> Kernel:
     """The surrogate-gradient NTK I(x, y) (Eilers et al. 2024, Theorem 2.4, section E.2).
 
@@ -276,4 +289,3 @@ def GeneralizedNTK(
     s1, s2 = _function(s1, "surrogate derivative"), _function(s2, "surrogate derivative")
     numbers = _numbers(depth, sigma_w, sigma_b)
     return Kernel("GeneralizedNTK", f1, s1, f2, s2, *numbers)
-

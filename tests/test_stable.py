@@ -33,7 +33,12 @@ def execute(statements: tuple[Let, ...], values: dict[sp.Symbol, mp.mpf]) -> Non
 
 def run(made: Program, given: dict[str, mp.mpf]) -> dict[str, mp.mpf]:
     """One layer for one pair: given a_x, a_y, q, p, d, w2, s2 and the parameters by name."""
-    every = {s for part in (made.constants, made.row, made.column, made.pair) for let in part for s in let.value.free_symbols}
+    every = {
+        s
+        for part in (made.constants, made.row, made.column, made.pair)
+        for let in part
+        for s in let.value.free_symbols
+    }
     every |= {s for value in made.outputs.values() for s in sp.sympify(value).free_symbols}
     values = {s: given[s.name] for s in every if s.name in given}
     execute(made.constants, values)
@@ -60,7 +65,9 @@ KERNELS = {
     "sgntk sign": lambda: kc.SGNTK(kc.Sign(), kc.Erf().derivative, 2),
     "sgntk erf": lambda: kc.SGNTK(kc.Erf(3), kc.Erf(2).derivative, 2),
     "sgntk heaviside gaussian": lambda: kc.SGNTK(kc.Heaviside(), kc.Gaussian(2), 2),
-    "generalised": lambda: kc.GeneralizedNTK((kc.Sign(), kc.Sign().derivative), (kc.Erf(2), kc.Erf(2).derivative), 2),
+    "generalised": lambda: kc.GeneralizedNTK(
+        (kc.Sign(), kc.Sign().derivative), (kc.Erf(2), kc.Erf(2).derivative), 2
+    ),
 }
 CORRELATIONS = ["0.3", "-0.7", "0", "0.999999", "-0.999999"]
 
@@ -96,14 +103,22 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
                 if "transposed" in made.outputs:
                     expected["transposed"] = w2 * closed(layer.factor.template, y, x)
             for key, value in expected.items():
-                assert abs(got[key] - value) <= mp.mpf(10) ** (5 - DIGITS) * max(abs(value), 1), (key, correlation)
+                assert abs(got[key] - value) <= mp.mpf(10) ** (5 - DIGITS) * max(abs(value), 1), (
+                    key,
+                    correlation,
+                )
 
 
 def test_what_the_rules_recognise() -> None:
     h = sp.Symbol("h", positive=True)
     assert normalised(sp.expand(3 * (a + h) * (b + 2))) == (h, 2, 3)
     assert normalised(a * b + a + 1) is None
-    assert arcsine_form(sp.Rational(1, 4) + sp.asin(c / sp.sqrt(a * b)) / sp.pi) == (sp.Rational(1, 4), 1 / sp.pi, 0, 0)
+    assert arcsine_form(sp.Rational(1, 4) + sp.asin(c / sp.sqrt(a * b)) / sp.pi) == (
+        sp.Rational(1, 4),
+        1 / sp.pi,
+        0,
+        0,
+    )
     assert homogeneous_form(kc.dual(kc.ReLU()).template) == (1 / (2 * sp.pi), sp.Rational(1, 2))
     assert homogeneous_form(kc.dual(kc.Sign()).template) is None
     assert homogeneous_form(kc.dual(kc.RectifiedQuadratic()).template) is None

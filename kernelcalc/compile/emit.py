@@ -242,13 +242,21 @@ class Module:
         if "transposed" in program.outputs:
             lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
         state = [x for x in ("q", "p", "d", "a_x", "a_y") if x in keep]
-        lines.append(f"{', '.join(keep[x] for x in state)} = {', '.join(self._value(program.outputs[x]) for x in state)}")
+        lines.append(
+            f"{', '.join(keep[x] for x in state)} = {', '.join(self._value(program.outputs[x]) for x in state)}"
+        )
         return [indent + line for line in lines]
 
     def _tile(self) -> list[str]:
         """Rows i0.. and columns j0..: c = scale G + s2, all layers, the write and its mirror image."""
         w = WIDTH
-        keep = {"q": "work[j]", "p": f"work[{w} + j]", "c": f"work[{2 * w} + j]", "T": f"work[{3 * w} + j]", "S": f"work[{4 * w} + j]"}
+        keep = {
+            "q": "work[j]",
+            "p": f"work[{w} + j]",
+            "c": f"work[{2 * w} + j]",
+            "T": f"work[{3 * w} + j]",
+            "S": f"work[{4 * w} + j]",
+        }
         rows, columns = self.quantities("row"), self.quantities("column")
         tangent = "factor" in self.program.outputs
         result = keep["T"] if tangent else keep["c"]
@@ -284,7 +292,10 @@ class Module:
             *(f"            {name} = row[(l*{len(rows)} + {k})*n + i0 + i]" for k, name in enumerate(rows)),
             "            for j in range(nj):",
             f"                q, p = work[j], work[{w} + j]",
-            *(f"                {name} = column[(l*{len(columns)} + {k})*p_all + j0 + j]" for k, name in enumerate(columns)),
+            *(
+                f"                {name} = column[(l*{len(columns)} + {k})*p_all + j0 + j]"
+                for k, name in enumerate(columns)
+            ),
             *self._layer(self.program, " " * 16, keep),
             "        for j in range(nj):",
             f"            out[(i0 + i)*p_all + j0 + j] = {result}",
@@ -326,5 +337,9 @@ class Module:
             lines.append(f"            a = {side}")
             lines += [f"            {self._line(statement)}" for statement in getattr(program, role)]
         lines += self._layer(program, " " * 12, keep)
-        lines += [f"        out[i*p_all + j] = {result}", "        if mirror:", f"            out[j*p_all + i] = {mirrored}"]
+        lines += [
+            f"        out[i*p_all + j] = {result}",
+            "        if mirror:",
+            f"            out[j*p_all + i] = {mirrored}",
+        ]
         return [*lines, ""]

@@ -67,7 +67,9 @@ class Evaluator:
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and not self.regular_at_zero:
             row = int(np.flatnonzero(zero)[0])
-            raise Undefined(f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)")
+            raise Undefined(
+                f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
+            )
         table = np.empty((max(self.depth - 1, 1) * max(len(self.module.quantities(role)), 1), n))
         self._call(f"{role}s", n, self.depth, values, self.numbers(dimension), table)
         with np.errstate(divide="ignore"):
@@ -95,7 +97,15 @@ class Evaluator:
             columns.inverse, rows.table, columns.table, self.numbers(rows.data.shape[1]), out, work, turned, marks, near,
         )  # fmt: skip
 
-    def close(self, rows: Points, columns: Points, mirror: bool, marks: NDArray[np.int64], diagonal: Matrix | None, out: Matrix) -> None:
+    def close(
+        self,
+        rows: Points,
+        columns: Points,
+        mirror: bool,
+        marks: NDArray[np.int64],
+        diagonal: Matrix | None,
+        out: Matrix,
+    ) -> None:
         """The marked pairs from the rows themselves."""
         dimension = rows.data.shape[1]
         xs, ys, zs = (np.empty(dimension) for _ in range(3))

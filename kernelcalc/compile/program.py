@@ -45,4 +45,3 @@ class Program:
     column: tuple[Let, ...]
     pair: tuple[Let, ...]
     outputs: Mapping[str, sp.Expr]
-

@@ -53,7 +53,7 @@ class Builder:
     omegas: dict[tuple[sp.Expr, sp.Expr, bool], Omega] = field(default_factory=dict)
 
     def _name(self, where: list[Let], prefix: str, value: sp.Expr, suffix: str = "") -> sp.Expr:
-        if value.is_Symbol and value != a or value.is_number:
+        if (value.is_Symbol and value != a) or value.is_number:
             return value
         if (suffix or prefix, value) not in self.named:
             symbol = sp.Symbol(f"{prefix}{len(where)}{suffix}", real=True)
@@ -123,7 +123,12 @@ class Builder:
             if found is None or sp.expand(found[2] + inside.coeff(c, 2)) != 0:
                 return power
             omega = self.omega(*found[:2])
-            size = self.constant(1 / sp.sqrt(found[2])) * omega.inverse * self.at_pair(rsqrt(omega.q * omega.p)) / 2
+            size = (
+                self.constant(1 / sp.sqrt(found[2]))
+                * omega.inverse
+                * self.at_pair(rsqrt(omega.q * omega.p))
+                / 2
+            )
             return size ** (-2 * power.exp)
 
         form = form.replace(sp.asin, asin)
@@ -143,9 +148,11 @@ class Builder:
     def hoisted(self, form: sp.Expr) -> sp.Expr:
         """What depends on one point only becomes a statement of that point, on parameters only a constant."""
         names = {s.name for s in form.free_symbols}
-        if not names or form.is_Symbol and form not in (ax, ay):
+        if not names or (form.is_Symbol and form not in (ax, ay)):
             return form
-        pairwise = any(not name.endswith(("_x", "_y")) and sp.Symbol(name) and self._is_pair(name) for name in names)
+        pairwise = any(
+            not name.endswith(("_x", "_y")) and sp.Symbol(name) and self._is_pair(name) for name in names
+        )
         sides = {name[-2:] for name in names if name.endswith(("_x", "_y"))}
         if not pairwise and sides == {"_x"}:
             return self.at_row(form.subs(ax, a))
@@ -168,7 +175,12 @@ class Builder:
         return form.func(*(self.hoisted(arg) for arg in form.args))
 
     def _is_pair(self, name: str) -> bool:
-        return name in ("q", "p", "d") or (not name.endswith(("_x", "_y")) and name[:2] in ("th", "co") or name[0] == "t" and name[1:].isdigit())
+        return name in ("q", "p", "d") or (
+            (not name.endswith(("_x", "_y"))
+            and name[:2] in ("th", "co"))
+            or (name[0] == "t"
+            and name[1:].isdigit())
+        )
 
 
 def normalised(form: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
@@ -206,7 +218,10 @@ def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
         if not inside.is_polynomial(a) or sp.degree(inside, a) != 1:
             return power
         slope = inside.coeff(a, 1)
-        return builder.constant(slope**power.exp) * (a + builder.constant(sp.cancel(inside.coeff(a, 0) / slope))) ** power.exp
+        return (
+            builder.constant(slope**power.exp)
+            * (a + builder.constant(sp.cancel(inside.coeff(a, 0) / slope))) ** power.exp
+        )
 
     form = form.replace(sp.asin, asin)
     return form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(a), root)
@@ -249,7 +264,9 @@ def homogeneous_form(form: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         return None
     sine, cosine = sp.symbols("sine cosine", positive=True)
     kappa = form.subs({a: 1, b: 1}).replace(sp.asin, lambda u: sp.pi / 2 - t if u == c else sp.asin(u))
-    kappa = kappa.replace(lambda e: e.is_Pow and sp.expand(e.base - 1 + c**2) == 0, lambda e: sine ** (2 * e.exp))
+    kappa = kappa.replace(
+        lambda e: e.is_Pow and sp.expand(e.base - 1 + c**2) == 0, lambda e: sine ** (2 * e.exp)
+    )
     kappa = sp.expand(kappa.subs(c, cosine))
     if kappa.has(c, sp.asin):
         return None
@@ -266,7 +283,10 @@ def gap(form: sp.Expr, diagonal: sp.Expr, builder: Builder, close: bool) -> Gap:
     if (homogeneous := homogeneous_form(form)) is not None:
         return _homogeneous_gap(*homogeneous, builder, close)
     C = builder.at_pair(builder.stable(form))
-    A, B = (at(variance(diagonal, builder, side)) for at, side in ((builder.at_row, "_x"), (builder.at_column, "_y")))
+    A, B = (
+        at(variance(diagonal, builder, side))
+        for at, side in ((builder.at_row, "_x"), (builder.at_column, "_y"))
+    )
     return Gap(C, A * B - C**2, A + B - 2 * C, A - B)
 
 
@@ -283,25 +303,52 @@ def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, close: b
     asin, phi = builder.two(builder.pair, angles(cosine, sine)), None
     del phi
     Co = builder.at_pair(k * asin[0])
-    alpha, beta = (builder.at_row(a / (a + h)), builder.at_column(a / (a + h))), (builder.at_row(h / (a + h)), builder.at_column(h / (a + h)))
-    phis = [builder.two(where, half_angles(be / 2, (1 + al) / 2), side)[0] for where, al, be, side in ((builder.row, alpha[0], beta[0], "_x"), (builder.column, alpha[1], beta[1], "_y"))]
+    alpha, beta = (
+        (builder.at_row(a / (a + h)), builder.at_column(a / (a + h))),
+        (builder.at_row(h / (a + h)), builder.at_column(h / (a + h))),
+    )
+    phis = [
+        builder.two(where, half_angles(be / 2, (1 + al) / 2), side)[0]
+        for where, al, be, side in (
+            (builder.row, alpha[0], beta[0], "_x"),
+            (builder.column, alpha[1], beta[1], "_y"),
+        )
+    ]
     A, B = builder.at_row(k * sp.asin(alpha[0])), builder.at_column(k * sp.asin(alpha[1]))
     if not close:
         Qo, Po = A + B - 2 * Co, A * B - Co**2
     else:
         ch = builder.at_row(sp.sqrt((1 + alpha[0]) / 2)), builder.at_column(sp.sqrt((1 + alpha[1]) / 2))
         sh = builder.at_row(sp.sqrt(beta[0] / 2)), builder.at_column(sp.sqrt(beta[1] / 2))
-        sn = builder.at_row(sp.sqrt(beta[0] * (1 + alpha[0]))), builder.at_column(sp.sqrt(beta[1] * (1 + alpha[1])))
+        sn = (
+            builder.at_row(sp.sqrt(beta[0] * (1 + alpha[0]))),
+            builder.at_column(sp.sqrt(beta[1] * (1 + alpha[1]))),
+        )
         inverse = builder.at_column(1 / (a + h))
         low, high = builder.at_pair(sp.Min(q, p)), builder.at_pair(sp.Max(q, p))
         E = 4 * low * high * alpha[0] * alpha[1]
         g2 = beta[0] * alpha[1] + alpha[0] * beta[1] + beta[0] * beta[1]
         dal = builder.at_pair(beta[0] * inverse * d)
         N = builder.at_pair(2 * E + dal**2 / (g2 + sn[0] * sn[1]))
-        cpsi, spsi = builder.at_pair(ch[0] * ch[1] - sh[0] * sh[1]), builder.at_pair(sh[0] * ch[1] + ch[0] * sh[1])
-        tau, _ = builder.two(builder.pair, angles(builder.at_pair(N / (2 * (sine * cpsi + cosine * spsi))), builder.at_pair(cosine * cpsi + sine * spsi)))
+        cpsi, spsi = (
+            builder.at_pair(ch[0] * ch[1] - sh[0] * sh[1]),
+            builder.at_pair(sh[0] * ch[1] + ch[0] * sh[1]),
+        )
+        tau, _ = builder.two(
+            builder.pair,
+            angles(
+                builder.at_pair(N / (2 * (sine * cpsi + cosine * spsi))),
+                builder.at_pair(cosine * cpsi + sine * spsi),
+            ),
+        )
         # sin(phi_y - phi_x) and cos(phi_y - phi_x), from d
-        turn, _ = builder.two(builder.pair, angles(builder.at_pair(sp.Abs(_turn(alpha, beta, sn, inverse))), builder.at_pair(alpha[0] * alpha[1] + sn[0] * sn[1])))
+        turn, _ = builder.two(
+            builder.pair,
+            angles(
+                builder.at_pair(sp.Abs(_turn(alpha, beta, sn, inverse))),
+                builder.at_pair(alpha[0] * alpha[1] + sn[0] * sn[1]),
+            ),
+        )
         Qo = builder.at_pair(2 * k * tau)
         Po = Co * Qo + k**2 * (tau - turn / 2) * (tau + turn / 2)
     del phis
@@ -312,7 +359,12 @@ def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, close: b
     return Gap(builder.at_pair(k0 + positive * Co), Po + k0 * Q, Q, difference)
 
 
-def _turn(alpha: tuple[sp.Expr, sp.Expr], beta: tuple[sp.Expr, sp.Expr], sn: tuple[sp.Expr, sp.Expr], inverse: sp.Expr) -> sp.Expr:
+def _turn(
+    alpha: tuple[sp.Expr, sp.Expr],
+    beta: tuple[sp.Expr, sp.Expr],
+    sn: tuple[sp.Expr, sp.Expr],
+    inverse: sp.Expr,
+) -> sp.Expr:
     """sin(phi_y - phi_x) = h (a - b)(2ab + h(a + b)) / ((a+h)(b+h) (a sqrt(h(2b+h)) + b sqrt(h(2a+h)))), normalised."""
     top = 2 * alpha[0] * alpha[1] + beta[0] * alpha[1] + alpha[0] * beta[1]
     return beta[0] * inverse * d * top / (alpha[0] * sn[1] + alpha[1] * sn[0])
@@ -365,9 +417,16 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.template.subs({a: b, b: a}, simultaneous=True)
             outputs["transposed"] = w2 * builder.stable(swapped)
-    outputs = {name: builder.at_pair(value) if name in ("factor", "transposed") else value for name, value in outputs.items()}
+    outputs = {
+        name: builder.at_pair(value) if name in ("factor", "transposed") else value
+        for name, value in outputs.items()
+    }
     parameters = tuple(sorted({s for e in layer.expectations for s, _ in e.values}, key=str))
-    return Program(parameters, *(tuple(part) for part in (builder.constants, builder.row, builder.column, builder.pair)), outputs)
+    return Program(
+        parameters,
+        *(tuple(part) for part in (builder.constants, builder.row, builder.column, builder.pair)),
+        outputs,
+    )
 
 
 def diagonal_forms(kernel: Kernel) -> tuple[sp.Expr, sp.Expr]:
