@@ -186,11 +186,12 @@ class Kernel:
         """k(x, y) by mpmath quadrature of the definition, layer by layer, on the exact float64 inputs."""
         from kernelcalc import quadrature
 
-        options = {"digits": digits}
-        where = (x, y, self.depth, self.sigma_w, self.sigma_b)
+        if not isinstance(self.depth, int):
+            raise InputError(f"{self!r}: give a number as depth before asking for values")
+        numbers = (self.depth, self.sigma_w, self.sigma_b)
         if self.s1 is None or self.s2 is None:
-            return quadrature.nngp(self.f1, *where, **options)
-        return quadrature.generalized(self.f1, self.s1, self.f2, self.s2, *where, **options)
+            return quadrature.nngp(self.f1, x, y, *numbers, digits=digits)
+        return quadrature.generalized(self.f1, self.s1, self.f2, self.s2, x, y, *numbers, digits=digits)
 
     def __repr__(self) -> str:
         def number(value: sp.Expr) -> str:
@@ -248,7 +249,7 @@ def NNGP(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma
 
 
 def NTK(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0) -> Kernel:
-    """The neural tangent kernel (Jacot et al. 2018, Theorem 1); +inf on the diagonal of a network with jumps."""
+    """The neural tangent kernel (Jacot et al. 2018, Theorem 1); +inf at x = y for a network with jumps."""
     f = _activation(activation)
     return Kernel("NTK", f, f.derivative, f, f.derivative, *_numbers(depth, sigma_w, sigma_b))
 
@@ -277,7 +278,7 @@ def GeneralizedNTK(
     sigma_w: object = 1.0,
     sigma_b: object = 0.0,
 ) -> Kernel:
-    """The generalised NTK of two networks (activation, surrogate derivative) with shared weights (Theorem E.4).
+    """The generalised NTK of two networks (activation, surrogate derivative) with shared weights (E.4).
 
     (f, f'), (g, g') is the learning rule (S47): network f, gradients of a smooth twin g.
     """

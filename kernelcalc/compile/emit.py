@@ -24,13 +24,14 @@ from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_
 from kernelcalc.compile.primitives import wide
 from kernelcalc.compile.twofold import ZERO
 from kernelcalc.compile.vecmath import (
-    angles, asin, cosh, erf, erfc, exp, half_angles, log, quotient, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    angles, asin, cosh, erf, erfc, exp, half_angles, log, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
 )
 """
 
 WIDTH = 256  # pairs that go through all layers together: their state stays in the first-level cache
-# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows are scaled
-# by powers of two, so that no square overflows.
+
+# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows are
+# scaled by powers of two, so that no square overflows.
 CLOSE_GEOMETRY = """\
 px, py = power_row[i], power_column[j]
 pm = px if px < py else py
@@ -233,7 +234,7 @@ class Module:
         return [*lines, ""]
 
     def _layer(self, program: Program, indent: str, keep: dict[str, str]) -> list[str]:
-        """The statements of a pair, then the state assigned: keep maps c, q, p, T, S, ... to where they go."""
+        """The statements of a pair, then its new state; keep: where c, q, p, T, S, ... go."""
         lines = [self._line(statement) for statement in program.pair]
         lines.append(f"cross = {self._value(program.outputs['c'])}")
         lines.append(f"{keep['c']} = cross")
@@ -242,9 +243,8 @@ class Module:
         if "transposed" in program.outputs:
             lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
         state = [x for x in ("q", "p", "d", "a_x", "a_y") if x in keep]
-        lines.append(
-            f"{', '.join(keep[x] for x in state)} = {', '.join(self._value(program.outputs[x]) for x in state)}"
-        )
+        values = ", ".join(self._value(program.outputs[x]) for x in state)
+        lines.append(f"{', '.join(keep[x] for x in state)} = {values}")
         return [indent + line for line in lines]
 
     def _tile(self) -> list[str]:

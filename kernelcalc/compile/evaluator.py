@@ -89,13 +89,24 @@ class Evaluator:
         self._call("same", len(out), self.depth, tangent, first, self.numbers(points.data.shape[1]), out)
         return out
 
-    def tile(self, rows: Points, columns: Points, where: tuple[int, int, int, int], mirror: bool, product: Matrix,
-             out: Matrix, work: Matrix, turned: Matrix, marks: NDArray[np.int64], near: float) -> None:  # fmt: skip
+    def tile(
+        self,
+        rows: Points,
+        columns: Points,
+        where: tuple[int, int, int, int],
+        mirror: bool,
+        product: Matrix,
+        out: Matrix,
+        work: Matrix,
+        turned: Matrix,
+        marks: NDArray[np.int64],
+        near: float,
+    ) -> None:
         """All layers for one tile, given its matrix product; marks the close pairs."""
-        self._call(
-            "tile", *where, len(rows.data), len(columns.data), self.depth, mirror, len(marks) - 1, product, rows.inverse,
-            columns.inverse, rows.table, columns.table, self.numbers(rows.data.shape[1]), out, work, turned, marks, near,
-        )  # fmt: skip
+        sizes = len(rows.data), len(columns.data), self.depth, mirror, len(marks) - 1
+        points = rows.inverse, columns.inverse, rows.table, columns.table
+        numbers = self.numbers(rows.data.shape[1])
+        self._call("tile", *where, *sizes, product, *points, numbers, out, work, turned, marks, near)
 
     def close(
         self,
@@ -109,11 +120,10 @@ class Evaluator:
         """The marked pairs from the rows themselves."""
         dimension = rows.data.shape[1]
         xs, ys, zs = (np.empty(dimension) for _ in range(3))
-        self._call(
-            "close", marks[0], marks, len(columns.data), dimension, self.depth, mirror, diagonal is not None, rows.data,
-            columns.data, rows.powers, columns.powers, rows.values, columns.values,
-            rows.inverse if diagonal is None else diagonal, self.numbers(dimension), out, xs, ys, zs,
-        )  # fmt: skip
+        sizes = len(columns.data), dimension, self.depth, mirror, diagonal is not None
+        data = rows.data, columns.data, rows.powers, columns.powers, rows.values, columns.values
+        known = rows.inverse if diagonal is None else diagonal
+        self._call("close", marks[0], marks, *sizes, *data, known, self.numbers(dimension), out, xs, ys, zs)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:

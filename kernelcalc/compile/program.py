@@ -1,4 +1,4 @@
-"""What a layer computes, as straight-line statements in SymPy: printed later as float64 or double-double code.
+"""What a layer computes, as straight-line statements in SymPy, printed later as code.
 
 Per point: the variance a of a layer and what depends on it alone. Per pair: the half-angle pair
 q = (1 - r)/2, p = (1 + r)/2 of the correlation r, both to full relative accuracy (q + p = 1).

@@ -3,12 +3,12 @@
 A closed form of a Gaussian expectation is written in a, b, c; the program of a layer in the half-angle pair
 q = (1 - r)/2, p = (1 + r)/2 of the correlation r = c/sqrt(ab). The rules, with h >= 0 from the parameters:
 
-R1  omega = c / sqrt((a + h_a)(b + h_b)):  q_omega = q g + e,  p_omega = p g + e  with  g = sqrt(alpha_x alpha_y),
-    e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a + h),  beta = h/(a + h):  non-negative terms.
+R1  omega = c / sqrt((a + h_a)(b + h_b)):  q_omega = q g + e,  p_omega = p g + e  with non-negative terms
+    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a + h),  beta = h/(a + h).
 R2  asin(omega) = asin(2 sqrt(..)...) = pi/2 - phi,  phi = 2 asin sqrt(q_omega).
 R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
-    Q = A + B - 2C = E(f(X) - f(Y))^2, both non-negative:  q' = D' / (2 G (G + c')),  G = sqrt(a' b'),  c' >= 0.
+    Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + c')),  G = sqrt(a' b'),  c' >= 0.
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
@@ -176,10 +176,8 @@ class Builder:
 
     def _is_pair(self, name: str) -> bool:
         return name in ("q", "p", "d") or (
-            (not name.endswith(("_x", "_y"))
-            and name[:2] in ("th", "co"))
-            or (name[0] == "t"
-            and name[1:].isdigit())
+            (not name.endswith(("_x", "_y")) and name[:2] in ("th", "co"))
+            or (name[0] == "t" and name[1:].isdigit())
         )
 
 
@@ -365,7 +363,10 @@ def _turn(
     sn: tuple[sp.Expr, sp.Expr],
     inverse: sp.Expr,
 ) -> sp.Expr:
-    """sin(phi_y - phi_x) = h (a - b)(2ab + h(a + b)) / ((a+h)(b+h) (a sqrt(h(2b+h)) + b sqrt(h(2a+h)))), normalised."""
+    """sin(phi_y - phi_x) from d = a - b, in normalised quantities:
+
+    h (a - b)(2ab + h(a + b)) / ((a + h)(b + h) (a sqrt(h(2b + h)) + b sqrt(h(2a + h)))).
+    """
     top = 2 * alpha[0] * alpha[1] + beta[0] * alpha[1] + alpha[0] * beta[1]
     return beta[0] * inverse * d * top / (alpha[0] * sn[1] + alpha[1] * sn[0])
 
@@ -415,23 +416,19 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     if layer.factor is not None:
         outputs["factor"] = w2 * builder.stable(layer.factor.template)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
-            swapped = layer.factor.template.subs({a: b, b: a}, simultaneous=True)
+            swapped = sp.sympify(layer.factor.template).subs({a: b, b: a}, simultaneous=True)
             outputs["transposed"] = w2 * builder.stable(swapped)
     outputs = {
         name: builder.at_pair(value) if name in ("factor", "transposed") else value
         for name, value in outputs.items()
     }
     parameters = tuple(sorted({s for e in layer.expectations for s, _ in e.values}, key=str))
-    return Program(
-        parameters,
-        *(tuple(part) for part in (builder.constants, builder.row, builder.column, builder.pair)),
-        outputs,
-    )
+    constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
+    return Program(parameters, constants, row, column, pair, outputs)
 
 
 def diagonal_forms(kernel: Kernel) -> tuple[sp.Expr, sp.Expr]:
     """The next variance and the factor at X = Y, in a, w2, s2 and the parameters; for f1 = f2."""
     layer = kernel.layer
-    after = w2 * layer.first.symbolic_diagonal + s2
-    factor = w2 * layer.factor.symbolic_diagonal if layer.factor is not None else sp.Integer(0)
-    return after, factor
+    factor = sp.Integer(0) if layer.factor is None else w2 * sp.sympify(layer.factor.symbolic_diagonal)
+    return w2 * sp.sympify(layer.first.symbolic_diagonal) + s2, factor
