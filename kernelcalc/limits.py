@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import mpmath as mp
 import sympy as sp
 
 from kernelcalc import symbols as sym
 from kernelcalc.errors import InputError
-from kernelcalc.expectation.tidy import tidy
+from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import T, Kernel
-from kernelcalc.series import NoSeries, series
+from kernelcalc.kernels import Kernel
+from kernelcalc.series import NoSeries, series, vanishes
 from kernelcalc.symbols import a, b, c
-
-t = sp.Symbol("t", positive=True)  # the small variable of an expansion: x = t^2, so that roots are powers
 
 Terms = list[tuple[sp.Expr, sp.Rational]]  # (coefficient, exponent of x), in increasing order
 
 
 def limit(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
-    """The limit of a closed form as a positive symbol tends to point (from below for oo, else from above)."""
-    (coefficient, power), *_ = expansion(_at_zero(expr, symbol, point), symbol, 1)
+    """The limit of a closed form as a positive symbol tends to point (from below for oo, else from above).
+
+    Raises InputError where the closed form is no power of the distance, times a series in its square root.
+    """
+    found, known = _leading(_at_zero(expr, symbol, point), symbol, 1)
+    if not found and known <= 0:
+        raise InputError(f"no limit of {expr} for {symbol} -> {point}: the leading terms cancel")
+    coefficient, power = found[0] if found else (sp.Integer(0), sp.Integer(0))
     return coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
 
 
@@ -45,25 +51,35 @@ def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
 
     Raises InputError where expr is no such series, times a power.
     """
-    reason: Exception | None = None
+    found, known = _leading(expr, x, terms)
+    if not found and not vanishes(expr):
+        raise InputError(f"{expr} is smaller than {x}^{known}: no leading power found")
+    return found or [(sp.Integer(0), sp.Integer(0))]
+
+
+def _leading(expr: sp.Expr, x: sp.Symbol, terms: int) -> tuple[Terms, sp.Rational]:
+    """Up to so many nonzero terms, and the exponent below which all are known."""
+    reason: NoSeries | None = None
     for root in (1, 2):
         form = tidy(expr.subs(x, t**root))
-        for kept in (terms + 1, 2 * terms + 1, 4 * terms + 4, 8 * terms + 24):
-            try:
+        try:
+            for kept in (terms + 1, 2 * terms + 1, 4 * terms + 4, 8 * terms + 24):
                 found = series(_regular(form, kept), t, kept)
-            except NoSeries as stopped:
-                reason = stopped
-                break
-            nonzero = [(x, sp.Rational(found.order + i, root)) for i, x in enumerate(found.coefs) if x != 0]
-            if len(nonzero) >= terms:
-                return nonzero[:terms]
+                powers = (sp.Rational(found.order + i, root) for i in range(len(found.coefs)))
+                nonzero = [
+                    (y, power) for y, power in zip(found.coefs, powers, strict=True) if not vanishes(y)
+                ]
+                if len(nonzero) >= terms:
+                    return nonzero[:terms], nonzero[terms - 1][1]
+        except NoSeries as stopped:
+            reason = stopped
         else:
-            return nonzero or [(sp.Integer(0), sp.Integer(0))]
+            return nonzero, sp.Rational(found.end, root)
     raise InputError(f"no expansion of {expr} in powers of sqrt({x}): {reason}")
 
 
 def _regular(expr: sp.Expr, kept: int) -> sp.Expr:
-    """asin near +-1, where it has a root, written by atan: asin u = pi/2 - atan(sqrt(1 - u^2)/u) for u > 0."""
+    """asin near +-1, where it has a root, by atan: asin u = sgn(u) pi/2 - atan(sqrt(1 - u^2)/u)."""
 
     def rewrite(u: sp.Expr) -> sp.Expr:
         u = _regular(u, kept)
@@ -79,17 +95,26 @@ def _regular(expr: sp.Expr, kept: int) -> sp.Expr:
 
 
 def limit_function(f: Function, symbol: sp.Symbol, point: sp.Expr) -> Function:
-    """The pointwise limit of f as a parameter tends to a point, for z > 0 and for z < 0."""
+    """The limit of f at every z > 0 and at every z < 0 as a parameter tends to a point.
+
+    Raises InputError where there is none, or none that is finite.
+    """
     free = f.with_params(**{symbol.name: symbol})
-    if free.expr == f.expr:
+    if free.expr == f.expr and not free.expr.has(symbol):
         return f
+    if point.is_finite:
+        return f.with_params(**{symbol.name: point})
     positive = sp.Symbol("z_+", positive=True)
-    right, left = (sp.limit(free.expr.subs(sym.z, side * positive), symbol, point) for side in (1, -1))
-    ends = [value.subs(positive, side * sym.z) for value, side in ((right, 1), (left, -1))]
-    expr = sp.expand((ends[0] + ends[1]) / 2) + sp.expand((ends[0] - ends[1]) / 2) * sp.sign(sym.z)
+    ends = []
+    for side in (1, -1):
+        value = sp.limit(free.expr.subs(sym.z, side * positive), symbol, point)
+        if value.has(symbol, sp.oo, -sp.oo, sp.zoo, sp.nan, sp.AccumBounds, sp.Limit):
+            raise InputError(f"{f!r} has no finite pointwise limit for {symbol} -> {point}")
+        ends.append(value.subs(positive, side * sym.z))
+    right, left = ends
+    expr = sp.expand((right + left) / 2) + sp.expand((right - left) / 2) * sp.sign(sym.z)
     kept = tuple((s, value) for s, value in f.parameters if s in expr.free_symbols)
-    name = f"lim {f.name}" if expr != sp.sign(sym.z) else "sign"
-    return Function(name, expr, kept)
+    return Function("sign" if expr == sp.sign(sym.z) else f"lim {f.name}", expr, kept)
 
 
 def limit_kernel(kernel: Kernel, name: str, point: sp.Expr) -> Kernel:
@@ -109,8 +134,11 @@ def limit_kernel(kernel: Kernel, name: str, point: sp.Expr) -> Kernel:
     for before, after in zip(free.layer.expectations, result.layer.expectations, strict=True):
         if before.expr is None or after.expr is None:
             raise InputError(f"{kernel!r}: {before!r} has no closed form, so its limit is not derived")
-        if sp.simplify(limit(before.expr, symbol, point) - after.expr) != 0:
-            raise InputError(f"{kernel!r}: the limit of {before!r} is not the expectation of the limit functions")
+        difference = tidy(limit(before.expr, symbol, point) - after.expr)
+        if difference != 0 and sp.simplify(difference) != 0:
+            raise InputError(
+                f"{kernel!r}: the limit of {before!r} is not the expectation of the limit functions"
+            )
     return result
 
 
@@ -138,7 +166,7 @@ def _free(kernel: Kernel, symbol: sp.Symbol) -> Kernel:
 
 @dataclass(frozen=True)
 class DiagonalGrowth:
-    """k(x, x) ~ coefficient * symbol^exponent; the coefficient is in a1 = S^{(1)}(x, x), sigma_w and sigma_b."""
+    """k(x, x) ~ coefficient * symbol^exponent, with a1 = S^{(1)}(x, x), sigma_w and sigma_b in the former."""
 
     symbol: sp.Symbol
     coefficient: sp.Expr
@@ -159,13 +187,17 @@ def diagonal_growth(kernel: Kernel, name: str) -> DiagonalGrowth:
     factors) outgrows the others. For symbolic depth the a_l must not change from layer 2 on.
     """
     symbol = {s.name: s for s, _ in kernel.f1.parameters}.get(name)
-    if symbol is None or kernel.layer.factor is None:
+    if symbol is None or kernel.s1 is None:
         raise InputError(f"{kernel!r} has no parameter {name!r} for its diagonal to grow with")
+    if kernel.f1 != kernel.f2:
+        raise InputError(f"{kernel!r}: two different activations: its diagonal follows no variance alone")
     free = _free(kernel, symbol)
-    assert free.layer.factor is not None
+    assert free.layer.factor is not None  # as s1 is not None
+    if free.layer.factor.diagonal is None:
+        raise InputError(f"{kernel!r}: {free.layer.factor!r} has no closed form on the diagonal")
     next_a = limit(free.variance_map(free.layer.first), symbol, sp.oo)
-    form = sp.sympify(free.sigma_w**2 * free.layer.factor.diagonal)
-    ((coefficient, power),) = expansion(form.subs(symbol, 1 / symbol), symbol, 1)
+    form = free.sigma_w**2 * free.layer.factor.diagonal
+    ((coefficient, power),) = expansion(_at_zero(form, symbol, sp.oo), symbol, 1)
     if power >= 0:
         raise InputError(f"{kernel!r}: the diagonal does not grow with {name}")
     if isinstance(kernel.depth, int):
@@ -177,7 +209,8 @@ def diagonal_growth(kernel: Kernel, name: str) -> DiagonalGrowth:
     if sp.simplify(next_a.subs(a, fixed) - fixed) != 0:
         raise InputError(f"{kernel!r}: the variance changes from layer to layer; give a number as depth")
     first, later = coefficient.subs(a, a1), coefficient.subs(a, fixed)
-    return DiagonalGrowth(symbol, tidy(a1 * first) * later ** (kernel.depth - 2), -power * (kernel.depth - 1))
+    total = tidy(a1 * first) * later ** (kernel.depth - 2)
+    return DiagonalGrowth(symbol, total, -power * (kernel.depth - 1))
 
 
 # ---------------------------------------------------------------- small angles on a sphere
@@ -187,7 +220,8 @@ def diagonal_growth(kernel: Kernel, name: str) -> DiagonalGrowth:
 class SmallAngle:
     """Behaviour of a kernel on the sphere |x|^2 = |y|^2 = xx as u = 1 - cos(angle) -> 0+.
 
-    gaps[l-1], factors[l-1]: (K, p) with S^{(l)}(x,x) - S^{(l)}(x,y) ~ K u^p and factor_l ~ K u^p (factor_1 = 1).
+    gaps[l-1], factors[l-1]: (K, p) with S^{(l)}(x,x) - S^{(l)}(x,y) ~ K u^p and factor_l ~ K u^p;
+    factor_1 = 1.
     """
 
     kernel: Kernel
@@ -216,7 +250,9 @@ def small_angle(kernel: Kernel) -> SmallAngle:
     from kernelcalc.kernels import xx
 
     if not isinstance(kernel.depth, int):
-        raise InputError("small_angle needs a depth that is a number; small_angle_exponent serves symbolic depth")
+        raise InputError(
+            "small_angle needs a depth that is a number; small_angle_exponent serves symbolic depth"
+        )
     if kernel.f1 != kernel.f2:
         raise InputError(f"{kernel!r}: two different activations: S(x,x) - S(x,y) does not vanish at x = y")
     gap_form, factor_form = _gap_maps(kernel)
@@ -235,7 +271,7 @@ def small_angle(kernel: Kernel) -> SmallAngle:
 
 
 def _gap_maps(kernel: Kernel) -> tuple[tuple[sp.Expr, sp.Expr], tuple[sp.Expr, sp.Expr]]:
-    """Leading terms in g of the next gap and of the factor at b = a, c = a - g, as (coefficient in a, power)."""
+    """Leading terms (coefficient in a, power of g) of the next gap and of the factor at b = a, c = a - g."""
     g = sp.Symbol("g", positive=True)
     on_sphere = {b: a, c: a - g}
     gap = kernel.variance_map(kernel.layer.first) - kernel.covariance_map()
@@ -246,7 +282,9 @@ def _gap_maps(kernel: Kernel) -> tuple[tuple[sp.Expr, sp.Expr], tuple[sp.Expr, s
     return gap_term, factor_term
 
 
-def _composed(term: tuple[sp.Expr, sp.Expr], state: sp.Expr, gap: tuple[sp.Expr, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+def _composed(
+    term: tuple[sp.Expr, sp.Expr], state: sp.Expr, gap: tuple[sp.Expr, sp.Expr]
+) -> tuple[sp.Expr, sp.Expr]:
     coefficient, power = term
     return tidy(coefficient.subs(a, state) * gap[0] ** power), power * gap[1]
 
@@ -277,45 +315,48 @@ class DepthLimit:
 def depth_limits(kernel: Kernel) -> tuple[DepthLimit, ...]:
     """All fixed points of (a, c) -> next (a, c), with their rates; sigma_w and sigma_b must be numbers.
 
-    Found by bisection of the covariance map in high precision on [-a*, a*]; empty if the variance has no
-    finite positive fixed point.
+    Found by iterating the variance from 1 and by bisection of the covariance map on [-a*, a*], to 30 digits;
+    empty if the variance tends to 0 or oo, or moves on after 10 000 layers.
     """
-    import mpmath as mp
-
-    variance = kernel.variance_map(kernel.layer.first)
-    if variance.free_symbols - {a}:
-        raise InputError(f"{kernel!r}: depth limits need numbers for {sorted(map(str, variance.free_symbols - {a}))}")
+    variance, covariance = kernel.variance_map(kernel.layer.first), kernel.covariance_map()
+    free = (variance.free_symbols | covariance.free_symbols) - {a, b, c}
+    if free:
+        raise InputError(f"{kernel!r}: depth limits need numbers for {', '.join(sorted(map(str, free)))}")
+    if kernel.f1 != kernel.f2:
+        raise InputError(f"{kernel!r}: depth limits are those of one activation, not of two")
+    slope = sp.diff(covariance, c)
+    edge = limit(slope.subs({b: a, c: a - t}, simultaneous=True), t, sp.Integer(0))
     with mp.workdps(40):
-        grow = sp.lambdify(a, variance, "mpmath")
-        fixed = mp.mpf(1)
-        for _ in range(10_000):
-            fixed, old = grow(fixed), fixed
-            if not mp.isfinite(fixed) or fixed <= 0 or abs(fixed) > mp.mpf(10) ** 30:
-                return ()
-            if abs(fixed - old) <= mp.mpf(10) ** -36 * abs(fixed):
-                break
-        else:
+        fixed = _variance_limit(sp.lambdify(a, variance, "mpmath"))
+        if fixed is None:
             return ()
-        cross = kernel.covariance_map().subs({a: fixed, b: fixed}, simultaneous=True)
-        step = sp.lambdify(c, cross - c, "mpmath")
-        slope = sp.lambdify(c, sp.diff(kernel.covariance_map(), c).subs({a: fixed, b: fixed}, simultaneous=True), "mpmath")
-        found = [DepthLimit(sp.Float(fixed, 30), sp.Float(x, 30), sp.Float(slope(x), 30)) for x in _roots(step, fixed)]
-        edge = limit(sp.diff(kernel.covariance_map(), c).subs({b: a, c: a - T}, simultaneous=True).subs(T, t), t, sp.Integer(0))
-        found.append(DepthLimit(sp.Float(fixed, 30), sp.Float(fixed, 30), edge.subs(a, sp.Float(fixed, 30))))
-        return tuple(found)
+        at = sp.Float(fixed, 30)
+        step, rate = (
+            sp.lambdify(c, form.subs({a: sp.Float(fixed, 40), b: sp.Float(fixed, 40)}), "mpmath")
+            for form in (covariance - c, slope)
+        )
+        inside = [DepthLimit(at, sp.Float(x, 30), sp.Float(rate(x), 30)) for x in _roots(step, fixed)]
+        return (*inside, DepthLimit(at, at, sp.N(edge.subs(a, fixed), 30)))
 
 
-def _roots(step: object, end: object) -> list[object]:
-    """Roots of step strictly inside (-end, end)."""
-    import mpmath as mp
+def _variance_limit(grow: Callable[[mp.mpf], mp.mpf]) -> mp.mpf | None:
+    fixed = mp.mpf(1)
+    for _ in range(10_000):
+        fixed, old = grow(fixed), fixed
+        if not mp.mpf(10) ** -30 < fixed < mp.mpf(10) ** 30:
+            return None
+        if abs(fixed - old) <= mp.mpf(10) ** -36 * fixed:
+            return fixed
+    return None
 
+
+def _roots(step: Callable[[mp.mpf], mp.mpf], end: mp.mpf) -> list[mp.mpf]:
+    """Roots of step strictly inside (-end, end) at which it changes sign."""
     n = 400
     grid = [end * (mp.mpf(2 * i) / n - 1) for i in range(1, n)]
-    values = [step(x) for x in grid]  # type: ignore[operator]  # an mpmath callable
-    found = []
-    for x, y, fx, fy in zip(grid, grid[1:], values, values[1:], strict=False):
-        if fx == 0:
-            found.append(x)
-        elif fx * fy < 0:
+    values = [step(x) for x in grid]
+    found = [x for x, value in zip(grid, values, strict=True) if value == 0]
+    for x, y, at_x, at_y in zip(grid, grid[1:], values, values[1:], strict=False):
+        if at_x * at_y < 0:
             found.append(mp.findroot(step, (x, y), solver="anderson", tol=mp.mpf(10) ** -60, verify=False))
-    return found
+    return sorted(found)

@@ -152,7 +152,9 @@ def derivative(atom: Atom) -> tuple[Atom, ...]:
         raise ValueError(f"no derivative rule for {atom}")
     lowered = (replace(atom, coef=atom.coef * atom.n, n=atom.n - 1),) if atom.n else ()
     grown = (replace(atom, coef=atom.coef * atom.s),) if atom.s != 0 else ()
-    raised = tuple(replace(d, coef=d.coef * atom.coef, n=d.n + atom.n, s=d.s + atom.s) for d in atom.kind.derivative())
+    raised = tuple(
+        replace(d, coef=d.coef * atom.coef, n=d.n + atom.n, s=d.s + atom.s) for d in atom.kind.derivative()
+    )
     return lowered + grown + raised
 
 
@@ -162,7 +164,8 @@ def shifted(atom: Atom, h: sp.Expr) -> tuple[Atom, ...]:
     if h == 0:
         return (atom,)
     return tuple(
-        Atom(atom.coef * sp.binomial(atom.n, j) * h ** (atom.n - j), j, ZERO, ZERO, kind) for j in range(atom.n + 1)
+        Atom(atom.coef * sp.binomial(atom.n, j) * h ** (atom.n - j), j, ZERO, ZERO, kind)
+        for j in range(atom.n + 1)
     )
 
 
@@ -219,7 +222,9 @@ def _term(term: sp.Expr) -> Atom | None:
             continue
         if base == z and exponent.is_Integer and exponent > 0:
             atom = replace(atom, n=atom.n + int(exponent))
-        elif isinstance(factor, sp.exp) and (powers := sp.Poly(factor.args[0], z) if factor.args[0].is_polynomial(z) else None):
+        elif isinstance(factor, sp.exp) and (
+            powers := sp.Poly(factor.args[0], z) if factor.args[0].is_polynomial(z) else None
+        ):
             if powers.degree() > 2:
                 return None
             quadratic, linear, constant = (powers.coeff_monomial(z**j) for j in (2, 1, 0))

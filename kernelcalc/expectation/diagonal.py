@@ -1,4 +1,4 @@
-"""Expectations at X = Y, where the covariance is singular: E[f(Z) g(Z)]."""
+"""Expectations at X = Y, where the covariance is singular: E[f(Z) g(Z)], Z ~ N(0, a)."""
 
 from __future__ import annotations
 
@@ -7,56 +7,66 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from kernelcalc.expectation.atoms import Atom, Delta, Opaque, Sgn, atoms
 from kernelcalc.expectation.tidy import tidy
-from kernelcalc.symbols import a, b, c
+from kernelcalc.functions import analysis
+from kernelcalc.functions.base import Function
+from kernelcalc.symbols import a, b, c, v, z
 
 if TYPE_CHECKING:
     from kernelcalc.expectation.result import Expectation
 
 
 def diagonal(e: Expectation) -> sp.Expr | None:
-    """E[f(Z) g(Z)], Z ~ N(0, a), from the closed form of E[f(X) g(Y)], in parameter symbols.
+    """The closed form at X = Y in parameter symbols, or None.
 
-    A mass against a function continuous there gives its value there (S79); a mass against a mass is oo;
-    everything else is continuous up to c = a = b, where the closed form is evaluated.
+    A mass against a function gives its value there (S79), at a jump the mean of the two sides, which is the
+    limit from X != Y; a mass against a mass is infinite. Functions without masses: the closed form of
+    E[f(X) g(Y)] is continuous up to c = a = b; where there is none, the product has a mean.
     """
-    if e.g is None or not e.g.deltas and not e.f.deltas:
-        return _continuous(e.template)
-    total: sp.Expr | None = sp.Integer(0)
-    for left in atoms(e.f.symbolic):
-        for right in atoms(e.g.symbolic):
-            first, second = (left, right) if isinstance(left.kind, Delta) else (right, left)
-            if not isinstance(first.kind, Delta):
-                continue
-            if isinstance(second.kind, Delta):
-                if first.kind.t == second.kind.t:
-                    return sp.oo
-                continue
-            total += _at_mass(first, second)
-    regular = e.f.expr != 0 and e.g.expr != 0
-    if regular:
+    if e.g is None:
+        return None
+    f, g = e.f.symbolic, e.g.symbolic
+    if not f.deltas and not g.deltas:
+        return _of_product(e.f, e.g) if e.template is None else _continuous(e.template)
+    meeting = [w * u for t, w in f.deltas for r, u in g.deltas if t == r]
+    if meeting:
+        signs = {sp.sign(product) for product in meeting}
+        return sp.oo * signs.pop() if len(signs) == 1 else None
+    total = sp.Integer(0)
+    for masses, other in ((f, g), (g, f)):
+        for t, weight in masses.deltas:
+            density = sp.exp(-(t**2) / (2 * a)) / sp.sqrt(2 * sp.pi * a)
+            total += weight * _value(other, t) * density
+    if f.expr != 0 and g.expr != 0:
         from kernelcalc.expectation.result import dual
 
         rest = dual(replace(e.f, masses=()), replace(e.g, masses=())).symbolic_diagonal
-        total = None if rest is None else total + rest
-    return None if total is None else tidy(total)
+        if rest is None:
+            return None
+        total += rest
+    return tidy(total)
 
 
-def _at_mass(mass: Atom, other: Atom) -> sp.Expr:
-    """E[w delta(Z - t) h(Z)] = w h(t) N(t; 0, a); at a jump of h its mean value, as for a limit of mollifiers."""
-    assert isinstance(mass.kind, Delta)
-    t = mass.kind.t
-    kind = other.kind
-    value = replace(other, kind=Opaque(sp.Integer(0))).expr(t) if isinstance(kind, Sgn) and kind.t == t else other.expr(t)
-    density = sp.exp(-(t**2) / (2 * a)) / sp.sqrt(2 * sp.pi * a)
-    return mass.coef * value * density
+def _value(f: Function, t: sp.Expr) -> sp.Expr:
+    """The regular part at t; at a jump the mean of its limits from both sides."""
+    pieces = analysis.pieces(f.expr)
+    sides = [piece.expr.subs(z, t) for piece in pieces if t in (piece.lo, piece.hi)]
+    return sp.Add(*sides) / 2 if sides else f.expr.subs(z, t)
 
 
-def _continuous(expr: sp.Expr | None) -> sp.Expr | None:
-    if expr is None:
-        return None
+def _of_product(f: Function, g: Function) -> sp.Expr | None:
+    from kernelcalc.expectation.result import mean
+
+    parameters = tuple(dict(f.parameters + g.parameters).items())
+    form = mean(Function(f"({f.name}) * ({g.name})", f.template * g.template, parameters)).template
+    return None if form is None else form.subs(v, a)
+
+
+def _continuous(expr: sp.Expr) -> sp.Expr:
     value = expr.subs({b: a, c: a}, simultaneous=True)
-    if value.has(sp.nan, sp.zoo, sp.oo):
-        return sp.oo
-    return tidy(sp.powdenest(value, force=True))
+    if not value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        return tidy(value)
+    from kernelcalc.limits import limit
+
+    gap = sp.Symbol("g", positive=True)
+    return limit(expr.subs({b: a, c: a - gap}, simultaneous=True), gap, sp.Integer(0))

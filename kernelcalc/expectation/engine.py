@@ -59,7 +59,9 @@ class Engine:
     def _price(self, p: Dual) -> sp.Expr:
         """Price: d/dc E[F(X) G(Y)] = E[F'(X) G'(Y)], and at c = 0 the expectation is E[F] E[G]."""
         product = f"E[({p.f.expr(X)}) * ({p.g.expr(Y)})]"
-        if not all(isinstance(atom.kind, Sgn | Erf) and atom == Atom(ONE, kind=atom.kind) for atom in (p.f, p.g)):
+        if not all(
+            isinstance(atom.kind, Sgn | Erf) and atom == Atom(ONE, kind=atom.kind) for atom in (p.f, p.g)
+        ):
             raise NoRule(f"no closed form known for {product}")
         if 0 in (p.f.parity, p.g.parity):
             raise NoRule(f"{product} needs Owen's T function: a step is not at 0")
@@ -90,7 +92,9 @@ def derive_dual(f: Function, g: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
     """E[f(X) g(Y)] in a, b, c, and the derivation. Raises NoRule."""
     whole = E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), a, b, c)
     parts: list[tuple[sp.Expr, Problem]] = [
-        (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c)) for left in atoms(f) for right in atoms(g)
+        (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c))
+        for left in atoms(f)
+        for right in atoms(g)
     ]
     return _derive(whole, parts)
 

@@ -1,77 +1,124 @@
-"""Float64 values of an expectation, correct to the last digits the float64 inputs determine.
+"""Float64 values of an expectation, as accurate as the float64 inputs determine them, with error bounds.
 
-The closed form is evaluated in mpmath on the exact inputs, at two precisions that must agree; where there
-is none, the quadrature of the definition takes its place. Kernels on data use the compiled evaluators.
+The closed form is evaluated in mpmath on the exact inputs, at two precisions that must agree. Where there is
+none, the float64 series of ``numeric`` is taken if its bound is small, else the quadrature of the definition.
+Kernels on data use the compiled evaluators.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import mpmath as mp
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from kernelcalc.errors import InputError
-from kernelcalc.symbols import a
+from kernelcalc.expectation import numeric
+from kernelcalc.expectation.numeric import EPS, Bounded
+from kernelcalc.symbols import a, z
 
 if TYPE_CHECKING:
     from kernelcalc.expectation.result import Expectation
 
 DIGITS = (40, 80, 160, 320, 640, 1280)  # tried in turn until two agree to float64
+TIGHT = 1e-13  # relative; a series whose bound is larger gives way to the reference
+
+Point = tuple[float, ...]
 
 
-def evaluate(e: Expectation, arguments: tuple[Any, ...]) -> Any:
-    """e at v, or at a, b, c (arrays broadcast). Raises InputError for what is no covariance matrix."""
+def evaluate(e: Expectation, arguments: tuple[Any, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and error bounds of e at v, or at a, b, c (arrays broadcast; the results are arrays).
+
+    Raises InputError for what is no covariance matrix, and Undefined where the expectation is infinite.
+    """
     names = [s.name for s in e.arguments]
     if len(arguments) != len(names):
         raise InputError(f"{e!r} takes {len(names)} argument(s) ({', '.join(names)}), got {len(arguments)}")
-    free = sorted(map(str, (e.expr if e.expr is not None else e.f.expr).free_symbols - set(e.arguments) - {sp.Symbol("z", real=True)}))
-    if free:
-        raise InputError(f"{e!r}: give numbers for the parameters {free} before asking for values")
-    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in arguments))
-    for name, array in zip(names, arrays, strict=True):
-        bad = ~np.isfinite(array) | (array < 0 if name != "c" else False)
-        if bad.any():
-            raise InputError(f"{e!r}: {name}={array[bad].flat[0]!r} must be finite" + (" and >= 0" if name != "c" else ""))
-    values = np.empty(arrays[0].shape)
+    _check_parameters(e)
+    arrays = np.broadcast_arrays(*(_numbers(e, x, name) for name, x in zip(names, arguments, strict=True)))
+    values, bounds = np.empty(arrays[0].shape), np.empty(arrays[0].shape)
     for index in np.ndindex(values.shape):
-        values[index] = _one(e, tuple(float(array[index]) for array in arrays))
-    return values if values.shape else float(values)
+        values[index], bounds[index] = _one(e, tuple(float(array[index]) for array in arrays))
+    return values, bounds
 
 
-def _one(e: Expectation, point: tuple[float, ...]) -> float:
+def _check_parameters(e: Expectation) -> None:
+    functions = [f for f in (e.f, e.g) if f is not None]
+    parts = [f.expr for f in functions] + [part for f in functions for mass in f.deltas for part in mass]
+    free = sorted({str(s) for part in parts for s in part.free_symbols - {z}})
+    if free:
+        raise InputError(f"{e!r}: give numbers for {', '.join(free)} before asking for values")
+
+
+def _numbers(e: Expectation, value: Any, name: str) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{e!r}: {name}={value!r} must be numbers") from error
+    signed = name == "c"
+    bad = ~np.isfinite(array) | ((array < 0) & (not signed))
+    if bad.any():
+        raise InputError(
+            f"{e!r}: {name}={float(array[bad].flat[0])!r} must be finite" + (" and >= 0" * (not signed))
+        )
+    return array
+
+
+def _one(e: Expectation, point: Point) -> Bounded:
     if len(point) == 3:
-        exact = [mp.mpf(x) for x in point]
-        with mp.workdps(2000):
-            det = exact[0] * exact[1] - exact[2] ** 2
+        with mp.workdps(2000):  # exact for float64 numbers
+            first, second, covariance = map(mp.mpf, point)
+            det = first * second - covariance**2
         if det < 0:
-            raise InputError(f"{e!r}: c^2 > a b at a={point[0]!r}, b={point[1]!r}, c={point[2]!r}: no covariance matrix")
+            raise InputError(
+                f"{e!r}: c^2 > a b at a={point[0]!r}, b={point[1]!r}, c={point[2]!r}: no covariance matrix"
+            )
         if det == 0:
             return _singular(e, point)
-    if e.expr is None or 0.0 in (point[:2] if len(point) == 3 else point):
-        return float(e.reference(*point, digits=17))
-    return _closed(e.expr, dict(zip(e.arguments, point, strict=True)), e)
+    elif point[0] == 0:
+        return _reference(e, point)
+    if e.expr is not None:
+        return _closed(e, e.expr, dict(zip(e.arguments, point, strict=True)))
+    found = numeric.mean(e.f, *point) if e.g is None else numeric.dual(e.f, e.g, *point)
+    return found if found.bound <= TIGHT * abs(found.value) else _reference(e, point)
 
 
-def _singular(e: Expectation, point: tuple[float, ...]) -> float:
+def _singular(e: Expectation, point: Point) -> Bounded:
     """Y = (c/a) X: at X = Y the derived diagonal form, elsewhere the one-dimensional quadrature."""
     first, second, covariance = point
-    if first == second == covariance and first > 0 and e.diagonal is not None:
-        return float("inf") if e.diagonal == sp.oo else _closed(e.diagonal, {a: first}, e)
-    return float(e.reference(*point, digits=17))
+    if first == second == covariance > 0 and e.diagonal is not None:
+        if e.diagonal.is_infinite:
+            return Bounded(float(e.diagonal), 0.0)
+        return _closed(e, e.diagonal, {a: first})
+    return _reference(e, point)
 
 
-def _closed(expr: sp.Expr, point: dict[sp.Symbol, float], e: Expectation) -> float:
-    symbols = tuple(point)
-    call = sp.lambdify(symbols, expr, "mpmath")
+def _reference(e: Expectation, point: Point) -> Bounded:
+    return _rounded(e.reference(*point, digits=17))
+
+
+def _rounded(value: mp.mpf) -> Bounded:
+    return Bounded(float(value), EPS * abs(float(value)))
+
+
+@lru_cache(maxsize=1024)
+def _callable(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..., mp.mpf]:
+    return sp.lambdify(symbols, expr, "mpmath")  # type: ignore[no-any-return]  # SymPy is untyped
+
+
+def _closed(e: Expectation, expr: sp.Expr, point: dict[sp.Symbol, float]) -> Bounded:
+    call = _callable(expr, tuple(point))
     last = None
     for digits in DIGITS:
         with mp.workdps(digits):
-            value = mp.re(call(*(mp.mpf(x) for x in point.values())))
+            value = mp.mpf(call(*(mp.mpf(x) for x in point.values())))
             if last is not None and abs(value - last) <= abs(value) * mp.mpf(10) ** -18:
-                return float(value)
+                return _rounded(value)
         last = value
-    raise InputError(f"{e!r}: no two precisions agree at {point}; its closed form is too ill-conditioned there")
-
-
+    raise InputError(
+        f"{e!r}: no two precisions agree at {point}; its closed form is too ill-conditioned there"
+    )

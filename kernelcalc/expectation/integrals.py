@@ -41,7 +41,7 @@ def _arcsine(integrand: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
 
 
 def half_line(g: sp.Expr, v: sp.Symbol) -> sp.Expr:
-    """E g(Z), Z ~ N(0, v), for g(z) algebraic on z > 0 and on z < 0: both half lines, then a check by numbers.
+    """E g(Z), Z ~ N(0, v), for g(z) algebraic on z > 0 and on z < 0: the sum of both half lines.
 
     Poles at negative z are integrated by ``pole``, the rest by SymPy's Meijer-G integrator. NoRule where
     nothing but unnamed functions comes out.
@@ -54,7 +54,7 @@ def half_line(g: sp.Expr, v: sp.Symbol) -> sp.Expr:
         value = _by_poles(scaled, y)
         if value is None and scaled.is_algebraic_expr(y):
             integrand = scaled * sp.exp(-(y**2))
-            value = sp.integrate(integrand, (y, 0, sp.oo), meijerg=True, conds="none")
+            value = sp.integrate(integrand, (y, 0, sp.oo), meijerg=True, conds="none")  # so check it
             if not _named(value) or not _agree(value, integrand, y):
                 value = None
         if value is None:
@@ -111,9 +111,11 @@ def _named(value: sp.Expr) -> bool:
 
 
 def _agree(value: sp.Expr, integrand: sp.Expr, y: sp.Symbol) -> bool:
-    """Whether an integral over y > 0 has the value claimed, to 12 digits at two points: no unmet condition."""
+    """Whether an integral over y > 0 has the value claimed, to 12 digits at two points."""
     for shift in (1, 2):
-        point = {s: sp.Rational(2 * i + 5 * shift, 7) for i, s in enumerate(sorted(value.free_symbols, key=str))}
+        point = {
+            s: sp.Rational(2 * i + 5 * shift, 7) for i, s in enumerate(sorted(value.free_symbols, key=str))
+        }
         call = sp.lambdify(y, integrand.subs(point), "mpmath")
         with mp.workdps(25):
             exact = mp.quad(call, [0, mp.mpf(1) / 4, 1, 3, 9, mp.inf])

@@ -12,7 +12,7 @@ X, Y, Z = (sp.Symbol(name, real=True) for name in "XYZ")
 
 
 class E(sp.Function):  # type: ignore[misc]  # SymPy is untyped
-    """E(F, v): F(Z), Z ~ N(0, v).  E(F, a, b, c): F(X, Y), (X, Y) ~ N(0, [[a, c], [c, b]]). Never evaluated."""
+    """E(F, v): F(Z), Z ~ N(0, v).  E(F, a, b, c): F(X, Y), (X, Y) ~ N(0, [[a, c], [c, b]]). Unevaluated."""
 
     nargs = (2, 4)
 

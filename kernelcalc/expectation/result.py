@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -15,7 +16,9 @@ from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, v
 
 if TYPE_CHECKING:
+    import numpy as np
     from mpmath import mpf
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,11 @@ class Expectation:
     @cached_property
     def expr(self) -> sp.Expr | None:
         """The closed form in symbols.a, .b, .c (or .v), or None."""
-        return None if self.template is None else self.template.subs([(s, x) for s, x in self.values if s != x])
+        return None if self.template is None else self._put(self.template)
+
+    def _put(self, form: sp.Expr, *, but: sp.Symbol | None = None) -> sp.Expr:
+        """A form in parameter symbols with the values put in, but for one parameter."""
+        return form.subs([(s, x) for s, x in self.values if s not in (x, but)], simultaneous=True)
 
     @property
     def closed_form(self) -> bool:
@@ -50,7 +57,9 @@ class Expectation:
 
     def _found(self) -> sp.Expr:
         if self.template is None:
-            raise InputError(f"{self} has no closed form ({self.reason}); call it for values, or use .reference")
+            raise InputError(
+                f"{self} has no closed form ({self.reason}); call it for values, or use .reference"
+            )
         return self.template
 
     def _parameter(self, name: str | sp.Symbol) -> sp.Symbol:
@@ -59,44 +68,44 @@ class Expectation:
             raise InputError(f"{self} has no parameter {str(name)!r}; it has {sorted(known)}")
         return known[str(name)]
 
-    def _with_free(self, symbol: sp.Symbol) -> sp.Expr:
-        """The closed form with every value put in but that of one parameter."""
-        return self._found().subs([(s, x) for s, x in self.values if s not in (x, symbol)])
-
     def limit(self, name: str | sp.Symbol, point: object) -> sp.Expr:
         """The limit of the closed form as a parameter or argument tends to a point (oo allowed)."""
         from kernelcalc.limits import limit
 
         symbol = self._parameter(name)
-        return limit(self._with_free(symbol), symbol, sp.sympify(point))
+        return limit(self._put(self._found(), but=symbol), symbol, sp.sympify(point))
 
-    def asymptotic(self, name: str | sp.Symbol, point: object = sp.oo, *, terms: int = 1, diagonal: bool = False) -> sp.Expr:
-        """The leading terms of the closed form as a parameter tends to a point.
+    def asymptotic(
+        self, name: str | sp.Symbol, point: object = sp.oo, *, terms: int = 1, diagonal: bool = False
+    ) -> sp.Expr:
+        """The leading terms of the closed form as a parameter or argument tends to a point.
 
-        terms: how many; diagonal: at X = Y (b = a, c = a) instead of off the diagonal.
+        terms: how many; diagonal: at X = Y (b = c = a) instead of off the diagonal.
         """
         from kernelcalc.limits import expand
 
         symbol = self._parameter(name)
-        form = self._with_free(symbol)
-        return expand(form.subs({b: a, c: a}) if diagonal else form, symbol, sp.sympify(point), terms)
+        form = self.symbolic_diagonal if diagonal else self._found()
+        if form is None or form.is_infinite:
+            raise InputError(f"{self} is {form} at X = Y: there is nothing to expand")
+        return expand(self._put(form, but=symbol), symbol, sp.sympify(point), terms)
 
     @cached_property
     def symbolic_diagonal(self) -> sp.Expr | None:
-        """The closed form at X = Y in symbols.a and parameter symbols; oo where it diverges; None if unknown."""
+        """The closed form at X = Y in symbols.a and parameter symbols; oo where infinite; None if unknown."""
         from kernelcalc.expectation.diagonal import diagonal
 
         return diagonal(self)
 
     @cached_property
     def diagonal(self) -> sp.Expr | None:
-        """The closed form at X = Y, in symbols.a; oo where it diverges; None where there is no closed form."""
+        """The closed form at X = Y in symbols.a; oo where it is infinite; None where there is none."""
         form = self.symbolic_diagonal
-        return None if form is None else form.subs([(s, x) for s, x in self.values if s != x])
+        return None if form is None else self._put(form)
 
     def latex(self) -> str:
         """The closed form as LaTeX."""
-        return str(sp.latex(self._found().subs([(s, x) for s, x in self.values if s != x])))
+        return str(sp.latex(self._put(self._found())))
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$" if self.closed_form else f"$\\text{{{self}}}$"
@@ -104,7 +113,15 @@ class Expectation:
     def __call__(self, *arguments: Any) -> Any:
         """Float64 values; arrays broadcast. A mean takes v, a dual takes a, b, c (variances, covariance).
 
-        Raises InputError for NaN, negative variances, c^2 > a b.
+        Raises InputError for NaN, negative variances, c^2 > a b, and Undefined where it is infinite.
+        """
+        values, _ = self.bounded(*arguments)
+        return values if values.shape else float(values)
+
+    def bounded(self, *arguments: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Float64 values, as a call gives them, and bounds of their absolute errors, as arrays.
+
+        Closed forms and the reference are rounded once; a series is bounded in ``expectation.numeric``.
         """
         from kernelcalc.expectation.evaluate import evaluate
 
@@ -123,11 +140,11 @@ class Expectation:
         return f"mean({self.f!r})" if self.g is None else f"dual({self.f!r}, {self.g!r})"
 
 
-def _functions(f: object, g: object | None) -> tuple[Function, Function | None]:
-    for given in (f, g):
-        if not isinstance(given, Function) and (given is not None or given is f):
-            raise InputError(f"{given!r} is not a function; take one from kc.catalogue() or kc.function('formula in z')")
-    return f, g  # type: ignore[return-value]  # checked just above
+def _function(given: object) -> Function:
+    if not isinstance(given, Function):
+        hint = "take one from kc.catalogue() or kc.function('formula in z')"
+        raise InputError(f"{given!r} is not a function; {hint}")
+    return given
 
 
 def dual(f: Function, g: Function | None = None) -> Expectation:
@@ -136,49 +153,43 @@ def dual(f: Function, g: Function | None = None) -> Expectation:
     Parameters stay symbols in the derivation, so .limit("m", oo) works for any value of m. Parameters of
     the same name and value are one parameter; with different values, g's gets the suffix _2.
     """
-    f, g = _functions(f, f if g is None else g)
-    assert g is not None
-    mine = dict(f.parameters)
-    clash = {s: sp.Symbol(f"{s.name}_2", **s.assumptions0) for s, value in g.parameters if mine.get(s, value) != value}
-    return _dual(f, g.renamed(clash) if clash else g)
+    f, g = _function(f), _function(f if g is None else g)
+    taken = {s.name: (s, value) for s, value in f.parameters}
+    names = set(taken) | set(g.params)
+    renamed = {}
+    for s, value in g.parameters:
+        if taken.get(s.name, (s, value)) != (s, value):
+            fresh = next(name for i in count(2) if (name := f"{s.name}_{i}") not in names)
+            renamed[s] = sp.Symbol(fresh, **s.assumptions0)
+    return _dual(f, g.renamed(renamed) if renamed else g)
 
 
 def mean(f: Function) -> Expectation:
     """E f(Z), Z ~ N(0, v), derived."""
-    f, _ = _functions(f, None)
-    return _mean(f)
+    return _mean(_function(f))
 
 
 @lru_cache(maxsize=1024)
 def _dual(f: Function, g: Function) -> Expectation:
     values = tuple(dict(f.parameters + g.parameters).items())
-    found = _derive_pair(f.symbolic, g.symbolic)
+    found = _derived(f.symbolic, g.symbolic)
     if found.template is None and values:
-        found = _derive_pair(f, g)
+        found = _derived(f, g)
     return replace(found, f=f, g=g, values=values)
 
 
 @lru_cache(maxsize=1024)
-def _derive_pair(f: Function, g: Function) -> Expectation:
-    try:
-        return Expectation(f, g, *derive_dual(f, g))
-    except NoRule as stopped:
-        return Expectation(f, g, None, (), reason=str(stopped))
-
-
-@lru_cache(maxsize=1024)
 def _mean(f: Function) -> Expectation:
-    found = _derive_single(f.symbolic)
+    found = _derived(f.symbolic, None)
     if found.template is None and f.parameters:
-        found = _derive_single(f)
+        found = _derived(f, None)
     return replace(found, f=f, values=f.parameters)
 
 
 @lru_cache(maxsize=1024)
-def _derive_single(f: Function) -> Expectation:
+def _derived(f: Function, g: Function | None) -> Expectation:
     try:
-        return Expectation(f, None, *derive_mean(f))
-    except NoRule as stopped:
-        return Expectation(f, None, None, (), reason=str(stopped))
-
-
+        template, steps = derive_mean(f) if g is None else derive_dual(f, g)
+    except (NoRule, InputError) as stopped:  # InputError: parameters that leave the pieces of f open
+        return Expectation(f, g, None, (), reason=str(stopped))
+    return Expectation(f, g, template, steps)

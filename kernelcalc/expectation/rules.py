@@ -134,7 +134,10 @@ def dual_constant(p: Dual) -> Reduction | None:
 
 
 def dual_delta(p: Dual) -> Reduction | None:
-    """E[delta(X - t) F(X) G(Y)] = F(t) exp(-t^2/2a)/sqrt(2 pi a) E[G(Y) | X = t],  Y ~ N(ct/a, D/a) then (S78)."""
+    """E[delta(X - t) F(X) G(Y)] = F(t) exp(-t^2/2a)/sqrt(2 pi a) E[G(Y) | X = t]  (S78).
+
+    Given X = t, Y ~ N(ct/a, D/a).
+    """
     if not isinstance(p.f.kind, Delta):
         return None
     t = p.f.kind.t
@@ -160,7 +163,9 @@ def dual_tilt(p: Dual) -> Reduction | None:
         return None
     q = _tilt(k, p.a)
     a, b, c = (sp.cancel(part / q) for part in (p.a, p.b + 2 * k * p.det, p.c))
-    return Reduction("tilt", ((1 / sp.sqrt(q), Dual(replace(p.f, k=ZERO), p.g, a, b, c)),), needs="1 + 2ka > 0")
+    return Reduction(
+        "tilt", ((1 / sp.sqrt(q), Dual(replace(p.f, k=ZERO), p.g, a, b, c)),), needs="1 + 2ka > 0"
+    )
 
 
 def dual_shift(p: Dual) -> Reduction | None:
@@ -188,14 +193,20 @@ def dual_wave(p: Dual) -> Reduction | None:
 
 
 def dual_moment(p: Dual) -> Reduction | None:
-    """E[X^n G(Y)] = sum_j n!/(j! (n-2j)! 2^j) (D/b)^j (c/b)^(n-2j) E[Y^(n-2j) G(Y)], as X | Y ~ N(cY/b, D/b)."""
+    """E[X^n G(Y)] = sum_j n!/(j! (n-2j)! 2^j) (D/b)^j (c/b)^(n-2j) E[Y^(n-2j) G(Y)].
+
+    These are the moments of X given Y, which is N(cY/b, D/b).
+    """
     n = p.f.n
     if n == 0 or p.f != Atom(ONE, n) or not isinstance(p.g.kind, Opaque):
         return None
     rest = p.det / p.b
     parts = tuple(
         (
-            sp.factorial(n) / (sp.factorial(j) * sp.factorial(n - 2 * j) * 2**j) * rest**j * (p.c / p.b) ** (n - 2 * j),
+            sp.factorial(n)
+            / (sp.factorial(j) * sp.factorial(n - 2 * j) * 2**j)
+            * rest**j
+            * (p.c / p.b) ** (n - 2 * j),
             Mean(replace(p.g, n=p.g.n + n - 2 * j), p.b),
         )
         for j in range(n // 2 + 1)
@@ -217,5 +228,6 @@ MEAN_RULES: tuple[MeanRule, ...] = (
     mean_linearity, mean_parity, mean_delta, mean_tilt, mean_shift, mean_wave, mean_stein, mean_base,
 )  # fmt: skip
 DUAL_RULES: tuple[DualRule, ...] = (
-    dual_linearity, dual_parity, dual_constant, dual_delta, dual_tilt, dual_shift, dual_wave, dual_moment, dual_stein,
+    dual_linearity, dual_parity, dual_constant, dual_delta, dual_tilt, dual_shift, dual_wave, dual_moment,
+    dual_stein,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Bring a derived expression into the shape in which people write it.
 
-Every rewriting here is an identity on the domain a, b, v > 0, a b > c^2 (and t -> 0+ in an expansion): bases of
-half-integer powers are positive there, so radicals may be multiplied together and common factors cancelled.
+Every rewriting here is an identity on the domain a, b, v > 0, a b > c^2 (and t -> 0+ in an expansion): bases
+of half-integer powers are positive there, so radicals may be multiplied and common factors cancelled.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def _terms(expr: sp.Expr) -> list[sp.Expr]:
     def keep(power: sp.Expr) -> sp.Expr:
         return kept.setdefault(power, sp.Dummy())
 
-    frozen = expr.replace(lambda e: e.is_Pow and not (e.exp.is_Integer and e.exp > 0) and not e.base.is_number, keep)
+    frozen = expr.replace(
+        lambda e: e.is_Pow and not (e.exp.is_Integer and e.exp > 0) and not e.base.is_number, keep
+    )
     names = {dummy: power for power, dummy in kept.items()}
     terms = sp.Add.make_args(sp.expand(frozen, power_base=False, power_exp=False, log=False))
     for _ in names:  # a kept power may hold another inside
@@ -101,14 +103,20 @@ def _term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
             exponent += power
         elif power.is_Rational and power.q == 2 and not base.has(sp.Function, sp.I) and not base.is_negative:
             for polynomial, multiplicity in _factors(base):
-                halves[polynomial] = halves.get(polynomial, Fraction(0)) + multiplicity * Fraction(int(power.p), 2)
+                halves[polynomial] = halves.get(polynomial, Fraction(0)) + multiplicity * Fraction(
+                    int(power.p), 2
+                )
         elif factor.is_rational_function() and not factor.has(sp.I):
             rational *= factor
         else:
             rest *= factor
     top = bottom = sp.Integer(1)
     for polynomial, power in halves.items():
-        whole = power.numerator // power.denominator if power > 0 else -((-power).numerator // (-power).denominator)
+        whole = (
+            power.numerator // power.denominator
+            if power > 0
+            else -((-power).numerator // (-power).denominator)
+        )
         rational *= polynomial**whole
         if power - whole > 0:
             top *= polynomial
@@ -154,7 +162,11 @@ def _factors(base: sp.Expr) -> list[tuple[sp.Expr, int]]:
             found.append((sign * factor if sign else sp.Abs(factor), side * multiplicity))
         size = sp.Abs(content)
         if size.is_Rational:
-            found += [(sp.Integer(prime), side * power) for prime, power in sp.factorint(size.p).items() if prime != 1]
+            found += [
+                (sp.Integer(prime), side * power)
+                for prime, power in sp.factorint(size.p).items()
+                if prime != 1
+            ]
             found += [(sp.Integer(prime), -side * power) for prime, power in sp.factorint(size.q).items()]
         else:
             found.append((size, side))

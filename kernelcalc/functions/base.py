@@ -18,17 +18,19 @@ from kernelcalc.functions import analysis
 from kernelcalc.symbols import z
 
 Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
+RESERVED = {"z", "a", "b", "c", "v"}  # the argument, variances and the covariance
 
 
 def exact(value: object, name: str = "value") -> sp.Expr:
     """A parameter as an exact SymPy number or symbol (a float keeps its binary value).
 
-    Raises InputError for NaN, infinities and what is no number; a string names a new positive symbol.
+    Raises InputError for NaN, infinities, what is no number, and the names z, a, b, c, v that formulas use
+    themselves; a string names a new positive symbol.
     """
     if isinstance(value, str):
         if not value.isidentifier():
             raise InputError(f"{name}={value!r}: a parameter is a number, a SymPy symbol or the name of one")
-        return sp.Symbol(value, positive=True)
+        value = sp.Symbol(value, positive=True)
     if isinstance(value, float):
         value = sp.Rational(value) if abs(value) < float("inf") else sp.nan  # also catches nan
     try:
@@ -37,7 +39,9 @@ def exact(value: object, name: str = "value") -> sp.Expr:
         raise InputError(f"{name}={value!r} is not a number") from error
     if not isinstance(number, sp.Expr) or number.is_finite is False or number is sp.nan:
         raise InputError(f"{name}={value!r} must be a finite real number")
-    return sp.nsimplify(number, rational=True) if number.is_Float else number
+    if taken := {s.name for s in number.free_symbols} & RESERVED:
+        raise InputError(f"{name}={value!r}: the name {min(taken)!r} is taken by the formulas; use another")
+    return sp.Rational(number) if number.is_Float else number
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Function:
     def __post_init__(self) -> None:
         unknown = self.template.free_symbols - {z} - {symbol for symbol, _ in self.parameters}
         if unknown:
-            raise InputError(f"{self.name}: unexpected symbols {sorted(map(str, unknown))}; use z for the argument")
+            raise InputError(
+                f"{self.name}: unexpected symbols {sorted(map(str, unknown))}; use z for the argument"
+            )
 
     def _put(self, expr: sp.Expr) -> sp.Expr:
         return expr.subs([(s, value) for s, value in self.parameters if s != value])
@@ -96,8 +102,12 @@ class Function:
         """The same function with other parameter values."""
         unknown = set(values) - set(self.params)
         if unknown:
-            raise InputError(f"{self.name} has no parameter {sorted(unknown)[0]!r}; it has {sorted(self.params)}")
-        pairs = tuple((s, exact(values[s.name], s.name) if s.name in values else old) for s, old in self.parameters)
+            raise InputError(
+                f"{self.name} has no parameter {sorted(unknown)[0]!r}; it has {sorted(self.params)}"
+            )
+        pairs = tuple(
+            (s, exact(values[s.name], s.name) if s.name in values else old) for s, old in self.parameters
+        )
         return replace(self, parameters=pairs)
 
     @cached_property
@@ -125,7 +135,7 @@ class Function:
 
     @cached_property
     def parity(self) -> str | None:
-        """"even", "odd" or None, masses included."""
+        """ "even", "odd" or None, masses included."""
         parity = analysis.parity(self.expr)
         masses = dict(self.deltas)
         if not masses:
@@ -155,9 +165,11 @@ class Function:
         return float(self.expr.subs(z, exact(x, "x")))
 
     def __repr__(self) -> str:
-        inner = ", ".join(f"{name}={float(v):.17g}" if v.is_Rational and not v.is_Integer else f"{name}={v}"
-                          for name, v in self.params.items())
-        return f"{self.name}({inner})"
+        inner = ", ".join(
+            f"{name}={float(v):.17g}" if v.is_Rational and not v.is_Integer else f"{name}={v}"
+            for name, v in self.params.items()
+        )
+        return f"{self.name}({inner})" if inner else self.name
 
     def _repr_latex_(self) -> str:
         delta = sum((w * sp.DiracDelta(z - t) for t, w in self.deltas), sp.Integer(0))

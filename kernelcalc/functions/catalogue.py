@@ -29,7 +29,11 @@ class Parameter:
         value = exact(self.default if given is None else given, f"{owner}: {self.symbol}")
         if not value.is_real:
             raise InputError(f"{owner}: {self.symbol}={given!r} must be real")
-        for holds, words in (("is_positive", "> 0"), ("is_nonnegative", ">= 0"), ("is_integer", "an integer")):
+        for holds, words in (
+            ("is_positive", "> 0"),
+            ("is_nonnegative", ">= 0"),
+            ("is_integer", "an integer"),
+        ):
             if getattr(self.symbol, holds) and getattr(value, holds) is False:
                 raise InputError(f"{owner}: {self.symbol}={given!r} must be {words}")
         return value
@@ -75,7 +79,12 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("Heaviside", "heaviside", sp.Heaviside(z), (), "Cho and Saul 2009, order 0"),
     Entry("ReLU", "relu", z * sp.Heaviside(z), (), "Cho and Saul 2009, order 1"),
     Entry("RectifiedQuadratic", "relu2", z**2 * sp.Heaviside(z), (), "Cho and Saul 2009, order 2"),
-    Entry("ABReLU", "abrelu", _LOW.symbol * z * sp.Heaviside(-z) + _HIGH.symbol * z * sp.Heaviside(z), (_LOW, _HIGH)),
+    Entry(
+        "ABReLU",
+        "abrelu",
+        _LOW.symbol * z * sp.Heaviside(-z) + _HIGH.symbol * z * sp.Heaviside(z),
+        (_LOW, _HIGH),
+    ),
     Entry("LeakyReLU", "leaky_relu", _LOW.symbol * z * sp.Heaviside(-z) + z * sp.Heaviside(z), (_LOW,)),
     Entry("Abs", "abs", sp.Abs(z)),
     Entry("Sin", "sin", sp.sin(_B.symbol * z + _PHASE.symbol), (_B, _PHASE)),
@@ -112,7 +121,9 @@ def function_by_name(name: str, **params: object) -> Function:
         if stem.isidentifier() and stem not in {"z", "x"}:
             near = difflib.get_close_matches(stem.lower(), BY_LABEL, n=1, cutoff=0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"unknown function {name!r}{hint} (known: {', '.join(BY_LABEL)}; or a formula in z)")
+            raise InputError(
+                f"unknown function {name!r}{hint} (known: {', '.join(BY_LABEL)}; or a formula in z)"
+            )
         return function(name)
     result = entry(**params)
     for _ in range(primes):
