@@ -108,7 +108,7 @@ def slope_of(net: Network, point: Point, x: Sequence[sp.Symbol], k: int, p: sp.S
     value = at(point)
 
     def moved(t: Number) -> Number:
-        return net.layers(x, lambda entry: t if entry is p else value(entry), mp.erf, mp)[-1][k]
+        return net.layers(x, lambda entry: t if entry == p else value(entry), mp.erf, mp)[-1][k]
 
     return mp.diff(moved, value(p))
 

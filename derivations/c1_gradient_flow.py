@@ -47,7 +47,7 @@ def flow_by_differences(point: Point, digits: int) -> Any:
 
     def loss(p: sp.Symbol, t: Any) -> Any:
         def put(entry: sp.Symbol) -> Any:
-            return t if entry is p else value(entry)
+            return t if entry == p else value(entry)
 
         outputs = [NET.layers([u], put, mp.erf, mp)[-1][0] for u, _ in DATA]
         return sum((out - value(y)) ** 2 / 2 for out, (_, y) in zip(outputs, DATA, strict=True)) / len(DATA)

@@ -45,7 +45,7 @@ def tangents(net: Network, at_x: Sequence[sp.Symbol], value: Value, p: sp.Symbol
         for i in range(len(b)):
             row = [(W[i, j], u, du) for j, (u, du) in enumerate(zip(inputs, changes, strict=True))]
             h.append(sum(scale * value(w) * u for w, u, _ in row) + value(sigma_b) * value(b[i]))
-            own = sum(scale * u for w, u, _ in row if w is p) + (value(sigma_b) if b[i] is p else 0)
+            own = sum(scale * u for w, u, _ in row if w == p) + (value(sigma_b) if b[i] == p else 0)
             dh.append(own + sum(scale * value(w) * du for w, _, du in row))
         inputs = [mp.sign(u) for u in h]
         changes = [mp.exp(-u * u) * du for u, du in zip(h, dh, strict=True)]
