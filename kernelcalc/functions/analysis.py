@@ -27,18 +27,19 @@ from kernelcalc.symbols import z
 HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh, sp.sech)
 SMOOTH = (sp.exp, sp.log, sp.sin, sp.cos, *HYPERBOLIC, sp.atan, sp.asinh, sp.erf, sp.erfc)
 STEPS = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.Piecewise)
-STRUCTURE = (sp.Symbol, sp.Add, sp.Mul, sp.Pow, Relational, sp.And, sp.Or, sp.Not, ExprCondPair)
+STRUCTURE = (sp.Symbol, sp.Add, sp.Mul, sp.Pow, Relational, sp.And, sp.Or, sp.Not, sp.ITE, ExprCondPair)
 MAX_WAVES = 100  # periods in an interval
 MAX_STEPS = 400  # of resolving one switching term on one interval
 MAX_EXTREMA = 10  # arguments of one Max or Min: all pairs are compared
 MAX_DEGREE = 16  # of a polynomial whose zeros are sought, save a + b z**n and the like
 MAX_NESTING = 30  # operations in a zero; SymPy needs exponential time for the digits of nested exponentials
-MAX_TERMS = 2000  # of an expanded expression whose zeros are sought
+MAX_TERMS = 2000  # of an expanded expression whose zeros or leading terms are sought
+MAX_SIZE = 300  # operations in what sp.limit is asked for
 INVERSE: dict[type, tuple[Callable[[sp.Expr], sp.Expr], sp.Expr, sp.Expr]] = {  # g: inverse, range of g
     sp.exp: (sp.log, sp.S.Zero, sp.oo),
     sp.log: (sp.exp, -sp.oo, sp.oo),
     sp.erf: (sp.erfinv, -sp.S.One, sp.S.One),
-    sp.erfc: (sp.erfcinv, sp.S.Zero, sp.Integer(2)),
+    sp.erfc: (lambda y: sp.erfinv(1 - y), sp.S.Zero, sp.Integer(2)),  # SymPy has no digits of erfcinv
     sp.tanh: (sp.atanh, -sp.S.One, sp.S.One),
     sp.atan: (sp.tan, -sp.pi / 2, sp.pi / 2),
     sp.asinh: (sp.sinh, -sp.oo, sp.oo),
@@ -71,6 +72,8 @@ def compare(a: sp.Expr, b: sp.Expr) -> int:
     difference = a - b
     if a == b or difference == 0:
         return 0
+    if a in (sp.oo, -sp.oo) or b in (sp.oo, -sp.oo):
+        return 1 if a == sp.oo or b == -sp.oo else -1
     if difference.is_number:
         value = sp.N(difference, 15)
         if not value.is_extended_real:
@@ -91,7 +94,8 @@ def _distinct(values: Iterable[sp.Expr]) -> list[sp.Expr]:
 def _largest(values: Iterable[sp.Expr]) -> sp.Expr:
     best, *others = sorted(values, key=sp.count_ops)  # of equal values the simplest form
     for value in others:
-        if not (best - value).is_extended_nonnegative and compare(value, best) > 0:
+        symbolic = (best - value).free_symbols  # numbers are compared by their digits, which is far quicker
+        if not (symbolic and (best - value).is_extended_nonnegative) and compare(value, best) > 0:
             best = value
     return best
 
@@ -114,8 +118,10 @@ def _is_zero(e: sp.Expr, lo: sp.Expr = -sp.oo, hi: sp.Expr = sp.oo) -> bool:
     tried = False
     for i in range(4):
         symbols = sorted((e.free_symbols | lo.free_symbols | hi.free_symbols) - {z}, key=str)
-        at = {s: sp.Integer(2 + i + j) if s.is_integer else sp.Rational(37 + 10 * i + 7 * j, 29)
-              for j, s in enumerate(symbols)}
+        at = {
+            s: sp.Integer(2 + i + j) if s.is_integer else sp.Rational(37 + 10 * i + 7 * j, 29)
+            for j, s in enumerate(symbols)
+        }
         at = {s: -value if s.is_negative else value for s, value in at.items()}
         point = inside(lo.subs(at), hi.subs(at), sp.Rational(13 + 11 * i, 17))
         value = sp.N(e.subs(at).subs(z, point), 15)
@@ -138,7 +144,7 @@ def _float_function(e: sp.Expr) -> Callable[[float], float]:
     """e as a function of a float; NaN where it overflows or has no real value."""
     if e.free_symbols - {z}:
         raise InputError(f"{e} has symbolic parameters; give them numbers")
-    f = sp.lambdify(z, sp.N(e, 17), "math")
+    f = sp.lambdify(z, sp.N(e.replace(sp.sech, lambda w: 1 / sp.cosh(w)), 17), "math")  # math has no sech
 
     def value(x: float) -> float:
         try:
@@ -151,6 +157,8 @@ def _float_function(e: sp.Expr) -> Callable[[float], float]:
 
 def _grid(lo: sp.Expr, hi: sp.Expr) -> list[float]:
     """Floats in (lo, hi): geometric from the finite ends, and a unit scale resolved to 1/16 from there."""
+    if lo.free_symbols | hi.free_symbols:
+        raise InputError(f"the interval ({lo}, {hi}) has symbolic ends; give the parameters numbers")
     decades = [10 ** (k / 30) for k in range(-180, 181)]
     if lo.is_finite and hi.is_finite:
         a, b = float(lo), float(hi)
@@ -260,11 +268,11 @@ def _solutions(u: sp.Expr, lo: sp.Expr, hi: sp.Expr) -> set[sp.Expr]:
     if u.is_Pow:
         return set() if u.exp.is_negative or u.exp.has(z) else _solutions(u.base, lo, hi)
     u = sp.numer(sp.together(u))
-    if _terms(u) > MAX_TERMS:
+    if _terms(u) > MAX_TERMS or u.count_ops() > 10 * MAX_SIZE:
         raise _Unsolved
     u = _expand(u)
     if len(_generators(u)) > 1 and u.has(*HYPERBOLIC):
-        u = _expand(sp.numer(sp.together(u.rewrite(sp.exp))))
+        u = _expand(sp.numer(sp.together(u.rewrite(list(HYPERBOLIC), sp.exp))))
     if len(_generators(u)) > 1 and u.has(sp.sin, sp.cos):
         u = _expand(sp.expand_trig(u))
     named: dict[sp.Expr, sp.Expr] = {}  # symbol -> generator
@@ -315,8 +323,10 @@ def _crossings(u: sp.Expr, lo: sp.Expr, hi: sp.Expr) -> list[sp.Expr]:
         values = [y for y in map(_float_function(u), _grid(lo, hi)) if not math.isnan(y)]
         if values and (min(values) > 0 or max(values) < 0):
             return []
-    raise InputError(f"cannot find all zeros of {u} exactly, or there are infinitely many; "
-                     "use simpler arguments in abs, sign, heaviside, max, min, where and in denominators")
+    raise InputError(
+        f"cannot find all zeros of {u} exactly, or there are infinitely many; "
+        "use simpler arguments in abs, sign, heaviside, max, min, where and in denominators"
+    )
 
 
 # ---------------------------------------------------------------- pieces
@@ -336,10 +346,12 @@ def _sign_on(u: sp.Expr, lo: sp.Expr, hi: sp.Expr) -> int:
         value = _float_function(u)(float(point))
         if abs(value) > 1e-9:
             return 1 if value > 0 else -1
-        if not math.isnan(value):  # not an overflow, so exact evaluation is cheap
-            return compare(u.subs(z, point), sp.S.Zero)
-    if u.is_extended_nonzero and (u.is_positive or u.is_negative):
+        if not math.isnan(value) and (sign := compare(u.subs(z, point), sp.S.Zero)):  # no overflow: cheap
+            return sign
+    if u.is_positive or u.is_negative:
         return 1 if u.is_positive else -1
+    if _is_zero(u, lo, hi):
+        return 0
     raise InputError(f"{u} has no finite real value at z = {', '.join(map(str, points))}")
 
 
@@ -409,8 +421,11 @@ def split(expr: sp.Expr) -> list[Piece]:
             simple = [t for t in e.args if t.has(*STEPS) and not t.has(*SMOOTH)]
             result = [Piece(x, y, sp.Mul(*terms)) for x, y, terms in together(simple, lo, hi)]
             for factor in (t for t in e.args if t not in simple):
-                result = [Piece(x, y, c * f) for left, right, c in result
-                          for x, y, f in (resolve(factor, left, right) if c != 0 else [(left, right, c)])]
+                result = [
+                    Piece(x, y, c * f)
+                    for left, right, c in result
+                    for x, y, f in (resolve(factor, left, right) if c != 0 else [(left, right, c)])
+                ]
             return result
         result = []
         for left, right, terms in together(e.args, lo, hi):
@@ -421,8 +436,10 @@ def split(expr: sp.Expr) -> list[Piece]:
                 switches = [s - t for s, t in combinations(terms, 2)] if extremum else terms[:1]
             else:
                 switches = terms[:1] if _is_singular(e.func(*terms)) else []
-            result += [Piece(x, y, _value(e.func, terms, x, y) if switches else e.func(*terms))
-                       for x, y in cut(switches, left, right)]
+            result += [
+                Piece(x, y, _value(e.func, terms, x, y) if switches else e.func(*terms))
+                for x, y in cut(switches, left, right)
+            ]
         return result
 
     def resolve_piecewise(e: sp.Piecewise, lo: sp.Expr, hi: sp.Expr) -> list[Piece]:
@@ -430,8 +447,10 @@ def split(expr: sp.Expr) -> list[Piece]:
         result = []
         for left, right, sides in together([r.lhs - r.rhs for r in relations], lo, hi):
             for x, y in cut(sides, left, right):
-                truth = {r: sp.true if r.func(_sign_on(u, x, y), 0) else sp.false
-                         for r, u in zip(relations, sides, strict=True)}
+                truth = {
+                    r: sp.true if r.func(_sign_on(u, x, y), 0) else sp.false
+                    for r, u in zip(relations, sides, strict=True)
+                }
                 branch = next((value for value, c in e.args if c.xreplace(truth) == sp.true), None)
                 if branch is None:
                     raise InputError(f"{e} is not defined for z in ({x}, {y})")
@@ -482,6 +501,8 @@ def limits(e: sp.Expr, t: sp.Expr, side: str) -> tuple[sp.Expr, sp.Expr]:
     if value.has(*loose) or (value.has(sp.AccumBounds) and value.has(sp.oo, -sp.oo)):
         value = _asymptotic_limit(e, t) if t.is_infinite else None
     if value is None or (t.is_finite and value.has(sp.oo, -sp.oo)):
+        if e.count_ops() > MAX_SIZE:
+            raise InputError(f"cannot find the limit at z = {t} of a part with {e.count_ops()} operations")
         try:
             value = sp.limit(e, z, t, side)
         except (NotImplementedError, ValueError, TypeError, AttributeError, sp.PoleError) as error:
@@ -489,18 +510,22 @@ def limits(e: sp.Expr, t: sp.Expr, side: str) -> tuple[sp.Expr, sp.Expr]:
     value = _collapse(value)
     if isinstance(value, sp.AccumBounds):
         return value.min, value.max
-    if value.has(sp.AccumBounds):
+    if value.has(sp.AccumBounds) and value.has(sp.oo, -sp.oo):
         return -sp.oo, sp.oo
-    if value.has(sp.nan, sp.zoo, sp.Limit):
+    if value.has(sp.nan, sp.zoo, sp.Limit, sp.AccumBounds):
         raise InputError(f"cannot find the limit of {e} at z = {t}")
     return value, value
 
 
 def _collapse(value: sp.Expr) -> sp.Expr:
-    """Sums and products of AccumBounds, which subs leaves standing, carried out."""
-    if not value.has(sp.AccumBounds) or not (value.is_Add or value.is_Mul):
+    """Sums and products of AccumBounds, which SymPy leaves standing, carried out."""
+    if value.is_Add or value.is_Mul:
+        return reduce(add if value.is_Add else mul, map(_collapse, value.args))
+    if not isinstance(value, sp.AccumBounds):
         return value
-    return reduce(add if value.is_Add else mul, map(_collapse, value.args))
+    low, high = _collapse(value.min), _collapse(value.max)
+    low = low.min if isinstance(low, sp.AccumBounds) else low
+    return sp.AccumBounds(low, high.max if isinstance(high, sp.AccumBounds) else high)
 
 
 def _sign_at_end(p: sp.Expr, end: sp.Expr) -> int:
@@ -512,11 +537,13 @@ def _sign_at_end(p: sp.Expr, end: sp.Expr) -> int:
 
 def _leading(e: sp.Expr, end: sp.Expr) -> tuple[sp.Expr, sp.Expr, int] | None:
     """(c, p, k) with e ~ c exp(p) z**k at the infinite end, p a polynomial; None if e is of another kind."""
-    if _terms(e) > MAX_TERMS:
+    if _terms(e) > MAX_TERMS or e.count_ops() > 10 * MAX_SIZE:
         return None
     total: dict[tuple[sp.Expr, int], sp.Expr] = {}
-    for term in sp.Add.make_args(_expand(e)):
-        c, p, k = sp.S.One, sp.S.Zero, 0
+    rough: set[tuple[sp.Expr, int]] = set()  # where c is a limit: if it cancels, what is left is not known
+    e = _expand(e)
+    for term in sp.Add.make_args(e) if e != 0 else ():
+        c, p, k, exact = sp.S.One, sp.S.Zero, 0, True
         for f in sp.Mul.make_args(term):
             if isinstance(f, sp.exp) and f.args[0].is_polynomial(z):
                 p += f.args[0]
@@ -524,15 +551,21 @@ def _leading(e: sp.Expr, end: sp.Expr) -> tuple[sp.Expr, sp.Expr, int] | None:
                 k += int(f.as_base_exp()[1])
             else:
                 c *= f.subs(z, end)
+                exact = exact and not f.has(z)
         if not c.is_finite or c.has(sp.AccumBounds) or c.is_zero:
             return None
         total[p, k] = total.get((p, k), sp.S.Zero) + c
+        rough |= set() if exact else {(p, k)}
 
     def order(s: tuple[sp.Expr, int], t: tuple[sp.Expr, int]) -> int:
         return _sign_at_end(s[0] - t[0], end) or s[1] - t[1]
 
-    p, k = max(total, key=cmp_to_key(order))
-    return None if _is_zero(total[p, k]) else (total[p, k], p, k)
+    for p, k in sorted(total, key=cmp_to_key(order), reverse=True):
+        if not _is_zero(total[p, k]):
+            return total[p, k], p, k
+        if (p, k) in rough:
+            return None
+    return sp.S.Zero, sp.S.Zero, 0
 
 
 def _asymptotic_limit(e: sp.Expr, end: sp.Expr) -> sp.Expr | None:
@@ -553,11 +586,15 @@ def _asymptotic_limit(e: sp.Expr, end: sp.Expr) -> sp.Expr | None:
         main = lead[0] * sp.exp(lead[1])
         return sp.log(lead[0]) + lead[1] + (u - main) / main
 
-    e = e.rewrite(sp.exp) if e.has(*HYPERBOLIC) else e
+    def hyperbolic(node: sp.Expr) -> sp.Expr:
+        lead = _leading(node.args[0], end)
+        return node if lead and lead[1] != 0 else node.rewrite(sp.exp)  # tanh(exp(z)) has its limit
+
+    e = e.replace(lambda node: isinstance(node, HYPERBOLIC), hyperbolic)
     e = e.replace(sp.erfc, lambda w: 1 - sp.erf(w)).replace(sp.erf, erf).replace(sp.log, log)
     above, below = (_leading(part, end) for part in sp.together(e).as_numer_denom())
-    if above is None or below is None:
-        return None
+    if above is None or below is None or above[0] == 0:
+        return None if above is None or below is None else sp.S.Zero
     c, growth, k = above[0] / below[0], _sign_at_end(above[1] - below[1], end), above[2] - below[2]
     if growth == 0 == k:
         return c
@@ -616,7 +653,7 @@ def breakpoints(expr: sp.Expr) -> tuple[sp.Expr, ...]:
 def jumps(expr: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
     """Pairs (location, height): height = limit from the right minus limit from the left, both finite."""
     finite = [b for b in _breaks(expr) if b.order == 0 and not b.infinite]
-    return tuple((b.at, sp.simplify(b.right - b.left)) for b in finite)
+    return tuple((b.at, _tidy(b.right - b.left)) for b in finite)
 
 
 def kinks(expr: sp.Expr) -> tuple[sp.Expr, ...]:
@@ -628,7 +665,8 @@ def derivative(expr: sp.Expr) -> tuple[sp.Expr, tuple[tuple[sp.Expr, sp.Expr], .
     """The derivative as a distribution: regular part, and masses as pairs (location, weight), one per jump.
 
     The regular part is written by the chain rule (Abs(z) gives sign(z)) or as a sum of Heaviside terms,
-    whichever is shorter; its value at the breakpoints means nothing. InputError if f is infinite at one.
+    whichever is shorter, or else, where these would divide by 0, as a Piecewise; its value at the breakpoints
+    means nothing. InputError if f is infinite at one.
     """
     for b in _breaks(expr):
         if b.infinite:
@@ -640,24 +678,33 @@ def derivative(expr: sp.Expr) -> tuple[sp.Expr, tuple[tuple[sp.Expr, sp.Expr], .
     direct = _diff(expr).replace(sp.DiracDelta, lambda *_: sp.S.Zero)
     if direct.has(sp.Derivative, sp.Subs, sp.re, sp.im) or sp.count_ops(rebuilt) < sp.count_ops(direct):
         direct = rebuilt
-    if len(parts) > 1 and _has_spurious_pole(direct, breakpoints(expr)):
+    if len(parts) > 1 and not _is_safe(direct, breakpoints(expr)):
         *first, last = [(_diff(e), z < hi) for _, hi, e in parts]
         direct = sp.Piecewise(*first, (last[0], True))
     return direct, jumps(expr)
 
 
-def _has_spurious_pole(e: sp.Expr, known: tuple[sp.Expr, ...]) -> bool:
-    """Whether e is undefined (0 * 1/0) at a zero of a denominator that is not a known breakpoint."""
-    denominators = [n.args[0] for n in sp.preorder_traversal(e) if n.has(z) and _is_singular(n)]
-    zeros = [p.lo for u in denominators for p in split(sp.sign(u))[1:] if p.lo not in known]
-    return any(e.subs(z, t).has(sp.nan, sp.zoo) for t in zeros)
+def _is_safe(e: sp.Expr, known: tuple[sp.Expr, ...]) -> bool:
+    """Whether no denominator, root or logarithm in e is undefined other than at the known breakpoints, even
+    where it is multiplied by 0: numbers do not see the 0."""
+    for node in sp.preorder_traversal(e):
+        if node.has(z) and _is_singular(node):
+            try:
+                signs = split(sp.sign(node.args[0]))
+            except InputError:
+                return False
+            whole = node.is_Pow and node.exp.is_integer
+            undefined = any(s == 0 or (s < 0 and not whole) for _, _, s in signs)
+            if undefined or any(p.lo not in known for p in signs[1:]):
+                return False
+    return True
 
 
 # ---------------------------------------------------------------- parity and bounds
 
 
 def parity(expr: sp.Expr) -> str | None:
-    """"even", "odd" or None, values at the breakpoints aside (0 is "even"): pieces are compared with their
+    """ "even", "odd" or None, values at the breakpoints aside (0 is "even"): pieces are compared with their
     mirror images at generic points, to 100 digits."""
     pairs = list(zip(pieces(expr), reversed(pieces(expr)), strict=True))
     if all(p.lo == -q.hi or _is_zero(p.lo + q.hi) for p, q in pairs):
@@ -710,8 +757,11 @@ def envelope(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         return None
     for m, falls in ((slope, False), (slope + 1, True)):  # m = slope + 1: then |f| - m |u| tends to -oo
         lines = [(lo, hi, e, m * z if compare(lo, zero) >= 0 else -m * z) for lo, hi, e in halves]
-        excess = [_range(Piece(lo, hi, _expand(s * e - line)), falls)[1]
-                  for lo, hi, e, line in lines for s in (1, -1)]
+        excess = [
+            _range(Piece(lo, hi, _expand(s * e - line)), falls)[1]
+            for lo, hi, e, line in lines
+            for s in (1, -1)
+        ]
         if not any(is_infinite(x) for x in excess):
             return _largest([zero, *excess]), m
     return None
@@ -721,7 +771,15 @@ def _supremum(parts: tuple[Piece, ...]) -> sp.Expr:
     """sup of |e| over all pieces."""
     extremes = [value for p in parts for value in _range(p)]
     top = sp.oo if any(is_infinite(x) for x in extremes) else _largest([abs(x) for x in extremes])
-    return min(top, sp.simplify(top), key=sp.count_ops) if sp.count_ops(top) > 12 else top
+    return _tidy(top)
+
+
+def _tidy(value: sp.Expr) -> sp.Expr:
+    """Simplified, where this is quick."""
+    quick = value.count_ops() < 12 or (
+        (value.free_symbols or value.is_algebraic) and not value.has(sp.CRootOf)
+    )
+    return min(value, sp.simplify(value), key=sp.count_ops) if quick and value.count_ops() < 100 else value
 
 
 def _waves(e: sp.Expr) -> list[sp.Expr]:
@@ -743,7 +801,7 @@ def _period(waves: list[sp.Expr], g: sp.Expr) -> sp.Expr | None:
 def _range(piece: Piece, falls: bool = False) -> tuple[sp.Expr, sp.Expr]:
     """(inf, sup) of an analytic expression on its interval; infinite limits give +-oo.
 
-    Exact if all zeros of the derivative are found exactly. If not, local extremes are found on a grid of a
+    Exact if all zeros of the derivative have closed forms. If not, local extremes are found on a grid of a
     thousand points and refined at 30 digits, and a rational within 2e-12 (relative) beyond the extreme is
     returned: safe for functions whose features are no narrower than the grid (1/16 within 40 of a finite end
     or of 0; 8 % of the distance beyond), not proven. Where the expression oscillates at infinity, the bounds
@@ -753,9 +811,10 @@ def _range(piece: Piece, falls: bool = False) -> tuple[sp.Expr, sp.Expr]:
     lo, hi, e = piece
     if not e.has(z):
         return e, e
-    if e.has(sp.sin, sp.cos):
-        e = TR8(_expand(e))  # products of waves as sums: single waves have exact extremes
     waves = _waves(e)
+    if waves and _terms(e) <= MAX_WAVES and all(g in waves or not _waves(g) for g in _generators(_expand(e))):
+        e = TR8(_expand(e))  # products of waves as sums: single waves have exact extremes
+        waves = _waves(e)
     period = _period(waves, e) if lo.is_infinite or hi.is_infinite else None
     if period is not None:
         amplitude = sp.cancel(e.diff(z) / waves[0].diff(z))
@@ -763,13 +822,19 @@ def _range(piece: Piece, falls: bool = False) -> tuple[sp.Expr, sp.Expr]:
             level = sp.expand(e - amplitude * waves[0])
             return level - abs(amplitude), level + abs(amplitude)
         lo, hi = sp.S.Zero, period
-    values = [-sp.oo if falls and t.is_infinite else limit
-              for t, side in ((lo, "+"), (hi, "-")) for limit in limits(e, t, side)]
+    values = [
+        -sp.oo if falls and t.is_infinite else limit
+        for t, side in ((lo, "+"), (hi, "-"))
+        for limit in limits(e, t, side)
+    ]
     if sp.oo in values and -sp.oo in values:
         return -sp.oo, sp.oo
     slope = _diff(e)
     try:
-        values += [e.subs(z, t) for t in _zeros(slope, lo, hi)]
+        critical = _zeros(slope, lo, hi)
+        if any(t.has(sp.CRootOf) for t in critical):
+            raise _Unsolved  # a value at the root of a quintic is no closed form, and slow
+        values += [e.subs(z, t) for t in critical]
     except _Unsolved:
         if compare(lo, sp.S.Zero) < 0 < compare(hi, sp.S.Zero) and slope.subs(z, 0) == 0:
             values.append(e.subs(z, 0))
@@ -781,8 +846,9 @@ def _numeric_extremes(e: sp.Expr, lo: sp.Expr, hi: sp.Expr, exact: list[sp.Expr]
     """Rationals just beyond the greatest and the least value, where these exceed the exact ones."""
     f = _float_function(e)
     samples = [(x, y) for x, y in ((x, f(x)) for x in _grid(lo, hi)) if math.isfinite(y)]
-    triples = [(p, y, q, a, b)
-               for (a, p), (_, y), (b, q) in zip(samples, samples[1:], samples[2:], strict=False)]
+    triples = [
+        (p, y, q, a, b) for (a, p), (_, y), (b, q) in zip(samples, samples[1:], samples[2:], strict=False)
+    ]
     result = []
     with mp.workdps(30):
         precise = sp.lambdify(z, e, "mpmath")

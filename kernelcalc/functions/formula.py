@@ -58,7 +58,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., sp.Expr]]] = {
     "sinh": (1, sp.sinh),
     "cosh": (1, sp.cosh),
     "tanh": (1, sp.tanh),
-    "sech": (1, sp.sech),
+    "sech": (1, lambda u: 1 / sp.cosh(u)),
     "atan": (1, sp.atan),
     "asinh": (1, sp.asinh),
     "erf": (1, sp.erf),
@@ -354,8 +354,11 @@ class _Parser:
         except InputError as error:
             self.fail(str(error), at)
         points = [(analysis.inside(lo, hi, sp.S.One), int(sign)) for lo, hi, sign in signs]
-        points += [(hi, analysis.compare(operand.subs(z, hi), sp.S.Zero))
-                   for _, hi, _ in signs[:-1] if guard.subs(z, hi) == sp.true]
+        points += [
+            (hi, analysis.compare(operand.subs(z, hi), sp.S.Zero))
+            for _, hi, _ in signs[:-1]
+            if guard.subs(z, hi) == sp.true
+        ]
         for t, sign in points:
             if guard.subs(z, t) == sp.true and not SATISFIED[wanted](sign):
                 is_now = ("negative", "0", "positive")[sign + 1]
