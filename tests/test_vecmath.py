@@ -82,6 +82,13 @@ def circle_points() -> list[Array]:
 
 
 def half_angle_points() -> list[Array]:
+    """q, p and p - q, where any of them may be small."""
+    theta = joined(uniform(0, math.pi), magnitudes(-20, -1), math.pi / 2 + signed(magnitudes(-15, 0)))
+    theta = np.where(RNG.random(theta.size) < 0.5, theta, math.pi - theta)
+    return [np.sin(theta / 2) ** 2, np.cos(theta / 2) ** 2, np.cos(theta)]
+
+
+def complementary_points() -> list[Array]:
     small = joined(uniform(0, 0.5), magnitudes(-32, -1))
     first = RNG.random(small.size) < 0.5
     return [np.where(first, small, 1 - small), np.where(first, 1 - small, small)]
@@ -95,6 +102,11 @@ POSITIVE = joined(uniform(0, 4), magnitudes(-322, 308), 1 + signed(magnitudes(-1
 ABOVE_MINUS_ONE = joined(uniform(-0.999, 3), signed(magnitudes(-50, -0.1)), magnitudes(-2, 100))
 DEVIATES = joined(uniform(-3, 6), uniform(-26, 26), signed(magnitudes(-50, 0)))
 SPREAD = joined(signed(magnitudes(-3, 3)), signed(magnitudes(-140, 140)))
+
+
+def tilt(q: mpf, p: mpf, cosine: mpf) -> mpf:
+    """pi/2 - theta from whichever determines it well."""
+    return mp.asin(cosine) if abs(cosine) < 0.5 else mp.pi / 2 - 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p))
 
 
 def mp_erfcx(x: mpf) -> mpf:
@@ -119,13 +131,20 @@ CASES = (
     Case(vecmath.rsqrt, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], 1.1),
     Case(vecmath.sqrt, mp.sqrt, [joined(uniform(0, 9), magnitudes(-290, 308))], 0.51),
     Case(vecmath.quotient, lambda n, d: n / d, [signed(magnitudes(-140, 140)) for _ in range(2)], 0.51),
-    Case(vecmath.angles, mp.atan2, direction_points(), 1.5, 0),
-    Case(vecmath.angles, lambda y, x: mp.atan2(y, -x), direction_points(), 1.5, 1),
+    *(Case(function, exact, arguments, bound, output)
+      for function, arguments, bound in ((vecmath.angle_triple, direction_points(), 1.5),
+                                         (vecmath.angle_triple_on_circle, circle_points(), 2.0))
+      for output, exact in enumerate((mp.atan2, lambda y, x: mp.atan2(y, -x), lambda y, x: mp.atan2(x, y)))),
+    *(Case(vecmath.half_angle_triple, exact, half_angle_points(), 1.5, output)
+      for output, exact in enumerate((lambda q, p, c: 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p)),
+                                      lambda q, p, c: 2 * mp.atan2(mp.sqrt(p), mp.sqrt(q)),
+                                      tilt))),
     Case(vecmath.atan2_pos, mp.atan2, direction_points(), 1.5),
-    Case(vecmath.angles_on_circle, mp.atan2, circle_points(), 1.5, 0),
-    Case(vecmath.angles_on_circle, lambda y, x: mp.atan2(y, -x), circle_points(), 1.5, 1),
-    Case(vecmath.half_angles, lambda q, p: 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p)), half_angle_points(), 1.5, 0),
-    Case(vecmath.half_angles, lambda q, p: 2 * mp.atan2(mp.sqrt(p), mp.sqrt(q)), half_angle_points(), 1.5, 1),
+    Case(vecmath.angles, mp.atan2, direction_points(), 1.5, 0),
+    Case(vecmath.angles_on_circle, mp.atan2, circle_points(), 2.0, 0),
+    *(Case(vecmath.half_angles, exact, complementary_points(), 1.5, output)
+      for output, exact in enumerate((lambda q, p: 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p)),
+                                      lambda q, p: 2 * mp.atan2(mp.sqrt(p), mp.sqrt(q))))),
     Case(vecmath.atan, mp.atan, [SPREAD], 1.5),
     Case(vecmath.asin, mp.asin, [UNIT], 1.6),
     Case(vecmath.acos, mp.acos, [UNIT], 1.5),
@@ -179,11 +198,11 @@ def test_result_does_not_depend_on_the_place_in_the_array(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_nan_stays_nan(case: Case) -> None:
+    redundant = (vecmath.t_minus_sin, vecmath.sin_minus_t_cos, vecmath.half_angle_triple)  # not all is read
     for position in range(len(case.arguments)):
         arguments = [x[:16].copy() for x in case.arguments]
-        arguments[position][:] = math.nan
-        if case.function in (vecmath.t_minus_sin, vecmath.sin_minus_t_cos) and position > 0:
-            continue  # the series does not read the given sine and cosine
+        for x in arguments if case.function in redundant else [arguments[position]]:
+            x[:] = math.nan
         assert np.isnan(evaluate(case.function, arguments, case.output)).all()
 
 

@@ -138,8 +138,8 @@ def rsqrt(x: Two) -> Two:
 
 
 @inline
-def angles(y: Two, x: Two) -> tuple[Two, Two]:
-    """theta = atan2(y, x) in [0, pi] and pi - theta, for y >= 0, not both 0; 1e-31."""
+def angle_triple(y: Two, x: Two) -> tuple[Two, Two, Two]:
+    """theta = atan2(y, x), pi - theta and pi/2 - theta, for y >= 0, not both 0; 1e-31."""
     ax = neg(x) if x[0] < 0.0 else x
     steep = y[0] > ax[0]
     high = y if steep else ax
@@ -151,30 +151,49 @@ def angles(y: Two, x: Two) -> tuple[Two, Two]:
     s = ODD_TABLE[0, ATAN_TERMS - 1], ODD_TABLE[1, ATAN_TERMS - 1]
     for j in range(ATAN_TERMS - 2, -1, -1):
         s = add(mul(s, u), (ODD_TABLE[0, j], ODD_TABLE[1, j]))
-    theta = add((ATAN_TABLE[0, k], ATAN_TABLE[1, k]), mul(q, s))
-    if steep:
-        theta = sub(scale(PI, 0.5), theta)
+    acute = add((ATAN_TABLE[0, k], ATAN_TABLE[1, k]), mul(q, s))
+    other = sub(scale(PI, 0.5), acute)
+    theta, tilt = (other, acute) if steep else (acute, other)
     rest = sub(PI, theta)
-    return (rest, theta) if x[0] < 0.0 else (theta, rest)
+    return (rest, theta, neg(tilt)) if x[0] < 0.0 else (theta, rest, tilt)
 
 
 @inline
-def atan2_pos(y: Two, x: Two) -> Two:
-    """atan2(y, x) in [0, pi] for y >= 0; as angles."""
-    return angles(y, x)[0]
+def angles(y: Two, x: Two) -> tuple[Two, Two]:
+    """theta = atan2(y, x) and pi - theta."""
+    theta, rest, _ = angle_triple(y, x)
+    return theta, rest
 
 
 @inline
 def angles_on_circle(sine: Two, cosine: Two) -> tuple[Two, Two]:
-    """angles(sine, cosine), for the name's sake: vecmath has a cheaper way when sine^2 + cosine^2 = 1."""
+    """theta and pi - theta, as in vecmath."""
     return angles(sine, cosine)
 
 
 @inline
 def half_angles(q: Two, p: Two) -> tuple[Two, Two]:
-    """theta = 2 asin(sqrt(q)) and 2 asin(sqrt(p)) = pi - theta, where q + p = 1; 1e-31."""
+    """theta = 2 asin(sqrt(q)) and 2 asin(sqrt(p)) = pi - theta, where p = 1 - q; 1e-31."""
     root_q, root_p = sqrt(q), sqrt(p)
     return scale(atan2_pos(root_q, root_p), 2.0), scale(atan2_pos(root_p, root_q), 2.0)
+
+
+@inline
+def atan2_pos(y: Two, x: Two) -> Two:
+    """atan2(y, x) in [0, pi] for y >= 0; as angles."""
+    return angle_triple(y, x)[0]
+
+
+@inline
+def angle_triple_on_circle(sine: Two, cosine: Two) -> tuple[Two, Two, Two]:
+    """angle_triple(sine, cosine), for the name's sake: vecmath has a cheaper way on the circle."""
+    return angle_triple(sine, cosine)
+
+
+@inline
+def half_angle_triple(q: Two, p: Two, cosine: Two) -> tuple[Two, Two, Two]:
+    """theta = acos(cosine), pi - theta and pi/2 - theta, given also q, p = (1 -+ cosine)/2; 1e-31."""
+    return angle_triple(scale(sqrt(mul(q, p)), 2.0), cosine)
 
 
 @inline

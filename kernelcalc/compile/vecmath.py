@@ -4,8 +4,8 @@ Each is a straight line of multiply-adds and selections around a polynomial of _
 over a contiguous array becomes AVX2 or AVX-512 code (calls to libm would keep it scalar). The errors stated
 are bounds on the largest found against mpmath, in ulps of the result. NaN in gives NaN out.
 
-Angles come as pairs that sum to pi, each with full relative accuracy: near a straight angle pi - theta is
-what a kernel of nearly opposite inputs depends on.
+Angles come in three forms, theta, pi - theta and pi/2 - theta, each with full relative accuracy: kernels of
+nearly equal, nearly opposite and nearly orthogonal inputs depend on one each. What is not used costs nothing.
 """
 
 import math
@@ -89,17 +89,18 @@ def quotient(n: float, d: float) -> float:
 
 
 @inline
-def _octants(k: float, p: float) -> tuple[float, float]:
-    """k pi/4 + p and its complement to pi, each rounded once."""
+def _octants(k: float, p: float) -> tuple[float, float, float]:
+    """k pi/4 + p and its complements to pi and to pi/2, each rounded once."""
     return (
         fma(k, PI_4_HIGH, fma(k, PI_4_LOW, p)),
         fma(4.0 - k, PI_4_HIGH, fma(4.0 - k, PI_4_LOW, -p)),
+        fma(2.0 - k, PI_4_HIGH, fma(2.0 - k, PI_4_LOW, -p)),
     )
 
 
 @inline
-def angles(y: float, x: float) -> tuple[float, float]:
-    """theta = atan2(y, x) in [0, pi] and pi - theta, for 0 <= y, |x| < 2^1000, not both 0; 1.5 ulp."""
+def angle_triple(y: float, x: float) -> tuple[float, float, float]:
+    """theta = atan2(y, x), pi - theta and pi/2 - theta; 0 <= y, |x| < 2^1000, not both 0; 1.5 ulp."""
     ax = abs(x)
     high = ax if y < ax else y
     low = y if y < ax else ax
@@ -117,8 +118,8 @@ def angles(y: float, x: float) -> tuple[float, float]:
 
 
 @inline
-def angles_on_circle(sine: float, cosine: float) -> tuple[float, float]:
-    """angles(sine, cosine) where sine^2 + cosine^2 = 1 up to rounding, sine >= 0: half the work; 1.5 ulp."""
+def angle_triple_on_circle(sine: float, cosine: float) -> tuple[float, float, float]:
+    """angle_triple(sine, cosine) where sine^2 + cosine^2 = 1 up to rounding: less work; 2 ulp."""
     steep = sine > abs(cosine)
     v = fma(0.0, cosine, cosine if steep else sine)  # 0 cosine: a NaN must not be lost
     u = v * v
@@ -129,12 +130,12 @@ def angles_on_circle(sine: float, cosine: float) -> tuple[float, float]:
 
 
 @inline
-def half_angles(q: float, p: float) -> tuple[float, float]:
-    """theta = 2 asin(sqrt(q)) and 2 asin(sqrt(p)) = pi - theta; q = (1 - cos theta)/2, p = 1 - q; 1.5 ulp.
+def half_angle_triple(q: float, p: float, cosine: float) -> tuple[float, float, float]:
+    """theta = acos(cosine), pi - theta and pi/2 - theta, given also q, p = (1 -+ cosine)/2; 1.5 ulp.
 
-    The way to carry an angle through layers: q and p are sums of non-negative terms, where 1 - q cancels.
+    The way to carry an angle through layers: q and p as sums of non-negative terms and the cosine as a
+    multiple of what was pi/2 - theta keep full relative accuracy; one computed from another would cancel.
     """
-    cosine = p - q
     small = q if q < p else p
     outer = abs(cosine) >= 0.5
     v = 2.0 * sqrt(small) if outer else cosine
@@ -143,6 +144,27 @@ def half_angles(q: float, p: float) -> tuple[float, float]:
     acute = 0.0 if q < p else 4.0
     k = acute if outer else 2.0
     return _octants(k, r if k == 0.0 else -r)
+
+
+@inline
+def angles(y: float, x: float) -> tuple[float, float]:
+    """theta = atan2(y, x) and pi - theta: two of angle_triple."""
+    theta, rest, _ = angle_triple(y, x)
+    return theta, rest
+
+
+@inline
+def angles_on_circle(sine: float, cosine: float) -> tuple[float, float]:
+    """theta and pi - theta: two of angle_triple_on_circle."""
+    theta, rest, _ = angle_triple_on_circle(sine, cosine)
+    return theta, rest
+
+
+@inline
+def half_angles(q: float, p: float) -> tuple[float, float]:
+    """theta = 2 asin(sqrt(q)) and 2 asin(sqrt(p)) = pi - theta, where p = 1 - q: two of half_angle_triple."""
+    theta, rest, _ = half_angle_triple(q, p, p - q)
+    return theta, rest
 
 
 @inline
