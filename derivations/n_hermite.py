@@ -71,8 +71,8 @@ def erf_of_variance(point: Point) -> Function:
 # -- the squares of the Hermite coefficients
 
 
-def sign_square(i: Expr) -> Expr:
-    """(2/pi) ((i-1)!! / i!!) / i for odd i."""
+def sign_square(i: int) -> Expr:
+    """2/pi ((i-2)!!)^2/i! for odd i, 0 for even i."""
     return 2 / sp.pi * sp.factorial2(i - 2) ** 2 / sp.factorial(i) if i % 2 else sp.Integer(0)
 
 

@@ -74,11 +74,10 @@ def residual_norm_of_flow(point: Point, digits: int) -> mp.mpf:
     """The same, integrated: labels 0, start -sqrt(2)/2 times the numerical eigenvector."""
     values, vectors = mp.eigsy(numbers(THETA, point))
     chosen = min((0, 1), key=lambda i: abs(values[i] - number(point[l2])))
-    residual = flow_at(point, (0, 0), (0, 0, 0), rate=RATE)  # the flow is affine: take its linear part
     total = mp.mpf(0)
     unit = [flow_at(point, (0, 0), (int(i == 0), int(i == 1), 0), rate=RATE) for i in range(2)]
     for row in range(2):
-        moved = residual[row] + sum(unit[i][row] * vectors[i, chosen] for i in range(2))
+        moved = sum(unit[i][row] * vectors[i, chosen] for i in range(2))
         total += (mp.sqrt(N) / 2 * moved) ** 2 / N
     return mp.sqrt(total)
 
