@@ -50,9 +50,7 @@ def dual(f: Integrand, g: Integrand, a: object, b: object, c: object, *, digits:
     gap = var_x * var_y - cov**2
     singular = vanishes(gap)
     if not singular and gap.is_negative:
-        raise InputError(
-            f"c = {c!r} with variances a = {a!r}, b = {b!r}: c^2 must be at most a b"
-        )
+        raise InputError(f"c = {c!r} with variances a = {a!r}, b = {b!r}: c^2 must be at most a b")
     return expectation(f, g, var_x, var_y, cov, int(sp.sign(cov)) if singular else 0, digits)
 
 
@@ -157,9 +155,7 @@ def _on_line(f: Integrand, g: Integrand, pair: Pair, digits: int) -> Estimate:
                     )
         for h, k, root, slope in ((f, g, pair.root_a, ratio), (g, f, pair.root_b, 1 / ratio)):
             for t, weight in h.deltas if k.expr != 0 else ():
-                result = result.plus(
-                    pointwise(partial(_mass_on_line, k, t, weight, root, slope), digits)
-                )
+                result = result.plus(pointwise(partial(_mass_on_line, k, t, weight, root, slope), digits))
     return result
 
 

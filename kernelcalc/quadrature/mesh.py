@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import sympy as sp
@@ -11,7 +12,7 @@ from mpmath import mp, mpf
 from kernelcalc.quadrature.exact import Integrand, compiled, number
 from kernelcalc.quadrature.law import Estimate
 from kernelcalc.quadrature.panels import LINE, Panel, Sample, Stretch, resolve
-from kernelcalc.quadrature.rules import GUARD, Rule
+from kernelcalc.quadrature.rules import GUARD, Rule, rules
 
 
 def sampled(f: Integrand, centre: mpf, sd: mpf, spare: int = GUARD) -> Sample:
@@ -51,6 +52,47 @@ def mesh(
         special = special_points(f, centre, sd)
     sample = sampled(f, centre, sd, spare)
     return tuple(resolve(sample, special, digits, cap=cap, domain=domain, squared=squared))
+
+
+@lru_cache(maxsize=256)
+def lean_mesh(
+    f: Integrand, sd: mpf, digits: int, cap: float, domain: tuple[Stretch, ...], spare: int
+) -> tuple[Panel, ...]:
+    """A mesh for products with what is smooth on the scale ``cap``: crowds of small panels are merged.
+
+    The merged panel's values at its nodes are such that its rule integrates f times any polynomial below the
+    order of the rule as the crowd does (product integration); f itself is not smooth there.
+    """
+    panels = mesh(f, mpf(0), sd, digits, cap=cap, domain=domain, squared=True, spare=spare)
+    groups: list[list[Panel]] = []
+    for panel in panels:
+        if groups and groups[-1][-1].high == panel.low and panel.high - groups[-1][0].low <= cap / 4:
+            groups[-1].append(panel)
+        else:
+            groups.append([panel])
+    return tuple(p for group in groups for p in ([_merged(group, digits)] if len(group) > 3 else group))
+
+
+def _merged(group: Sequence[Panel], digits: int) -> Panel:
+    low, high = group[0].low, group[-1].high
+    values = []
+    for rule in rules(digits):
+        with mp.workdps(rule.dps + GUARD):
+            mid, half = (low + high) / 2, (high - low) / 2
+            poles = [
+                (-1) ** k * mp.sqrt((1 - x * x) * w) for k, (x, w) in enumerate(zip(*rule[2:], strict=True))
+            ]
+            sums = [mpf(0)] * len(poles)
+            for panel in group:
+                for node, weight, value in zip(
+                    rule.nodes, rule.weights, panel.values[rule.which], strict=True
+                ):
+                    x = (panel.mid - mid + panel.half * node) / half
+                    terms = [pole / (x - at or mp.eps) for pole, at in zip(poles, rule.nodes, strict=True)]
+                    share = panel.half * weight * value / mp.fsum(terms)
+                    sums = [s + share * term for s, term in zip(sums, terms, strict=True)]
+            values.append([s / (half * w) for s, w in zip(sums, rule.weights, strict=True)])
+    return replace(group[0], low=low, high=high, mid=mid, half=half, values=(values[0], values[1]))
 
 
 def total(panels: Sequence[Panel]) -> Estimate:

@@ -18,6 +18,7 @@ from kernelcalc.errors import Undefined
 from kernelcalc.quadrature.rules import GUARD, Rule, rules
 
 SMOOTH_DEPTH = 40  # bisections after which a stretch without a break point counts as not smooth
+BROAD = 100  # standard deviations beyond which the square of a factor no longer counts
 FARTHEST = 1000  # standard deviations beyond which no mass is looked for
 
 Sample = Callable[[Sequence[mpf], Rule], list[mpf]]
@@ -182,9 +183,8 @@ def _extension(
 
     def matters(t: mpf, there: mpf) -> bool:
         value, density = abs(sample([there], rule)[0]), mp.exp(-t * t / 2)
-        return bool(
-            value * density > tolerance or (squared and value**2 * density * total > square * tolerance)
-        )
+        more = squared and abs(t) < BROAD and value**2 * density * total > square * tolerance
+        return bool(value * density > tolerance or more)
 
     found = []
     ends = min(p.low for p in panels), max(p.high for p in panels)
@@ -194,9 +194,7 @@ def _extension(
         if far is not None:
             there = far + side * cap
             if abs(there) > FARTHEST or (total and matters(side * mpf(FARTHEST), side * mpf(FARTHEST))):
-                raise Undefined(
-                    "the integrand outgrows the Gaussian: infinite, or out of reach"
-                )
+                raise Undefined("the integrand outgrows the Gaussian: infinite, or out of reach")
             found += _cells(_distinct([end, there, *(t for t in beyond if abs(t) < abs(there))]), cap)
     return found
 

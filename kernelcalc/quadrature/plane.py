@@ -17,9 +17,9 @@ from mpmath import mp, mpf
 from mpmath.libmp import to_fixed
 
 from kernelcalc.quadrature.exact import Integrand, number
-from kernelcalc.quadrature.law import ZERO, Estimate, Pair
-from kernelcalc.quadrature.mesh import mesh, sampled, special_points, total
-from kernelcalc.quadrature.panels import Panel, Sample, Stretch, Unresolved, resolve
+from kernelcalc.quadrature.law import Estimate, Pair
+from kernelcalc.quadrature.mesh import lean_mesh, mesh, sampled, special_points, total
+from kernelcalc.quadrature.panels import LINE, Panel, Sample, Stretch, Unresolved, resolve
 from kernelcalc.quadrature.rules import GUARD, Rule, gauss_hermite, hermite_order, rules
 
 NARROW = 0.12  # conditional standard deviation below which not all of the plane is tiled
@@ -30,19 +30,24 @@ def in_plane(f: Integrand, g: Integrand, pair: Pair, digits: int, effort: int) -
     cap = 3.0 * 2.0 ** (math.floor(4 * mp.log(pair.s, 2)) / 4 - effort)
     if pair.s >= NARROW:
         rows, columns = (
-            mesh(h, mpf(0), root, digits, cap=cap, squared=True)
-            for h, root in ((f, pair.root_a), (g, pair.root_b))
+            lean_mesh(h, root, digits, cap, LINE, pair.spare) for h, root in _factors(f, g, pair)
         )
         return _tiled(rows, columns, pair, digits)
     inner = _Smoothed(g, pair, digits, effort)
     sign = 1 if pair.rho > 0 else -1
     with mp.workdps(pair.dps):
+        squares = [
+            mp.fsum(p.square for p in mesh(h, mpf(0), root, digits, squared=True))
+            for h, root in _factors(f, g, pair)
+        ]
+        # what the finite reach leaves out is small compared with this
+        result = Estimate(mpf(0), mpf(0), mp.sqrt(squares[0] * squares[1]) * mpf(10) ** (-digits - 9))
         zones = [(low / pair.rho, high / pair.rho)[::sign] for low, high in inner.zones][::sign]
-        result = ZERO
-        for (u0, u1), (v0, v1) in zip(zones, inner.zones[::sign], strict=True):
-            rows = mesh(f, mpf(0), pair.root_a, digits, cap=cap, domain=((u0, u1),), spare=pair.spare)
-            window = ((v0 - inner.width, v1 + inner.width),)
-            columns = mesh(g, mpf(0), pair.root_b, digits, cap=cap, domain=window, spare=pair.spare)
+        for zone, (v0, v1) in zip(zones, inner.zones[::sign], strict=True):
+            rows = lean_mesh(f, pair.root_a, digits, cap, (zone,), pair.spare)
+            columns = lean_mesh(
+                g, pair.root_b, digits, cap, ((v0 - inner.width, v1 + inner.width),), pair.spare
+            )
             result = result.plus(_tiled(rows, columns, pair, digits))
         stops = [-mp.inf, *chain.from_iterable(zones), mp.inf]
         outside = list(zip(stops[::2], stops[1::2], strict=True))
@@ -58,6 +63,10 @@ def in_plane(f: Integrand, g: Integrand, pair: Pair, digits: int, effort: int) -
         return result.plus(total(resolve(product, special, digits, domain=outside, scale=scale, most=400)))
 
 
+def _factors(f: Integrand, g: Integrand, pair: Pair) -> tuple[tuple[Integrand, mpf], ...]:
+    return (f, pair.root_a), (g, pair.root_b)
+
+
 class _Smoothed:
     """u -> E g(sqrt(b) (rho u + s w)), w standard normal, outside the zones of v = rho u where g is rough."""
 
@@ -66,7 +75,7 @@ class _Smoothed:
         self.sample: Sample = sampled(g, mpf(0), pair.root_b, pair.spare)
         high = rules(digits)[1].dps
         panels = mesh(g, mpf(0), pair.root_b, digits, squared=True)
-        self.width = pair.s * (math.sqrt(2 * math.log(10) * (high + 3)) + 2)
+        self.width = pair.s * (math.sqrt(2 * math.log(10) * (2 * digits + 12)) + 2)
         steps = next(k for k in range(1, 10000) if hermite_order(k, high)) + 4 * effort
         self.smooth = pair.s * 2 ** mpf(steps / 4)
         with mp.workdps(pair.dps):
