@@ -9,5 +9,5 @@ components.py   kernel principal components, convergence along them, early stopp
 singular.py     the classifier of the singular kernel
 networks.py     kernels from names
 estimators.py   scikit-learn regressor and classifier;  gp_kernel.py  scikit-learn Gaussian-process kernel
-plots.py        figures
+plots.py        figures;  circle.py  the regression task of the paper
 """

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 EPS = float(np.finfo(np.float64).eps)
 WELL_CONDITIONED = 1e4  # eigenvectors beyond this condition number cost more than four digits
+SMALL = 1e-12  # residual of eigenvectors that are right up to rounding
 NEGATIVE = 1e-6  # relative size up to which a negative eigenvalue of a symmetric kernel is a rounding error
 DRIFT = 1e-6  # relative size at which growth in a null direction is no rounding error
 
@@ -76,11 +77,13 @@ class Direct:
         norm = float(np.linalg.norm(M, 1))
         self._M, self._symmetric = M, is_symmetric(M)
         if self._symmetric:
-            self.method, self._factors = "cholesky", (symmetric_part, True)
+            self.method, self._factors = "cholesky", symmetric_part
             reciprocal, _ = la.lapack.dpocon(symmetric_part, norm, uplo="L")
         else:
-            self.method, self._factors = "lu", la.lu_factor(M, check_finite=False)
-            reciprocal, _ = la.lapack.dgecon(self._factors[0], norm)
+            self.method = "lu"
+            self._factors, self._pivots = la.lu_factor(M, check_finite=False)
+            reciprocal, _ = la.lapack.dgecon(self._factors, norm)
+        self.condition = 1 / max(float(reciprocal), 1e-300)  # in the 1-norm, estimated
         if reciprocal < 100 * (len(M) * EPS if tolerance is None else tolerance):
             raise la.LinAlgError("the matrix is close to singular")
         self.residual = 0.0
@@ -96,9 +99,10 @@ class Direct:
 
     def _solve(self, right: Reals, *, transposed: bool = False) -> Reals:
         if self._symmetric:
-            solution: Reals = la.cho_solve(self._factors, right, check_finite=False)
+            solution: Reals = la.cho_solve((self._factors, True), right, check_finite=False)
         else:
-            solution = la.lu_solve(self._factors, right, trans=int(transposed), check_finite=False)
+            pivots = self._pivots.copy()  # SciPy writes into them, which read-only memory does not bear
+            solution = la.lu_solve((self._factors, pivots), right, int(transposed), check_finite=False)
         M = self._M.T if transposed else self._M
         rest = float(np.linalg.norm(M @ solution - right))
         size = float(np.linalg.norm(M) * np.linalg.norm(solution))
@@ -196,15 +200,15 @@ def decompose(M: Reals, tolerance: float | None = None) -> Diagonal | Triangular
     values, vectors = la.eig(M, check_finite=False)
     order = np.lexsort((values.imag, -values.real))
     values, vectors = values[order], vectors[:, order]
-    singular = la.svdvals(vectors, check_finite=False)
-    if singular[0] > WELL_CONDITIONED * singular[-1]:
+    singular, residual = la.svdvals(vectors, check_finite=False), _residual(M, values, vectors)
+    if singular[0] > WELL_CONDITIONED * singular[-1] or residual > SMALL:
         return Triangular(M, relative)
     inverse = la.inv(vectors, check_finite=False)
     if not values.imag.any():
         values, vectors, inverse = values.real, vectors.real, inverse.real
     size = math.sqrt(np.linalg.norm(M, 1) * np.linalg.norm(M, np.inf))  # an upper bound of the spectral norm
     noise = relative * size * np.linalg.norm(inverse, axis=1)
-    return Diagonal(values, vectors, inverse, noise, "eig", _residual(M, values, vectors))
+    return Diagonal(values, vectors, inverse, noise, "eig", residual)
 
 
 def _residual(M: Reals, values: Any, vectors: Any) -> float:

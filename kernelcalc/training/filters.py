@@ -63,8 +63,9 @@ class Flow:
             phi = (unit - step * (M @ phi)) / k
         phi = step * phi
         decay = unit - M @ phi
-        for _ in range(doublings):
-            phi, decay = phi + decay @ phi, decay @ decay
+        with np.errstate(over="ignore", invalid="ignore"):  # seen by _whole
+            for _ in range(doublings):
+                phi, decay = phi + decay @ phi, decay @ decay
         return _whole(phi, self.when)
 
 
@@ -107,12 +108,13 @@ class Steps:
         phi, decay = 0 * unit, unit  # after the steps counted so far
         power_phi, power_decay = self.rate * unit, unit - self.rate * M
         remaining = int(self.count)
-        while remaining:
-            if remaining & 1:
-                phi, decay = phi + decay @ power_phi, decay @ power_decay
-            remaining >>= 1
-            if remaining:
-                power_phi, power_decay = power_phi + power_decay @ power_phi, power_decay @ power_decay
+        with np.errstate(over="ignore", invalid="ignore"):  # seen by _whole
+            while remaining:
+                if remaining & 1:
+                    phi, decay = phi + decay @ power_phi, decay @ power_decay
+                remaining >>= 1
+                if remaining:
+                    power_phi, power_decay = power_phi + power_decay @ power_phi, power_decay @ power_decay
         return _whole(phi, self.when)
 
 
@@ -121,7 +123,8 @@ Filter = Flow | Steps
 
 def _zero(x: Array, converges: NDArray[np.bool_], when: str) -> Array:
     if not converges.all():
-        worst = complex(x[~converges].flat[0])
+        wrong = x[~converges]
+        worst = complex(wrong[wrong.real.argmin()])
         value = f"{worst.real:.3g}" if worst.imag == 0 else f"{worst:.3g}"
         advice = "use a smaller learning rate" if worst.real > 0 else "ask for a finite t, or add a ridge"
         raise Undefined(

@@ -25,6 +25,7 @@ import numpy as np
 import scipy.linalg as la
 
 from kernelcalc.errors import InputError
+from kernelcalc.kernels import NNGP, Kernel
 from kernelcalc.training import inputs
 from kernelcalc.training.dynamics import Diagonal, Direct, Dynamics, Triangular, decompose, is_symmetric
 from kernelcalc.training.filters import Filter, Flow, Steps
@@ -156,7 +157,27 @@ class GradientFlow:
     @cached_property
     def spectrum(self) -> Spectrum:
         """Eigenvalues, conditioning, learning rates, and whether the theory's hypothesis holds."""
-        return spectrum(self._M, self._decomposition, self._scale)
+        return spectrum(self._M, self._decomposition, self._scale, self.kernel)
+
+    def report(self, t: ArrayLike = math.inf, *, steps: ArrayLike | None = None) -> str:
+        """How the predictions at t are computed, and how well the kernel matrix is conditioned.
+
+        Short where no eigenvalues are needed (t = inf, well conditioned); print .spectrum for all of it.
+        """
+        filters, _ = self._filters(t, steps)
+        dynamics = self._dynamics(filters)
+        if not isinstance(dynamics, Direct):
+            return str(self.spectrum)
+        kind = "symmetric" if is_symmetric(self._M) else "asymmetric"
+        return "\n".join(
+            [
+                f"{len(self.X)} training points, {kind} kernel matrix",
+                f"condition         {dynamics.condition:.3g} (estimate in the 1-norm)",
+                f"effective rank    {len(self.X)} of {len(self.X)}",
+                f"decomposition     {dynamics.method}, relative residual {dynamics.residual:.1e}",
+                "the symmetrised kernel matrix is positive definite, as Theorems C.4 and 2.5 require",
+            ]
+        )
 
     def components(self) -> Components:
         """The kernel principal components of the training points, and the convergence along them."""
@@ -177,8 +198,6 @@ class GradientFlow:
         """The covariance of the network at initialisation (for kappa = 1)."""
         if self._nngp is not None:
             return self._nngp
-        from kernelcalc.kernels import NNGP, Kernel
-
         if not isinstance(self.kernel, Kernel):
             raise InputError("the covariance needs the covariance at initialisation: give nngp=")
         k = self.kernel
@@ -227,8 +246,8 @@ class GradientFlow:
         if any(dynamics.undecided(filter_) for filter_ in filters):
             n, rank = len(self.X), len(self.X) - dynamics.null
             self._warn(
-                f"the kernel matrix has effective rank {rank} of {n}: {dynamics.null} eigenvalues are zero up "
-                "to rounding. At such late times their directions are left out (solution of minimal norm); "
+                f"the kernel matrix has effective rank {rank} of {n}: {dynamics.null} eigenvalues are "
+                "zero up to rounding. At such late times their directions are left out (minimal norm); "
                 "targets along them are not fitted",
                 ConditioningWarning,
             )
@@ -255,12 +274,12 @@ class GradientFlow:
 
     def _warn_hypothesis(self) -> None:
         if not is_symmetric(self._M) and self._direct is None and self.spectrum.hypothesis_holds is False:
-            self._warn(self.spectrum.statement, HypothesisWarning)
+            self._warn(self.spectrum.statement, HypothesisWarning, stacklevel=5)
 
-    def _warn(self, message: str, category: type[UserWarning]) -> None:
+    def _warn(self, message: str, category: type[UserWarning], *, stacklevel: int = 4) -> None:
         if message not in self._warned:  # once for a network: a curve would repeat it at every time
             self._warned.add(message)
-            warnings.warn(message, category, stacklevel=4)
+            warnings.warn(message, category, stacklevel=stacklevel)
 
 
 def _finite(matrix: Reals, name: str) -> Reals:

@@ -29,7 +29,8 @@ class InfiniteNetworkKernel(Kernel):  # type: ignore[misc]  # scikit-learn has n
     """A symmetric network kernel with the hyperparameters sigma_w and sigma_b, which can be fitted.
 
     activation: a function, the name of one, or a formula; kind: "nngp" or "ntk". sigma_w_bounds and
-    sigma_b_bounds: pairs, or "fixed". Gradients are central differences in log sigma, of relative error near 1e-11.
+    sigma_b_bounds: pairs, or "fixed". Gradients are central differences in log sigma, of
+    relative error near 1e-11.
     Raises InputError for a singular kernel. The SG-NTK is not symmetric: use InfiniteNetworkRegressor.
     """
 

@@ -43,7 +43,7 @@ def network_kernel(
     sigma_w: float = 1.0,
     sigma_b: float = 0.0,
 ) -> Kernel:
-    """The kernel of a network: kind "ntk", "sgntk", "nngp", or "auto": sgntk if there is a surrogate, else ntk."""
+    """The kernel of a network: kind "ntk", "sgntk", "nngp", or "auto" (sgntk if a surrogate is given)."""
     if kind not in ("auto", "ntk", "sgntk", "nngp"):
         raise InputError(f"kernel {kind!r} must be 'auto', 'ntk', 'sgntk' or 'nngp'")
     if (kind in ("ntk", "nngp") and surrogate is not None) or (kind == "sgntk" and surrogate is None):

@@ -14,6 +14,7 @@ import numpy as np
 
 from kernelcalc.errors import InputError
 from kernelcalc.training import inputs
+from kernelcalc.training.circle import circle
 from kernelcalc.training.components import default_times
 from kernelcalc.training.flow import GradientFlow
 
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from kernelcalc.kernels import Kernel
-    from kernelcalc.training.inputs import Reals
-
-
-def circle(angles: ArrayLike, radius: float = 1.0) -> Reals:
-    """The points of the circle at the angles: (n, 2)."""
-    alpha = inputs.reals(angles, "angles")
-    return radius * np.column_stack([np.sin(alpha), np.cos(alpha)])
 
 
 def plot_kernel(
@@ -41,11 +35,13 @@ def plot_kernel(
     radius: float = 1.0,
     other_radius: float | None = None,
     points: int = 401,
+    scale: str = "linear",
     ax: Any = None,
 ) -> Any:
     """k(x, x') against the angle between x and x', on circles of the two radii (Figures 1 and 2).
 
-    The axis is asinh-scaled. A kernel that is infinite at angle 0 is drawn around it.
+    scale: of the axis, for Matplotlib; "asinh" for kernels that grow large at angle 0, as in Figure 1. A
+    kernel that is infinite there is drawn around it.
     """
     ax = _axes(ax)
     angles = np.linspace(-math.pi, math.pi, points)
@@ -55,7 +51,7 @@ def plot_kernel(
     for label, kernel in named.items():
         values = kernel(first, second)[0]
         ax.plot(angles, np.where(np.isfinite(values), values, np.nan), label=label)
-    ax.set_yscale("asinh")
+    ax.set_yscale(scale)
     ax.legend()
     return _angle_axis(ax, r"$\Delta\alpha$")
 

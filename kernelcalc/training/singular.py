@@ -45,15 +45,12 @@ def diagonal_growth(kernel: Kernel, X: ArrayLike) -> Reals:
     if not isinstance(kernel.depth, int):
         raise InputError(f"{kernel!r}: give a number as depth before asking for values")
     jumps = [(float(z), float(height)) for z, height in kernel.f1.derivative.deltas]
-    first = growth = NNGP(kernel.f1, 1, sigma_w=kernel.sigma_w, sigma_b=kernel.sigma_b).diag(rows)
+    sigmas = {"sigma_w": kernel.sigma_w, "sigma_b": kernel.sigma_b}
+    a = growth = float(kernel.sigma_w) ** 2 * np.mean(rows**2, axis=1) + float(kernel.sigma_b) ** 2
     for level in range(1, kernel.depth):
-        a = (
-            first
-            if level == 1
-            else NNGP(kernel.f1, level, sigma_w=kernel.sigma_w, sigma_b=kernel.sigma_b).diag(rows)
-        )
+        a = a if level == 1 else NNGP(kernel.f1, level, **sigmas).diag(rows)
         growth = growth * sum(height**2 * np.exp(-(z**2) / (2 * a)) / np.sqrt(a) for z, height in jumps)
-    return growth
+    return np.asarray(growth)
 
 
 class SingularClassifier:

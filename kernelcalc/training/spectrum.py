@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernelcalc.errors import InputError
+from kernelcalc.kernels import Kernel
 from kernelcalc.training.dynamics import Diagonal, Triangular
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Spectrum:
 
     values: eigenvalues by falling real part, complex only for an asymmetric kernel; noise: what float64 does
     not know of each; scale: 1 for the sum convention of the loss, 1/n for the mean; symmetrised: smallest and
-    largest eigenvalue of (K + K^T)/2; method, residual: of the decomposition.
+    largest eigenvalue of (K + K^T)/2; method, residual: of the decomposition; theorem: the one that ties
+    finite networks to the prediction; smooth: whether the activation is Lipschitz, as it requires.
     """
 
     values: Any
@@ -39,6 +41,8 @@ class Spectrum:
     symmetric: bool
     method: str
     residual: float
+    theorem: str
+    smooth: bool = True
 
     @property
     def effective_rank(self) -> int:
@@ -81,18 +85,20 @@ class Spectrum:
     @property
     def statement(self) -> str:
         """The hypothesis of the theorem that ties finite networks to the prediction, and whether it holds."""
-        low = self.symmetrised[0]
-        if self.symmetric:
-            name, what = "Theorem C.4", f"smallest eigenvalue of K(X, X) is {low:.3g}"
-        else:
-            name, what = "Theorem 2.5", f"smallest eigenvalue of the symmetrised K(X, X) is {low:.3g}"
-        if self.hypothesis_holds:
-            return f"{name} applies: the {what} > 0"
+        of = "K(X, X)" if self.symmetric else "the symmetrised K(X, X)"
+        what = f"the smallest eigenvalue of {of} is {self.symmetrised[0]:.3g}"
         if self.hypothesis_holds is None:
-            return f"{name}: not decided, the {what}, which is zero up to rounding"
+            return f"{self.theorem}: not decided, {what}, which is zero up to rounding"
+        if not self.hypothesis_holds:
+            return (
+                f"{self.theorem} does not apply: {what} < 0. The infinite network is computed all the same; "
+                "how closely finite ones follow it is not known"
+            )
+        if self.smooth:
+            return f"{self.theorem} applies: {what} > 0"
         return (
-            f"{name} does not apply: the {what} < 0. The infinite network is computed all the same; "
-            "how closely finite ones follow it is not known"
+            f"{self.theorem}: {what} > 0, as it requires, but the activation is not Lipschitz: the theorem "
+            "holds for smooth activations near it"
         )
 
     def __str__(self) -> str:
@@ -118,8 +124,8 @@ def _number(x: complex) -> str:
     return f"{x.real:.6g}" if not np.iscomplexobj(x) or x.imag == 0 else f"{x:.6g}"
 
 
-def spectrum(M: Reals, dynamics: Diagonal | Triangular, scale: float) -> Spectrum:
-    """The report on M from its decomposition."""
+def spectrum(M: Reals, dynamics: Diagonal | Triangular, scale: float, kernel: object) -> Spectrum:
+    """The report on M, the matrix of kernel, from its decomposition."""
     symmetric = dynamics.method == "eigh"
     values = dynamics.values
     ends = values if symmetric else np.linalg.eigvalsh((M + M.T) / 2)
@@ -131,4 +137,6 @@ def spectrum(M: Reals, dynamics: Diagonal | Triangular, scale: float) -> Spectru
         symmetric=symmetric,
         method=dynamics.method,
         residual=dynamics.residual,
+        theorem="Theorem C.4" if getattr(kernel, "symmetric", True) else "Theorem 2.5",
+        smooth=not isinstance(kernel, Kernel) or kernel.f1.lipschitz is not None,
     )
