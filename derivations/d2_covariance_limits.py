@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
-from kernelcalc.derivations._d2 import Number, Point, at_infinity, erf_erf, erf_squared, number
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc.derivations._d2 import Number, Point, at_infinity, erf_erf, erf_squared, number
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.quadrature import mean
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import mpmath as mp
 import sympy as sp
+
+import kernelcalc as kc
 from kernelcalc.derivations._d2 import (
     Number,
     Point,
@@ -32,8 +34,6 @@ from kernelcalc.derivations.d2_covariance_limits import (
     s,
     variance,
 )
-
-import kernelcalc as kc
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
-from kernelcalc.derivations._d2 import Number, Point, number, opposite
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc.derivations._d2 import Number, Point, number, opposite
 from kernelcalc.kernels import Kernel, T
 from kernelcalc.limits import expand
 from kernelcalc.symbols import a, b, c, rho, sigma_b, sigma_w

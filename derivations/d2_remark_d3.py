@@ -13,11 +13,11 @@ import itertools
 
 import mpmath as mp
 import sympy as sp
-from kernelcalc.derivations._d2 import Inputs, Number, Point, number, opposite, sign_layers
-from kernelcalc.derivations.d2_covariance_limits import beta, s
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc.derivations._d2 import Inputs, Number, Point, number, opposite, sign_layers
+from kernelcalc.derivations.d2_covariance_limits import beta, s
 from kernelcalc.kernels import Kernel, xx
 from kernelcalc.limits import SmallAngle, small_angle
 from kernelcalc.quadrature import mean

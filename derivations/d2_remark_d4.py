@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
+from mpmath import mpf
+
 from kernelcalc.derivations._d2 import Inputs, Number, Point, at_infinity, erf_layers, number
 from kernelcalc.derivations.d2_corollary_d3 import erf_kernel
 from kernelcalc.derivations.d2_covariance_limits import POINTS as NETWORKS
@@ -24,8 +26,6 @@ from kernelcalc.derivations.d2_theorem_d4 import (
     put,
     row,
 )
-from mpmath import mpf
-
 from kernelcalc.kernels import xx, yy
 from kernelcalc.limits import diagonal_growth
 from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import mpmath as mp
 import sympy as sp
+
+import kernelcalc as kc
 from kernelcalc.derivations._d2 import (
     Number,
     Point,
@@ -20,8 +22,6 @@ from kernelcalc.derivations._d2 import (
     slope_slope,
     slope_squared,
 )
-
-import kernelcalc as kc
 from kernelcalc.limits import expansion
 from kernelcalc.symbols import a, b, c, m
 from kernelcalc.verify.claim import Claim, Witness

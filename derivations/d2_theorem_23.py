@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
+from mpmath import mpf
+
+import kernelcalc as kc
 from kernelcalc.derivations._d2 import Inputs, Number, Point, at_infinity, number, sign_layers, slope_squared
 from kernelcalc.derivations.d2_corollary_d3 import erf_kernel
 from kernelcalc.derivations.d2_covariance_limits import s
@@ -31,9 +34,6 @@ from kernelcalc.derivations.d2_theorem_d4 import (
     signed,
     watched_sign,
 )
-from mpmath import mpf
-
-import kernelcalc as kc
 from kernelcalc.functions.base import Function
 from kernelcalc.kernels import xx
 from kernelcalc.limits import expansion, small_angle

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
+from mpmath import mpf
+
+import kernelcalc as kc
 from kernelcalc.derivations._d2 import (
     Inputs,
     Number,
@@ -21,9 +24,6 @@ from kernelcalc.derivations._d2 import (
 )
 from kernelcalc.derivations.d2_corollary_d3 import erf_kernel
 from kernelcalc.derivations.d2_covariance_limits import beta, s
-from mpmath import mpf
-
-import kernelcalc as kc
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import diagonal_growth
 from kernelcalc.symbols import m, n0, sigma_b, sigma_w

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
+from mpmath import mpf
+
 from kernelcalc.derivations._d2 import Number, Point
 from kernelcalc.derivations.d2_covariance_limits import beta
 from kernelcalc.derivations.d2_factor_limits import half, kappa
 from kernelcalc.derivations.d3_lemma_d5 import third
 from kernelcalc.derivations.d3_sphere import SPHERES, angle, layers, near, sign_kernel, unit
-from mpmath import mpf
-
 from kernelcalc.limits import small_angle_exponent
 from kernelcalc.symbols import L, n0
 from kernelcalc.verify.claim import Claim

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mpmath as mp
 import sympy as sp
+from mpmath import mpf
+
 from kernelcalc.derivations._d2 import Number, Point, number, opposite
 from kernelcalc.derivations.d2_covariance_limits import beta, q, s
 from kernelcalc.derivations.d2_factor_limits import factor, half, kappa, limit_factor
@@ -26,8 +28,6 @@ from kernelcalc.derivations.d3_sphere import (
     unit,
     z,
 )
-from mpmath import mpf
-
 from kernelcalc.limits import expansion, limit
 from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import mpmath as mp
 import sympy as sp
-from kernelcalc.derivations._d2 import Inputs, Number, Point, SignState, number, sign_layers
-from kernelcalc.derivations.d2_covariance_limits import beta, q, s
-from kernelcalc.derivations.d2_factor_limits import factor, half, kappa, limit_factor
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc.derivations._d2 import Inputs, Number, Point, SignState, number, sign_layers
+from kernelcalc.derivations.d2_covariance_limits import beta, q, s
+from kernelcalc.derivations.d2_factor_limits import factor, half, kappa, limit_factor
 from kernelcalc.kernels import Kernel, xx, xy, yy
 from kernelcalc.limits import SmallAngle, limit, small_angle
 from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
