@@ -12,9 +12,10 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
-from kernelcalc.derivations._c1 import Network, at, rational
 from kernelcalc.symbols import sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Point
+
+from ._c1 import Network, at, rational
 
 eta = sp.Symbol("eta", positive=True)
 x, x1, x2, y1, y2 = sp.symbols("x x_1 x_2 y_1 y_2", real=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from kernelcalc.derivations._c1 import Network
 from kernelcalc.verify.claim import Claim, Point
+
+from ._c1 import Network
 
 WIDTHS = sp.symbols("n_0:4", positive=True, integer=True)
 n_0, n_1, n_2, n_3 = WIDTHS

@@ -13,9 +13,10 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
-from kernelcalc.derivations._c1 import Network, Value, at, jacobian_of, quasi_jacobian, rational
 from kernelcalc.symbols import sigma_b, sigma_w, z
 from kernelcalc.verify.claim import Claim, Point
+
+from ._c1 import Network, Value, at, jacobian_of, quasi_jacobian, rational
 
 x, y = sp.symbols("x_1:3", real=True), sp.symbols("y_1:3", real=True)
 SIGN, SURROGATE = sp.sign(z), sp.exp(-(z**2))

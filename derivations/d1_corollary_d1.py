@@ -11,10 +11,11 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import LAWS, closed, far, on_diagonal, points, slope_line, slope_pair
 from kernelcalc.limits import limit
 from kernelcalc.symbols import a, b, c, m
 from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import LAWS, closed, far, on_diagonal, points, slope_line, slope_pair
 
 k = sp.Symbol("k", real=True, nonzero=True)
 I2, SIGMA = sp.eye(2), sp.Matrix([[a, c], [c, b]])

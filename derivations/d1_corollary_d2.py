@@ -8,10 +8,11 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import LAWS, closed, erf_pair, far, on_diagonal, points
 from kernelcalc.limits import limit
 from kernelcalc.symbols import a, b, c, m
 from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import LAWS, closed, erf_pair, far, on_diagonal, points
 
 STEEP = tuple({**law, m: slope} for law, slope in zip(LAWS, (2, 1, 3, sp.Rational(1, 2)), strict=True))
 ON_DIAGONAL = points((a, m), "1 1", "1/7 3", "5/2 1/2", "100 2", "1/1000 10")

@@ -13,11 +13,12 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import LAWS, Y, closed, number, numeric, points, y1, y2
 from kernelcalc.functions.base import Function
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, v, z
 from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import LAWS, Y, closed, number, numeric, points, y1, y2
 
 SLOPES = (1, sp.Rational(1, 2), 3, 2)
 SCALED = tuple({**law, m: slope} for law, slope in zip(LAWS, SLOPES, strict=True))

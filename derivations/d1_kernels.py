@@ -12,12 +12,13 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import LAWS, erf_pair, far, number, points, slope_line, slope_pair
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import limit
 from kernelcalc.quadrature.exact import exact
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import LAWS, erf_pair, far, number, points, slope_line, slope_pair
 
 w, s = sigma_w, sigma_b
 HALF = sp.Rational(-1, 2)

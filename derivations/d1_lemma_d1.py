@@ -14,7 +14,10 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import (
+from kernelcalc.symbols import a, b, c
+from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import (
     LAWS,
     PAIR,
     ROOT,
@@ -36,8 +39,6 @@ from kernelcalc.derivations._d1 import (
     v1,
     v2,
 )
-from kernelcalc.symbols import a, b, c
-from kernelcalc.verify.claim import Claim, Point
 
 I2 = sp.eye(2)
 FORM = I2 + 2 * ROOT * X * X.T * ROOT + 2 * ROOT * Y * Y.T * ROOT  # M

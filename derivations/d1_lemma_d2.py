@@ -14,7 +14,10 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import (
+from kernelcalc.symbols import a, b, c
+from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import (
     LAWS,
     PAIR,
     ROOT,
@@ -32,9 +35,7 @@ from kernelcalc.derivations._d1 import (
     plane,
     points,
 )
-from kernelcalc.derivations.d1_lemma_d2_derivative import S26
-from kernelcalc.symbols import a, b, c
-from kernelcalc.verify.claim import Claim, Point
+from .d1_lemma_d2_derivative import S26
 
 
 def errors(point: Point, digits: int) -> Any:

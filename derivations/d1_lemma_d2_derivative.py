@@ -13,7 +13,10 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
-from kernelcalc.derivations._d1 import (
+from kernelcalc.symbols import a, b, c, z
+from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import (
     PAIR,
     RAY,
     RAY_POINTS,
@@ -36,8 +39,6 @@ from kernelcalc.derivations._d1 import (
     v1,
     v2,
 )
-from kernelcalc.symbols import a, b, c, z
-from kernelcalc.verify.claim import Claim, Point
 
 M = sp.eye(2) + 2 * lam**2 * ROOT * X * X.T * ROOT
 N = M + 2 * ROOT * Y * Y.T * ROOT

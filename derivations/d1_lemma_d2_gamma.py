@@ -11,10 +11,11 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.derivations._d1 import closed, gamma, lam, number, points, slope
-from kernelcalc.derivations.d1_lemma_d2_derivative import S26
 from kernelcalc.symbols import a, b, c
 from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import closed, gamma, lam, number, points, slope
+from .d1_lemma_d2_derivative import S26
 
 PI = sp.pi
 LAMBDAS = points((a, b, c, lam), "1 2 1/2 1/2", "3/2 1/3 0 2", "2 1 -1 3/2", "1 1 99/100 1/3")

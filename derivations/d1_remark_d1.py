@@ -11,10 +11,11 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.derivations._d1 import LAWS, far, slope_pair
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import DETERMINANT, a, b, c
 from kernelcalc.verify.claim import Claim, Point
+
+from ._d1 import LAWS, far, slope_pair
 
 z1, z2 = sp.symbols("z_1 z_2", real=True)
 DELTA = Function("delta", sp.Integer(0), (), ((sp.Integer(0), sp.Integer(1)),))

@@ -13,14 +13,15 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Inputs, Number, Point, at_infinity, erf_layers, number
-from kernelcalc.derivations.d2_covariance_limits import INPUTS, POINTS, S1, beta, s
-from kernelcalc.derivations.d2_factor_limits import derived_growth, half, kappa
-from kernelcalc.derivations.d2_lemma_d3 import ANTIPARALLEL, covariance, factor
 from kernelcalc.kernels import Kernel, T, xx, xy
 from kernelcalc.limits import diagonal_growth
 from kernelcalc.symbols import L, a, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import Inputs, Number, Point, at_infinity, erf_layers, number
+from .d2_covariance_limits import INPUTS, POINTS, S1, beta, s
+from .d2_factor_limits import derived_growth, half, kappa
+from .d2_lemma_d3 import ANTIPARALLEL, covariance, factor
 
 DEPTH = 5
 covariances = sp.symbols(f"S_1:{DEPTH + 1}", real=True)

@@ -12,11 +12,12 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Number, Point, at_infinity, erf_erf, erf_squared, number
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.quadrature import mean
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim
+
+from ._d2 import Number, Point, at_infinity, erf_erf, erf_squared, number
 
 s, beta = sigma_w**2, sigma_b**2
 q = s + beta  # the variance of every layer after the first

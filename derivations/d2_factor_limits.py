@@ -14,7 +14,11 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import (
+from kernelcalc.kernels import xx, xy, yy
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
+from kernelcalc.verify.claim import Claim
+
+from ._d2 import (
     Number,
     Point,
     at_infinity,
@@ -23,7 +27,7 @@ from kernelcalc.derivations._d2 import (
     slope_slope,
     slope_squared,
 )
-from kernelcalc.derivations.d2_covariance_limits import (
+from .d2_covariance_limits import (
     HIDDEN,
     INPUTS,
     POINTS,
@@ -34,9 +38,6 @@ from kernelcalc.derivations.d2_covariance_limits import (
     s,
     variance,
 )
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
-from kernelcalc.verify.claim import Claim
 
 half = sp.Rational(1, 2)
 kappa = s / n0  # the weight of an inner product of inputs

@@ -13,11 +13,12 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Number, Point, number, opposite
 from kernelcalc.kernels import Kernel, T
 from kernelcalc.limits import expand
 from kernelcalc.symbols import a, b, c, rho, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim
+
+from ._d2 import Number, Point, number, opposite
 
 BEYOND = "kernelcalc: beyond the paper (section D.2)"
 s, beta = sigma_w**2, sigma_b**2

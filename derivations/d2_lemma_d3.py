@@ -13,12 +13,13 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Inputs, Number, Point, State, at_infinity, erf_layers
-from kernelcalc.derivations.d2_covariance_limits import INPUTS, POINTS, S1, beta, q, s
-from kernelcalc.derivations.d2_factor_limits import derived_growth, distance2, half, kappa
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim
+
+from ._d2 import Inputs, Number, Point, State, at_infinity, erf_layers
+from .d2_covariance_limits import INPUTS, POINTS, S1, beta, q, s
+from .d2_factor_limits import derived_growth, distance2, half, kappa
 
 ANTIPARALLEL = {**POINTS[0], xx: sp.Integer(1), yy: sp.Integer(4), xy: sp.Integer(-2)}
 

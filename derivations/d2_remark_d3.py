@@ -16,13 +16,14 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Inputs, Number, Point, number, opposite, sign_layers
-from kernelcalc.derivations.d2_covariance_limits import beta, s
 from kernelcalc.kernels import Kernel, xx
 from kernelcalc.limits import SmallAngle, small_angle
 from kernelcalc.quadrature import mean
 from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import Inputs, Number, Point, number, opposite, sign_layers
+from .d2_covariance_limits import beta, s
 
 half = sp.Rational(1, 2)
 DEPTHS = (2, 3, 4, 5)

@@ -10,12 +10,17 @@ import mpmath as mp
 import sympy as sp
 from mpmath import mpf
 
-from kernelcalc.derivations._d2 import Inputs, Number, Point, at_infinity, erf_layers, number
-from kernelcalc.derivations.d2_corollary_d3 import erf_kernel
-from kernelcalc.derivations.d2_covariance_limits import POINTS as NETWORKS
-from kernelcalc.derivations.d2_covariance_limits import S1, beta, s
-from kernelcalc.derivations.d2_factor_limits import half, kappa
-from kernelcalc.derivations.d2_theorem_d4 import (
+from kernelcalc.kernels import xx, yy
+from kernelcalc.limits import diagonal_growth
+from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w
+from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import Inputs, Number, Point, at_infinity, erf_layers, number
+from .d2_corollary_d3 import erf_kernel
+from .d2_covariance_limits import POINTS as NETWORKS
+from .d2_covariance_limits import S1, beta, s
+from .d2_factor_limits import half, kappa
+from .d2_theorem_d4 import (
     LABELS,
     Vector,
     Y,
@@ -26,10 +31,6 @@ from kernelcalc.derivations.d2_theorem_d4 import (
     put,
     row,
 )
-from kernelcalc.kernels import xx, yy
-from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w
-from kernelcalc.verify.claim import Claim, Witness
 
 x1, x2 = sp.symbols("x_1 x_2", real=True)
 QUERY: Vector = (x1, x2)

@@ -13,7 +13,11 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import (
+from kernelcalc.limits import expansion
+from kernelcalc.symbols import a, b, c, m
+from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import (
     Number,
     Point,
     erf_erf,
@@ -22,9 +26,6 @@ from kernelcalc.derivations._d2 import (
     slope_slope,
     slope_squared,
 )
-from kernelcalc.limits import expansion
-from kernelcalc.symbols import a, b, c, m
-from kernelcalc.verify.claim import Claim, Witness
 
 BEYOND = "kernelcalc: beyond the paper (Lemma D.3)"
 ORDER = 5

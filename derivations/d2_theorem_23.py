@@ -12,10 +12,18 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Inputs, Number, Point, at_infinity, number, sign_layers, slope_squared
-from kernelcalc.derivations.d2_corollary_d3 import erf_kernel
-from kernelcalc.derivations.d2_covariance_limits import s
-from kernelcalc.derivations.d2_theorem_d4 import (
+from kernelcalc.functions.base import Function
+from kernelcalc.kernels import xx
+from kernelcalc.limits import expansion, small_angle
+from kernelcalc.quadrature import mean
+from kernelcalc.quadrature.exact import exact
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, z
+from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import Inputs, Number, Point, at_infinity, number, sign_layers, slope_squared
+from .d2_corollary_d3 import erf_kernel
+from .d2_covariance_limits import s
+from .d2_theorem_d4 import (
     LABELS,
     NETWORK_CONDITIONS,
     POINTS,
@@ -34,13 +42,6 @@ from kernelcalc.derivations.d2_theorem_d4 import (
     signed,
     watched_sign,
 )
-from kernelcalc.functions.base import Function
-from kernelcalc.kernels import xx
-from kernelcalc.limits import expansion, small_angle
-from kernelcalc.quadrature import mean
-from kernelcalc.quadrature.exact import exact
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, z
-from kernelcalc.verify.claim import Claim, Witness
 
 u, scale = sp.Symbol("u", positive=True), sp.Symbol("lambda", real=True, nonzero=True)
 

@@ -13,7 +13,12 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import (
+from kernelcalc.kernels import xx, xy, yy
+from kernelcalc.limits import diagonal_growth
+from kernelcalc.symbols import m, n0, sigma_b, sigma_w
+from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import (
     Inputs,
     Number,
     Point,
@@ -22,12 +27,8 @@ from kernelcalc.derivations._d2 import (
     number,
     sign_layers,
 )
-from kernelcalc.derivations.d2_corollary_d3 import erf_kernel
-from kernelcalc.derivations.d2_covariance_limits import beta, s
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import m, n0, sigma_b, sigma_w
-from kernelcalc.verify.claim import Claim, Witness
+from .d2_corollary_d3 import erf_kernel
+from .d2_covariance_limits import beta, s
 
 Vector = tuple[sp.Expr, ...]
 

@@ -10,14 +10,15 @@ import mpmath as mp
 import sympy as sp
 from mpmath import mpf
 
-from kernelcalc.derivations._d2 import Number, Point
-from kernelcalc.derivations.d2_covariance_limits import beta
-from kernelcalc.derivations.d2_factor_limits import half, kappa
-from kernelcalc.derivations.d3_lemma_d5 import third
-from kernelcalc.derivations.d3_sphere import SPHERES, angle, layers, near, sign_kernel, unit
 from kernelcalc.limits import small_angle_exponent
 from kernelcalc.symbols import L, n0
 from kernelcalc.verify.claim import Claim
+
+from ._d2 import Number, Point
+from .d2_covariance_limits import beta
+from .d2_factor_limits import half, kappa
+from .d3_lemma_d5 import third
+from .d3_sphere import SPHERES, angle, layers, near, sign_kernel, unit
 
 DEPTHS = (2, 3, 4)
 DEEP = tuple({**SPHERES[i % 2], L: sp.Integer(depth)} for i, depth in enumerate((1, 2, 3, 4, 5)))

@@ -10,10 +10,14 @@ import mpmath as mp
 import sympy as sp
 from mpmath import mpf
 
-from kernelcalc.derivations._d2 import Number, Point, number, opposite
-from kernelcalc.derivations.d2_covariance_limits import beta, q, s
-from kernelcalc.derivations.d2_factor_limits import factor, half, kappa, limit_factor
-from kernelcalc.derivations.d3_sphere import (
+from kernelcalc.limits import expansion, limit
+from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
+from kernelcalc.verify.claim import Claim
+
+from ._d2 import Number, Point, number, opposite
+from .d2_covariance_limits import beta, q, s
+from .d2_factor_limits import factor, half, kappa, limit_factor
+from .d3_sphere import (
     DOMAIN,
     INSIDE,
     SPHERES,
@@ -28,9 +32,6 @@ from kernelcalc.derivations.d3_sphere import (
     unit,
     z,
 )
-from kernelcalc.limits import expansion, limit
-from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
-from kernelcalc.verify.claim import Claim
 
 quarter = sp.Rational(1, 4)
 LEMMA = sp.pi / (2 * sp.sqrt(2))  # as printed

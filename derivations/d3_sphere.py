@@ -13,13 +13,14 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.derivations._d2 import Inputs, Number, Point, SignState, number, sign_layers
-from kernelcalc.derivations.d2_covariance_limits import beta, q, s
-from kernelcalc.derivations.d2_factor_limits import factor, half, kappa, limit_factor
 from kernelcalc.kernels import Kernel, xx, xy, yy
 from kernelcalc.limits import SmallAngle, limit, small_angle
 from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Witness
+
+from ._d2 import Inputs, Number, Point, SignState, number, sign_layers
+from .d2_covariance_limits import beta, q, s
+from .d2_factor_limits import factor, half, kappa, limit_factor
 
 UNIT = {xx: sp.Integer(1), yy: sp.Integer(1)}
 u = sp.Symbol("u", positive=True)  # 1 - z

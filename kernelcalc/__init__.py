@@ -1,9 +1,9 @@
 """kernelcalc: kernels of infinitely wide networks, derived, proved, and evaluated.
 
     import kernelcalc as kc
-    kc.dual(kc.Erf("m")).expr                       # the closed form, with .steps, .limit("m", kc.oo), .latex()
+    kc.dual(kc.Erf("m")).expr      # the closed form, with .steps, .limit("m", kc.oo), .latex()
     k = kc.SGNTK(kc.Sign(), kc.Erf().derivative, depth=3, sigma_b=0.1)
-    k(X)                                            # the Gram matrix of the rows of X
+    k(X)                           # the Gram matrix of the rows of X
 
 Importing this module is fast: SymPy, Numba and the rest are imported when a name is first used.
 """
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
     from kernelcalc.kernels import SGNTK as SGNTK
     from kernelcalc.kernels import GeneralizedNTK as GeneralizedNTK
     from kernelcalc.kernels import Kernel as Kernel
+    from kernelcalc.training.circle import circle_task as circle_task
+    from kernelcalc.training.estimators import InfiniteNetworkClassifier as InfiniteNetworkClassifier
+    from kernelcalc.training.estimators import InfiniteNetworkRegressor as InfiniteNetworkRegressor
+    from kernelcalc.training.flow import GradientFlow as GradientFlow
+    from kernelcalc.training.gp_kernel import InfiniteNetworkKernel as InfiniteNetworkKernel
+    from kernelcalc.training.plots import plot_kernel as plot_kernel
+    from kernelcalc.training.plots import plot_prediction as plot_prediction
+    from kernelcalc.training.plots import plot_training as plot_training
+    from kernelcalc.training.singular import SingularClassifier as SingularClassifier
+    from kernelcalc.training.spectrum import ConditioningWarning as ConditioningWarning
+    from kernelcalc.training.spectrum import HypothesisWarning as HypothesisWarning
 
 __version__ = "0.1.0"
 
@@ -51,6 +62,17 @@ _HOME = {
     "SGNTK": "kernels",
     "GeneralizedNTK": "kernels",
     "Kernel": "kernels",
+    "GradientFlow": "training.flow",
+    "SingularClassifier": "training.singular",
+    "InfiniteNetworkRegressor": "training.estimators",
+    "InfiniteNetworkClassifier": "training.estimators",
+    "InfiniteNetworkKernel": "training.gp_kernel",
+    "ConditioningWarning": "training.spectrum",
+    "HypothesisWarning": "training.spectrum",
+    "plot_kernel": "training.plots",
+    "plot_prediction": "training.plots",
+    "plot_training": "training.plots",
+    "circle_task": "training.circle",
 }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelcalc.cli_predict import predict
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -317,6 +318,8 @@ def gram(
     if json_file:
         _write_json(json_file, {"output": str(output), "shape": list(matrix.shape), "kernel": repr(k)})
 
+
+cli.add_command(predict)
 
 if __name__ == "__main__":
     main()

@@ -3,12 +3,12 @@
 A closed form of a Gaussian expectation is written in a, b, c; the program of a layer in the half-angle pair
 q = (1 - r)/2, p = (1 + r)/2 of the correlation r = c/sqrt(ab). The rules, with h >= 0 from the parameters:
 
-R1  omega = c / sqrt((a + h_a)(b + h_b)):  q_omega = q g + e,  p_omega = p g + e  with non-negative terms
-    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a + h),  beta = h/(a + h).
+R1  omega = c / sqrt((a + h_a)(b + h_b)):  q_omega = q g + e,  p_omega = p g + e,  no term negative, with
+    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a+h),  beta = h/(a+h).
 R2  asin(omega) = asin(2 sqrt(..)...) = pi/2 - phi,  phi = 2 asin sqrt(q_omega).
 R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
-    Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + c')),  G = sqrt(a' b'),  c' >= 0.
+    Q = A + B - 2C = E(f(X) - f(Y))^2, none negative:  q' = D' / (2 G (G + c')),  G = sqrt(a'b'),  c' >= 0.
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
