@@ -22,6 +22,8 @@ from kernelcalc.quadrature.rules import GUARD, Rule, rules
 def mean(f: Integrand, v: object, *, mu: object = 0, digits: int = 50) -> mpf:
     """E f(Z), Z ~ N(mu, v), to ``digits`` digits; v = 0 gives f(mu).
 
+    What lies beyond 1000 standard deviations counts as nothing.
+
     Raises InputError (v < 0), Undefined (infinite, or a mass of f at mu when v = 0), ArithmeticError (two
     meshes disagree).
     """

@@ -189,7 +189,7 @@ def _extension(
     found = []
     ends = min(p.low for p in panels), max(p.high for p in panels)
     for side, end, is_open in zip((-1, 1), ends, open_ends, strict=True):
-        beyond = [end, *(t for t in marked if side * t > side * end)]
+        beyond = [end, *(t for t in marked if side * end < side * t <= FARTHEST)]
         far = next((t for t in beyond if is_open and matters(t, t + side * cap)), None)
         if far is not None:
             there = far + side * cap

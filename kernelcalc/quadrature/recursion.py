@@ -104,16 +104,17 @@ def layers(
     depth: int, sigma_w: object, sigma_b: object, *, digits: int = 50,
 ) -> list[Layer]:  # fmt: skip
     """The ``depth`` layers that ``generalized`` sums over, first to last; without s1 or s2, no factors."""
-    return _layers(_Networks(f1, s1, f2, s2), list(x), list(y), depth, sigma_w, sigma_b, digits)
+    left, right = _vectors(x, y)
+    return _layers(_Networks(f1, s1, f2, s2), left, right, depth, sigma_w, sigma_b, digits)
 
 
 def _kernel(
     networks: _Networks, x: Vector, y: Vector, depth: int, sigma_w: object, sigma_b: object, digits: int
 ) -> mpf:
-    x, y = list(x), list(y)
+    left, right = _vectors(x, y)
     wanted = digits
     while True:
-        found = _layers(networks, x, y, depth, sigma_w, sigma_b, wanted)
+        found = _layers(networks, left, right, depth, sigma_w, sigma_b, wanted)
         with mp.workdps(wanted + SPARE):
             kernel, size = found[0].c, abs(found[0].c)
             for before, layer in pairwise(found):
@@ -128,7 +129,13 @@ def _kernel(
 
 
 def _layers(
-    networks: _Networks, x: Vector, y: Vector, depth: int, sigma_w: object, sigma_b: object, digits: int
+    networks: _Networks,
+    left: list[sp.Expr],
+    right: list[sp.Expr],
+    depth: int,
+    sigma_w: object,
+    sigma_b: object,
+    digits: int,
 ) -> list[Layer]:
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
         raise InputError(f"depth = {depth!r} must be a whole number of weight layers >= 1")
@@ -138,9 +145,6 @@ def _layers(
         raise InputError(f"sigma_w = {sigma_w!r} must be > 0")
     if shift.is_negative:
         raise InputError(f"sigma_b = {sigma_b!r} must be >= 0")
-    left, right = _vector(x, "x"), _vector(y, "y")
-    if len(left) != len(right):
-        raise InputError(f"x has {len(left)} entries and y has {len(right)}: they must be of equal length")
 
     def inner(p: list[sp.Expr], q: list[sp.Expr]) -> sp.Expr:
         return slope**2 * sp.Add(*(s * t for s, t in zip(p, q, strict=True))) / len(p) + shift**2
@@ -160,11 +164,19 @@ def _layers(
             carried = coarse.needed
 
 
-def _vector(values: Vector, name: str) -> list[sp.Expr]:
-    found = [exact(value, f"{name}[{i}]") for i, value in enumerate(values)]
-    if not found:
-        raise InputError(f"{name} is empty: it needs at least one entry")
-    return found
+def _vectors(x: Vector, y: Vector) -> tuple[list[sp.Expr], list[sp.Expr]]:
+    found = []
+    for name, values in (("x", x), ("y", y)):
+        if not isinstance(values, Iterable):
+            raise InputError(f"{name} = {values!r} must be a sequence of numbers")
+        found.append([exact(value, f"{name}[{i}]") for i, value in enumerate(values)])
+        if not found[-1]:
+            raise InputError(f"{name} is empty: it needs at least one entry")
+    if len(found[0]) != len(found[1]):
+        raise InputError(
+            f"x has {len(found[0])} entries and y has {len(found[1])}: they must be of equal length"
+        )
+    return found[0], found[1]
 
 
 @dataclass(frozen=True)
