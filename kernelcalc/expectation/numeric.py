@@ -49,8 +49,14 @@ class Bounded(NamedTuple):
     def plus(self, other: Bounded) -> Bounded:
         return Bounded(self.value + other.value, self.bound + other.bound)
 
-    def times(self, factor: float) -> Bounded:
-        return Bounded(factor * self.value, abs(factor) * (self.bound + 4 * EPS * abs(self.value)))
+    def times(self, other: Bounded) -> Bounded:
+        value = self.value * other.value
+        errors = abs(self.value) * other.bound + abs(other.value) * self.bound + self.bound * other.bound
+        return Bounded(value, errors + EPS * abs(value))
+
+
+def _number(x: sp.Expr) -> Bounded:
+    return Bounded(float(x), EPS * abs(float(x)))
 
 
 UNKNOWN = Bounded(float("nan"), float("inf"))
@@ -66,7 +72,7 @@ class Coefficients(NamedTuple):
     @property
     def tail(self) -> float:
         """The norm of what the coefficients leave over, from above."""
-        rest: float = self.norm**2 - self.values @ self.values + 2 * self.errors @ np.abs(self.values)
+        rest = self.norm**2 - float(self.values @ self.values) + 2 * float(self.errors @ np.abs(self.values))
         return float(np.sqrt(max(rest, 0.0) + ENOUGH * self.norm**2))
 
 
@@ -147,7 +153,7 @@ def _regular_mean(f: Function, mu: float, sd: float) -> Bounded:
         terms = weights * _values(f)(mu + sd * u) * _root_density(u) ** 2
         sums.append((float(terms.sum()), float(np.abs(terms).sum())))
     (first, _), (second, size) = sums
-    return Bounded(second, 2 * abs(first - second) + 16 * EPS * size)
+    return Bounded(second, 2 * abs(first - second) + 16 * EPS * (1 + abs(mu) / sd) * size)
 
 
 @lru_cache(maxsize=1024)
@@ -185,12 +191,14 @@ def mean(f: Function, v: float, mu: float = 0.0) -> Bounded:
 def _mean(f: Function, mu: float, v: float) -> Bounded:
     total = _regular_mean(f, mu, float(np.sqrt(v)))
     for t, weight in f.deltas:
-        total = total.plus(Bounded(_density(float(t) - mu, v), 0.0).times(float(weight)))
+        total = total.plus(_density(float(t), mu, v).times(_number(weight)))
     return total
 
 
-def _density(x: float, v: float) -> float:
-    return float(np.exp(-(x**2) / (2 * v)) / np.sqrt(2 * np.pi * v))
+def _density(t: float, mu: float, v: float) -> Bounded:
+    """The density of N(mu, v) at t."""
+    value = float(np.exp(-((t - mu) ** 2) / (2 * v)) / np.sqrt(2 * np.pi * v))
+    return Bounded(value, 4 * EPS * (1 + (abs(t) + abs(mu)) * abs(t - mu) / v) * value)
 
 
 def dual(f: Function, g: Function, a: float, b: float, c: float) -> Bounded:
@@ -198,14 +206,13 @@ def dual(f: Function, g: Function, a: float, b: float, c: float) -> Bounded:
     det = float(Fraction(a) * Fraction(b) - Fraction(c) ** 2)
     try:
         total = _series(f, g, float(np.sqrt(a)), float(np.sqrt(b)), c)
-        for left, right, va in ((f, g, a), (g, f, b)):
+        for index, (left, right, va) in enumerate(((f, g, a), (g, f, b))):
             for t, weight in left.deltas:
-                at, rest = float(t), det / va
-                part = _regular_mean(right, c * at / va, float(np.sqrt(rest)))
-                total = total.plus(part.times(float(weight) * _density(at, va)))
-                for r, other in right.deltas if left is f else ():
-                    joint = _density(at, va) * _density(float(r) - c * at / va, rest)
-                    total = total.plus(Bounded(joint, 0.0).times(float(weight) * float(other)))
+                at, mu, rest = float(t), c * float(t) / va, det / va
+                mass = _density(at, 0.0, va).times(_number(weight))
+                total = total.plus(mass.times(_regular_mean(right, mu, float(np.sqrt(rest)))))
+                for r, other in right.deltas if index == 0 else ():
+                    total = total.plus(mass.times(_density(float(r), mu, rest)).times(_number(other)))
     except _Unresolved:
         return UNKNOWN
     return total

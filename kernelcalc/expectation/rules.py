@@ -225,9 +225,9 @@ def dual_stein(p: Dual) -> Reduction | None:
 
 
 MEAN_RULES: tuple[MeanRule, ...] = (
-    mean_linearity, mean_parity, mean_delta, mean_tilt, mean_shift, mean_wave, mean_stein, mean_base,
+    mean_linearity, mean_delta, mean_tilt, mean_parity, mean_shift, mean_wave, mean_stein, mean_base,
 )  # fmt: skip
 DUAL_RULES: tuple[DualRule, ...] = (
-    dual_linearity, dual_parity, dual_constant, dual_delta, dual_tilt, dual_shift, dual_wave, dual_moment,
+    dual_linearity, dual_delta, dual_tilt, dual_parity, dual_constant, dual_shift, dual_wave, dual_moment,
     dual_stein,
 )  # fmt: skip

@@ -68,6 +68,8 @@ def _terms(expr: sp.Expr) -> list[sp.Expr]:
 
 def _arguments(expr: sp.Expr) -> sp.Expr:
     """tidy the arguments of asin, erf, ... first."""
+    if isinstance(expr, sp.Abs) and (sign := _sign(expr.args[0])):
+        return sign * expr.args[0]
     if isinstance(expr, sp.Function) and not isinstance(expr, sp.exp):
         return expr.func(*(tidy(arg) for arg in expr.args))
     if not expr.args or not expr.has(sp.Function):

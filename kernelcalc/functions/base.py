@@ -64,6 +64,8 @@ class Function:
             raise InputError(
                 f"{self.name}: unexpected symbols {sorted(map(str, unknown))}; use z for the argument"
             )
+        if taken := {symbol.name for symbol, _ in self.parameters} & RESERVED:
+            raise InputError(f"{self.name}: no parameter may be called {min(taken)!r}, formulas use it")
 
     def _put(self, expr: sp.Expr) -> sp.Expr:
         return expr.subs([(s, value) for s, value in self.parameters if s != value])
