@@ -99,9 +99,9 @@ def limit_function(f: Function, symbol: sp.Symbol, point: sp.Expr) -> Function:
 
     Raises InputError where there is none, or none that is finite.
     """
-    free = f.with_params(**{symbol.name: symbol})
-    if free.expr == f.expr and not free.expr.has(symbol):
+    if symbol.name not in f.params:
         return f
+    free = f.with_params(**{symbol.name: symbol})
     if point.is_finite:
         return f.with_params(**{symbol.name: point})
     positive = sp.Symbol("z_+", positive=True)
@@ -127,19 +127,25 @@ def limit_kernel(kernel: Kernel, name: str, point: sp.Expr) -> Kernel:
         raise InputError(f"{kernel!r}: its activations have no parameter {name!r}, only {sorted(symbols)}")
     symbol = symbols[name]
     free = _free(kernel, symbol)
-    f1, f2 = (limit_function(f, symbol, point) if name in f.params else f for f in (kernel.f1, kernel.f2))
+    f1, f2 = limit_function(kernel.f1, symbol, point), limit_function(kernel.f2, symbol, point)
     s1 = f1.derivative if _moves(kernel, 1) else kernel.s1
     s2 = f2.derivative if _moves(kernel, 2) else kernel.s2
     result = replace(kernel, f1=f1, f2=f2, s1=s1, s2=s2)
     for before, after in zip(free.layer.expectations, result.layer.expectations, strict=True):
         if before.expr is None or after.expr is None:
             raise InputError(f"{kernel!r}: {before!r} has no closed form, so its limit is not derived")
-        difference = tidy(limit(before.expr, symbol, point) - after.expr)
-        if difference != 0 and sp.simplify(difference) != 0:
-            raise InputError(
-                f"{kernel!r}: the limit of {before!r} is not the expectation of the limit functions"
-            )
+        for form, expected in ((before.expr, after.expr), (before.diagonal, after.diagonal)):
+            if form is None or expected is None or not _equal(limit(form, symbol, point), expected):
+                words = f"the limit of {before!r} is not the expectation of the limit functions"
+                raise InputError(f"{kernel!r}: {words}")
     return result
+
+
+def _equal(x: sp.Expr, y: sp.Expr) -> bool:
+    if x == y:  # oo among them
+        return True
+    difference = tidy(x - y)
+    return bool(difference == 0 or sp.simplify(difference) == 0)
 
 
 def _moves(kernel: Kernel, side: int) -> bool:
@@ -200,6 +206,8 @@ def diagonal_growth(kernel: Kernel, name: str) -> DiagonalGrowth:
     ((coefficient, power),) = expansion(_at_zero(form, symbol, sp.oo), symbol, 1)
     if power >= 0:
         raise InputError(f"{kernel!r}: the diagonal does not grow with {name}")
+    if next_a.has(sp.oo):
+        raise InputError(f"{kernel!r}: the variance of the next layer grows with {name} as well")
     if isinstance(kernel.depth, int):
         total, state = a1, a1
         for _ in range(kernel.depth - 1):
