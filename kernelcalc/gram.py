@@ -63,6 +63,9 @@ def gram(
                 pass
     if mirror:
         np.fill_diagonal(result, task.diagonal)
+    # a zero row without bias stays zero in every layer if f(0) = 0: 0, not 0/0
+    result[code.always_zero(rows)] = 0.0
+    result[:, code.always_zero(columns)] = 0.0
     return result
 
 

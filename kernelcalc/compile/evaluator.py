@@ -81,6 +81,11 @@ class Evaluator:
         """Whether the first activation has a limit as the variance tends to 0 (not so for sign: 0/0)."""
         return not self.kernel.f1.jumps and not self.kernel.f2.jumps
 
+    def always_zero(self, points: Points) -> NDArray[np.bool_]:
+        """The points whose variance is 0 in the first two layers, and so in all."""
+        dead: NDArray[np.bool_] = (points.values[:2] == 0).all(axis=0)
+        return dead
+
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
         out = np.empty(len(points.data))

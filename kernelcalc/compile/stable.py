@@ -29,7 +29,7 @@ w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # si
 q, p = sp.Symbol("q", nonnegative=True), sp.Symbol("p", nonnegative=True)
 d = sp.Symbol("d", real=True)  # a_x - a_y, known more exactly than the difference of the rounded variances
 ax, ay = sp.Symbol("a_x", positive=True), sp.Symbol("a_y", positive=True)
-HALF = sp.Rational(1, 2)
+HALF, ONE = sp.Rational(1, 2), sp.Integer(1)
 
 
 @dataclass(frozen=True)
@@ -230,12 +230,13 @@ def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
 
 @dataclass(frozen=True)
 class Gap:
-    """C = E[f(X) f(Y)], P = AB - C^2, Q = A + B - 2C without cancellation; (A - B)/d-free difference."""
+    """C = E[f(X) f(Y)]; P = (AB - C^2)/size^2 and Q = (A + B - 2C)/size without cancellation."""
 
     C: sp.Expr
     P: sp.Expr
     Q: sp.Expr
     difference: sp.Expr | None  # A - B from d, or None where it is 0
+    size: sp.Expr = ONE  # sqrt(ab) where f grows with its argument, so that no square overflows
 
 
 def arcsine_form(form: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr] | None:
@@ -379,8 +380,8 @@ def _homogeneous_gap(k1: sp.Expr, k3: sp.Expr, builder: Builder, close: bool) ->
     kappa = builder.at_pair(k3 - less)
     spread = d if close else builder.at_pair(ax - ay)
     split = builder.at_pair(spread / (builder.at_row(sp.sqrt(a)) + builder.at_column(sp.sqrt(a))))
-    P = root**2 * less * (k3 + kappa)
-    return Gap(builder.at_pair(root * kappa), P, k3 * split**2 + 2 * root * less, k3 * spread)
+    Q = k3 * split * (split / root) + 2 * less
+    return Gap(builder.at_pair(root * kappa), less * (k3 + kappa), Q, k3 * spread, root)
 
 
 # ---------------------------------------------------------------- a layer
@@ -403,8 +404,9 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     if kernel.f1 == kernel.f2:
         found = gap(layer.cross.template, layer.first.symbolic_diagonal, builder, close)
         cross = builder.at_pair(w2 * found.C + s2)
-        det = builder.at_pair(w2 * (w2 * found.P + s2 * found.Q))
-        small = builder.at_pair(det / (2 * size * (size + sp.Abs(cross))))
+        part = builder.at_pair(w2 * found.size / size)
+        gap_of = part * (part * found.P + builder.at_pair(s2 / size) * found.Q)
+        small = builder.at_pair(gap_of / (2 * (1 + sp.Abs(cross) / size)))
         outputs["q"] = sp.Piecewise((small, cross >= 0), (1 - small, True))
         outputs["p"] = sp.Piecewise((1 - small, cross >= 0), (small, True))
         outputs["d"] = w2 * found.difference if found.difference is not None else sp.Integer(0)
