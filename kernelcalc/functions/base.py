@@ -27,14 +27,15 @@ def exact(value: object, name: str = "value") -> sp.Expr:
     Raises InputError for NaN, infinities, what is no number, and the names z, a, b, c, v that formulas use
     themselves; a string names a new positive symbol.
     """
+    given = value
     if isinstance(value, str):
         if not value.isidentifier():
             raise InputError(f"{name}={value!r}: a parameter is a number, a SymPy symbol or the name of one")
-        value = sp.Symbol(value, positive=True)
-    if isinstance(value, float):
-        value = sp.Rational(value) if abs(value) < float("inf") else sp.nan  # also catches nan
+        given = sp.Symbol(value, positive=True)
+    elif isinstance(value, float):
+        given = sp.Rational(value) if abs(value) < float("inf") else sp.nan  # also catches nan
     try:
-        number = sp.sympify(value, strict=True)
+        number = sp.sympify(given, strict=True)
     except (sp.SympifyError, TypeError) as error:
         raise InputError(f"{name}={value!r} is not a number") from error
     if not isinstance(number, sp.Expr) or number.is_finite is False or number is sp.nan:
