@@ -22,7 +22,7 @@ from kernelcalc.quadrature.rules import GUARD, Rule, rules
 def mean(f: Integrand, v: object, *, mu: object = 0, digits: int = 50) -> mpf:
     """E f(Z), Z ~ N(mu, v), to ``digits`` digits; v = 0 gives f(mu).
 
-    What lies beyond 1000 standard deviations counts as nothing.
+    Of break points beyond 100 standard deviations nothing is seen.
 
     Raises InputError (v < 0), Undefined (infinite, or a mass of f at mu when v = 0), ArithmeticError (two
     meshes disagree).
@@ -41,6 +41,7 @@ def mean(f: Integrand, v: object, *, mu: object = 0, digits: int = 50) -> mpf:
 def dual(f: Integrand, g: Integrand, a: object, b: object, c: object, *, digits: int = 30) -> mpf:
     """E f(X) g(Y), (X, Y) ~ N(0, [[a, c], [c, b]]), to ``digits`` digits; c^2 = a b is allowed.
 
+    Close to a line a value below 10^(-3 digits) sqrt(E f^2 E g^2) may be returned as 0.
     Raises InputError (not a covariance), Undefined (infinite, e.g. two masses that meet on the line of a
     singular covariance), ArithmeticError (two meshes disagree).
     """

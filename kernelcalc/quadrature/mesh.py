@@ -42,7 +42,7 @@ def mesh(
     *,
     cap: float = 3.0,
     domain: tuple[Stretch, ...] = LINE,
-    squared: bool = False,
+    reach: mpf = 0,
     spare: int = 2 * GUARD,
 ) -> tuple[Panel, ...]:
     """Panels that resolve f(centre + sd u) for standard normal u; none if f has no regular part."""
@@ -51,19 +51,25 @@ def mesh(
     with mp.workdps(digits + spare):
         special = special_points(f, centre, sd)
     sample = sampled(f, centre, sd, spare)
-    return tuple(resolve(sample, special, digits, cap=cap, domain=domain, squared=squared))
+    return tuple(resolve(sample, special, digits, cap=cap, domain=domain, reach=reach))
 
 
 @lru_cache(maxsize=256)
 def lean_mesh(
-    f: Integrand, sd: mpf, digits: int, cap: float, domain: tuple[Stretch, ...], spare: int
+    f: Integrand,
+    sd: mpf,
+    digits: int,
+    cap: float,
+    spare: int,
+    domain: tuple[Stretch, ...] = LINE,
+    reach: mpf = 0,
 ) -> tuple[Panel, ...]:
     """A mesh for products with what is smooth on the scale ``cap``: crowds of small panels are merged.
 
     The merged panel's values at its nodes are such that its rule integrates f times any polynomial below the
     order of the rule as the crowd does (product integration); f itself is not smooth there.
     """
-    panels = mesh(f, mpf(0), sd, digits, cap=cap, domain=domain, squared=True, spare=spare)
+    panels = mesh(f, mpf(0), sd, digits, cap=cap, domain=domain, reach=reach, spare=spare)
     groups: list[list[Panel]] = []
     for panel in panels:
         if groups and groups[-1][-1].high == panel.low and panel.high - groups[-1][0].low <= cap / 4:

@@ -18,8 +18,8 @@ from kernelcalc.errors import Undefined
 from kernelcalc.quadrature.rules import GUARD, Rule, rules
 
 SMOOTH_DEPTH = 40  # bisections after which a stretch without a break point counts as not smooth
-BROAD = 100  # standard deviations beyond which the square of a factor no longer counts
-FARTHEST = 1000  # standard deviations beyond which no mass is looked for
+FARTHEST = 1000  # standard deviations within which an integrand must have begun to decay
+LAST_MARK = 100  # standard deviations beyond which break points are not looked at
 
 Sample = Callable[[Sequence[mpf], Rule], list[mpf]]
 Stretch = tuple[mpf, mpf]
@@ -111,21 +111,21 @@ def resolve(
     *,
     cap: float = 3.0,
     domain: Sequence[Stretch] = LINE,
-    squared: bool = False,
+    reach: mpf = 0,
     scale: mpf = 0,
     most: int = 2000,
 ) -> list[Panel]:
     """Panels, in ascending order, that resolve ``sample`` on the domain against the standard normal density.
 
     special: where the function may kink, jump or be steep (panels end there, and shrink towards it); cap:
-    largest half-width; squared: go out as far as the square of the function needs, too (for products); scale:
-    size of what the integral will be added to, if larger than itself; most: number of panels to give up at.
+    largest half-width; reach: how far out to go at least; scale: size of what the integral will be added to,
+    if larger than itself; most: number of panels to give up at.
     Raises Unresolved if the function is not smooth between the special points, Undefined if it outgrows the
     density.
     """
     pair = rules(digits)
     with mp.workdps(pair[1].dps + GUARD):
-        reach = mpf(math.ceil(4 * math.sqrt(2 * math.log(10) * (digits + 12)))) / 4
+        reach = max(reach, mpf(math.ceil(4 * math.sqrt(2 * math.log(10) * (digits + 12)))) / 4)
         marked = _distinct([*special, *(t for stretch in domain for t in stretch if mp.isfinite(t))])
         panels: list[Panel] = []
         todo: list[tuple[mpf, mpf, int]] = []
@@ -147,8 +147,7 @@ def resolve(
             if len(panels) + len(todo) > most:
                 raise Unresolved(f"{most} panels do not resolve the integrand")
             if not poor:
-                open_ends = (domain[0][0] == -mp.inf, domain[-1][1] == mp.inf)
-                todo = _extension(sample, pair[1], marked, panels, cap, tolerance, squared, open_ends)
+                todo = _extension(sample, pair[1], marked, panels, cap, tolerance, domain)
         return sorted(panels, key=lambda p: p.mid)
 
 
@@ -175,25 +174,25 @@ def _extension(
     panels: Sequence[Panel],
     cap: float,
     tolerance: mpf,
-    squared: bool,
-    open_ends: tuple[bool, bool],
+    domain: Sequence[Stretch],
 ) -> list[tuple[mpf, mpf, int]]:
     """Cells beyond the open ends of the mesh, if the integrand is not negligible there."""
-    total, square = mp.fsum(p.modulus for p in panels), mp.fsum(p.square for p in panels)
 
     def matters(t: mpf, there: mpf) -> bool:
-        value, density = abs(sample([there], rule)[0]), mp.exp(-t * t / 2)
-        more = squared and abs(t) < BROAD and value**2 * density * total > square * tolerance
-        return bool(value * density > tolerance or more)
+        return bool(abs(sample([there], rule)[0]) * mp.exp(-t * t / 2) > tolerance)
 
     found = []
-    ends = min(p.low for p in panels), max(p.high for p in panels)
-    for side, end, is_open in zip((-1, 1), ends, open_ends, strict=True):
-        beyond = [end, *(t for t in marked if side * end < side * t <= FARTHEST)]
-        far = next((t for t in beyond if is_open and matters(t, t + side * cap)), None)
+    low, high = min(p.low for p in panels), max(p.high for p in panels)
+    is_open = (
+        domain[0][0] == -mp.inf and low < domain[0][1],
+        domain[-1][1] == mp.inf and high > domain[-1][0],
+    )
+    for side, end, can_grow in zip((-1, 1), (low, high), is_open, strict=True):
+        beyond = [end, *(t for t in marked if side * end < side * t <= LAST_MARK)]
+        far = next((t for t in beyond if can_grow and matters(t, t + side * cap)), None)
         if far is not None:
             there = far + side * cap
-            if abs(there) > FARTHEST or (total and matters(side * mpf(FARTHEST), side * mpf(FARTHEST))):
+            if abs(there) > FARTHEST or (tolerance and matters(side * mpf(FARTHEST), side * mpf(FARTHEST))):
                 raise Undefined("the integrand outgrows the Gaussian: infinite, or out of reach")
             found += _cells(_distinct([end, there, *(t for t in beyond if abs(t) < abs(there))]), cap)
     return found

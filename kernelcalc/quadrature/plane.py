@@ -10,16 +10,18 @@ from __future__ import annotations
 import math
 from bisect import bisect
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import mul
 
 from mpmath import mp, mpf
 from mpmath.libmp import to_fixed
 
+from kernelcalc.errors import Undefined
 from kernelcalc.quadrature.exact import Integrand, number
 from kernelcalc.quadrature.law import Estimate, Pair
 from kernelcalc.quadrature.mesh import lean_mesh, mesh, sampled, special_points, total
-from kernelcalc.quadrature.panels import LINE, Panel, Sample, Stretch, Unresolved, resolve
+from kernelcalc.quadrature.panels import FARTHEST, Panel, Sample, Stretch, Unresolved, resolve
 from kernelcalc.quadrature.rules import GUARD, Rule, gauss_hermite, hermite_order, rules
 
 NARROW = 0.12  # conditional standard deviation below which not all of the plane is tiled
@@ -29,25 +31,18 @@ def in_plane(f: Integrand, g: Integrand, pair: Pair, digits: int, effort: int) -
     """E f(X) g(Y), masses left out; every unit of effort halves all meshes."""
     cap = 3.0 * 2.0 ** (math.floor(4 * mp.log(pair.s, 2)) / 4 - effort)
     if pair.s >= NARROW:
-        rows, columns = (
-            lean_mesh(h, root, digits, cap, LINE, pair.spare) for h, root in _factors(f, g, pair)
-        )
-        return _tiled(rows, columns, pair, digits)
+        return _over_the_plane(f, g, pair, digits, cap)
     inner = _Smoothed(g, pair, digits, effort)
     sign = 1 if pair.rho > 0 else -1
     with mp.workdps(pair.dps):
-        squares = [
-            mp.fsum(p.square for p in mesh(h, mpf(0), root, digits, squared=True))
-            for h, root in _factors(f, g, pair)
-        ]
+        squares = [mp.fsum(p.square for p in mesh(h, mpf(0), r, digits)) for h, r in _factors(f, g, pair)]
         # what the finite reach leaves out is small compared with this
         result = Estimate(mpf(0), mpf(0), mp.sqrt(squares[0] * squares[1]) * mpf(10) ** (-digits - 9))
         zones = [(low / pair.rho, high / pair.rho)[::sign] for low, high in inner.zones][::sign]
         for zone, (v0, v1) in zip(zones, inner.zones[::sign], strict=True):
-            rows = lean_mesh(f, pair.root_a, digits, cap, (zone,), pair.spare)
-            columns = lean_mesh(
-                g, pair.root_b, digits, cap, ((v0 - inner.width, v1 + inner.width),), pair.spare
-            )
+            window = (v0 - inner.width, v1 + inner.width)
+            rows = lean_mesh(f, pair.root_a, digits, cap, pair.spare, (zone,))
+            columns = lean_mesh(g, pair.root_b, digits, cap, pair.spare, (window,))
             result = result.plus(_tiled(rows, columns, pair, digits))
         stops = [-mp.inf, *chain.from_iterable(zones), mp.inf]
         outside = list(zip(stops[::2], stops[1::2], strict=True))
@@ -63,6 +58,27 @@ def in_plane(f: Integrand, g: Integrand, pair: Pair, digits: int, effort: int) -
         return result.plus(total(resolve(product, special, digits, domain=outside, scale=scale, most=400)))
 
 
+def _over_the_plane(f: Integrand, g: Integrand, pair: Pair, digits: int, cap: float) -> Estimate:
+    """All of the plane tiled, as far out as the joint density times f and g asks for."""
+    reach = mpf(0)
+    while reach < FARTHEST:
+        rows, columns = (
+            lean_mesh(h, r, digits, cap, pair.spare, reach=reach) for h, r in _factors(f, g, pair)
+        )
+        result = _tiled(rows, columns, pair, digits)
+        rims = _bounds(_ends(rows), columns, pair) + _bounds(rows, _ends(columns), pair)
+        with mp.workdps(20):
+            if mp.fsum(mp.exp(bound) for bound, _, _ in rims) <= result.scale * pair.s * mpf(10) ** (-digits - 3):
+                return result
+        reach = max(abs(t) for panels in (rows, columns) for t in (panels[0].low, panels[-1].high)) * 7 / 5
+    raise Undefined("the integrand outgrows the Gaussian: infinite, or out of reach")
+
+
+def _ends(panels: Sequence[Panel]) -> list[Panel]:
+    """The outer rims of a mesh."""
+    return [replace(panels[0], high=panels[0].low), replace(panels[-1], low=panels[-1].high)]
+
+
 def _factors(f: Integrand, g: Integrand, pair: Pair) -> tuple[tuple[Integrand, mpf], ...]:
     return (f, pair.root_a), (g, pair.root_b)
 
@@ -74,7 +90,7 @@ class _Smoothed:
         self.pair = pair
         self.sample: Sample = sampled(g, mpf(0), pair.root_b, pair.spare)
         high = rules(digits)[1].dps
-        panels = mesh(g, mpf(0), pair.root_b, digits, squared=True)
+        panels = mesh(g, mpf(0), pair.root_b, digits)
         self.width = pair.s * (math.sqrt(2 * math.log(10) * (2 * digits + 12)) + 2)
         steps = next(k for k in range(1, 10000) if hermite_order(k, high)) + 4 * effort
         self.smooth = pair.s * 2 ** mpf(steps / 4)
@@ -117,7 +133,6 @@ def _merged(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 def _tiled(rows: Sequence[Panel], columns: Sequence[Panel], pair: Pair, digits: int) -> Estimate:
     """The sum over all tiles that matter, largest first."""
-    rows, columns = ([p for p in panels if any(p.values[1])] for panels in (rows, columns))
     tiles = sorted(_bounds(rows, columns, pair), reverse=True)
     workers = [_Tile(rule, pair) for rule in rules(digits)]
     sums: tuple[list[mpf], list[mpf]] = ([], [])
@@ -139,7 +154,8 @@ def _bounds(rows: Sequence[Panel], columns: Sequence[Panel], pair: Pair) -> list
     rho, twice = pair.rho, 2 * pair.s**2
 
     def outline(panel: Panel) -> tuple[mpf, mpf, float]:
-        return panel.low, panel.high, float(mp.log(max(map(abs, panel.values[1])) * panel.half * 2)) + 1
+        top = max(map(abs, panel.values[1]))
+        return panel.low, panel.high, float(mp.log(top * panel.half * 2)) + 1 if top else -math.inf
 
     def least(u0: mpf, u1: mpf, v0: mpf, v1: mpf) -> mpf:
         """The minimum of u^2 - 2 rho u v + v^2 on the tile: at the origin or on an edge."""
@@ -156,6 +172,7 @@ def _bounds(rows: Sequence[Panel], columns: Sequence[Panel], pair: Pair) -> list
             (log_f + log_g - float(least(u0, u1, v0, v1) / twice), i, j)
             for i, (u0, u1, log_f) in enumerate(map(outline, rows))
             for j, (v0, v1, log_g) in enumerate(tops)
+            if min(log_f, log_g) > -math.inf
         ]
 
 
