@@ -165,7 +165,10 @@ class Function:
 
     def __call__(self, x: float) -> float:
         """The regular part at x."""
-        return float(self.expr.subs(z, exact(x, "x")))
+        value = self.expr.subs(z, exact(x, "x"))
+        if not value.is_number:
+            raise InputError(f"{self!r}: give numbers for {', '.join(sorted(map(str, value.free_symbols)))}")
+        return float(value)
 
     def __repr__(self) -> str:
         inner = ", ".join(

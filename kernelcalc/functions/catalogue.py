@@ -6,7 +6,6 @@ To add one, write an entry; its derivative, kinks, bounds and kernels are derive
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -34,7 +33,7 @@ class Parameter:
             ("is_nonnegative", ">= 0"),
             ("is_integer", "an integer"),
         ):
-            if getattr(self.symbol, holds) and getattr(value, holds) is False:
+            if getattr(self.symbol, holds) and not getattr(value, holds):  # so a symbol must be declared so
                 raise InputError(f"{owner}: {self.symbol}={given!r} must be {words}")
         return value
 
@@ -113,10 +112,12 @@ def function(formula: str) -> Function:
 
 
 def function_by_name(name: str, **params: object) -> Function:
-    """A catalogue function by its public name or label, or "label'" for a derivative; else a formula."""
+    """A catalogue function by its public name or label, or "label'" for a derivative; else a formula.
+
+    Raises InputError for unknown names, with the nearest known one, and as ``function`` does.
+    """
     stem, primes = name.rstrip("'"), len(name) - len(name.rstrip("'"))
-    lookup: Callable[[str], Entry | None] = lambda key: BY_LABEL.get(key.lower()) or BY_NAME.get(key)  # noqa: E731
-    entry = lookup(stem)
+    entry = BY_LABEL.get(stem.lower()) or BY_NAME.get(stem)
     if entry is None:
         if stem.isidentifier() and stem not in {"z", "x"}:
             near = difflib.get_close_matches(stem.lower(), BY_LABEL, n=1, cutoff=0.4)
@@ -124,6 +125,8 @@ def function_by_name(name: str, **params: object) -> Function:
             raise InputError(
                 f"unknown function {name!r}{hint} (known: {', '.join(BY_LABEL)}; or a formula in z)"
             )
+        if params:
+            raise InputError(f"the formula {name!r} has no parameters; got {', '.join(params)}")
         return function(name)
     result = entry(**params)
     for _ in range(primes):
