@@ -11,6 +11,7 @@ from functools import cmp_to_key
 import sympy as sp
 
 from kernelcalc.errors import InputError
+from kernelcalc.functions.expressions import is_singular
 from kernelcalc.symbols import z
 
 
@@ -89,3 +90,14 @@ def is_zero(e: sp.Expr, lo: sp.Expr = -sp.oo, hi: sp.Expr = sp.oo) -> bool:
             return False
         tried = tried or bool(value.is_finite)
     return tried
+
+
+def vanishing(e: sp.Expr, t: sp.Expr) -> list[sp.Expr]:
+    """The powers and logarithms in e that are singular at z = t: arguments vanish there, to 100 digits."""
+    nodes = [n for n in sp.preorder_traversal(e) if is_singular(n)]
+    return [n for n in nodes if is_zero(n.args[0].subs(z, t))]
+
+
+def is_regular(e: sp.Expr, t: sp.Expr) -> bool:
+    """Whether e is analytic at t: no denominator, root or logarithm vanishes there."""
+    return not vanishing(e, t)

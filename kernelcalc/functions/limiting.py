@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from functools import cmp_to_key, reduce
 from operator import add, mul
 
 import sympy as sp
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.decide import compare, is_zero
+from kernelcalc.functions.decide import compare, is_regular, is_zero, vanishing
 from kernelcalc.functions.expressions import HYPERBOLIC, expand, is_large
 from kernelcalc.symbols import z
 
 MAX_SIZE = 300  # operations in what sp.limit is asked for
+MAX_ORDER = 16  # of a zero of a numerator or denominator
 
 
 def limits(e: sp.Expr, t: sp.Expr, side: str) -> tuple[sp.Expr, sp.Expr]:
     """Lower and upper limit of a smooth e at t (all may be infinite) from the side "+" or "-"; bounds of them
     if e oscillates. InputError if they cannot be found."""
-    value = e.subs(z, t)
+    hidden = [n for n in vanishing(e, t) if n.args[0].subs(z, t) != 0] if t.is_finite else []
+    value = e.xreplace({n: n.func(0, *n.args[1:]) for n in hidden}).subs(z, t)  # a zero SymPy does not see
     loose = (sp.nan, sp.zoo, sp.AccumBounds) if t.is_finite else (sp.nan, sp.zoo)
     if value.has(*loose) or (value.has(sp.AccumBounds) and value.has(sp.oo, -sp.oo)):
-        value = _asymptotic_limit(e, t) if t.is_infinite else None
-    if value is None or (t.is_finite and value.has(sp.oo, -sp.oo)):
+        value = _asymptotic_limit(e, t) if t.is_infinite else _quotient_limit(e, t, side) if hidden else None
+    if value is None or (t.is_finite and not hidden and value.has(sp.oo, -sp.oo)):
         if e.count_ops() > MAX_SIZE:
             raise InputError(f"cannot find the limit at z = {t} of a part with {e.count_ops()} operations")
         try:
@@ -34,9 +37,29 @@ def limits(e: sp.Expr, t: sp.Expr, side: str) -> tuple[sp.Expr, sp.Expr]:
         return value.min, value.max
     if value.has(sp.AccumBounds) and value.has(sp.oo, -sp.oo):
         return -sp.oo, sp.oo
-    if value.has(sp.nan, sp.zoo, sp.Limit, sp.AccumBounds):
+    if value.has(sp.nan, sp.zoo, sp.Limit, sp.AccumBounds) or (hidden and not is_regular(value, t)):
         raise InputError(f"cannot find the limit of {e} at z = {t}")
     return value, value
+
+
+def _quotient_limit(e: sp.Expr, t: sp.Expr, side: str) -> sp.Expr | None:
+    """The limit of a quotient of functions analytic at t by their leading terms c (z - t)**n there; None if e
+    is no such quotient."""
+    leading = []
+    for part in sp.together(e).as_numer_denom():
+        if not is_regular(part, t):
+            return None
+        n = 0
+        while is_zero(c := part.subs(z, t)):
+            if n == MAX_ORDER or is_large(part):
+                return None
+            part, n = expand(part).diff(z), n + 1
+        leading.append((c / math.factorial(n), n))
+    (above, zeros), (below, poles) = leading
+    if zeros >= poles:
+        return above / below if zeros == poles else sp.S.Zero
+    sign = compare(above, sp.S.Zero) * compare(below, sp.S.Zero)
+    return sp.oo * (sign * (-1) ** (poles - zeros) if side == "-" else sign)
 
 
 def _collapse(value: sp.Expr) -> sp.Expr:

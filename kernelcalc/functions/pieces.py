@@ -13,7 +13,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.decide import compare, distinct, inside, is_zero
+from kernelcalc.functions.decide import compare, distinct, inside, is_regular, is_zero
 from kernelcalc.functions.expressions import SMOOTH, STEPS, STRUCTURE, is_singular
 from kernelcalc.functions.sampling import float_function
 from kernelcalc.functions.zeros import crossings
@@ -49,7 +49,7 @@ def pieces(expr: sp.Expr) -> tuple[Piece, ...]:
         if merged:
             last = merged[-1]
             same = last.expr == piece.expr or is_zero(last.expr - piece.expr, piece.lo, piece.hi)
-            if same and _regular(piece.expr, piece.lo) and _regular(last.expr, piece.lo):
+            if same and is_regular(piece.expr, piece.lo) and is_regular(last.expr, piece.lo):
                 merged[-1] = Piece(last.lo, piece.hi, last.expr)
                 continue
         merged.append(piece)
@@ -184,8 +184,3 @@ def _sign_on(u: sp.Expr, lo: sp.Expr, hi: sp.Expr) -> int:
     if is_zero(u, lo, hi):
         return 0
     raise InputError(f"{u} has no finite real value at z = {', '.join(map(str, points))}")
-
-
-def _regular(e: sp.Expr, t: sp.Expr) -> bool:
-    """Whether e is analytic at t (no denominator, root or logarithm vanishes there)."""
-    return not any(is_singular(n) and is_zero(n.args[0].subs(z, t)) for n in sp.preorder_traversal(e))
