@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -60,12 +60,11 @@ def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
 def _leading(expr: sp.Expr, x: sp.Symbol, terms: int) -> tuple[Terms, sp.Rational]:
     """Up to so many nonzero terms, and the exponent below which all are known."""
     reason: NoSeries | None = None
-    for root in (1, 2):
-        form = tidy(expr.subs(x, t**root))
+    for form, root in _substituted(expr, x):
         try:
             for kept in (terms + 1, 2 * terms + 1, 4 * terms + 4, 8 * terms + 24):
                 found = series(_regular(form, kept), t, kept)
-                powers = (sp.Rational(found.order + i, root) for i in range(len(found.coefs)))
+                powers = ((found.order + i) / root for i in range(len(found.coefs)))
                 nonzero = [
                     (y, power) for y, power in zip(found.coefs, powers, strict=True) if not vanishes(y)
                 ]
@@ -74,8 +73,18 @@ def _leading(expr: sp.Expr, x: sp.Symbol, terms: int) -> tuple[Terms, sp.Rationa
         except NoSeries as stopped:
             reason = stopped
         else:
-            return nonzero, sp.Rational(found.end, root)
+            return nonzero, found.end / root
     raise InputError(f"no expansion of {expr} in powers of sqrt({x}): {reason}")
+
+
+def _substituted(expr: sp.Expr, x: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Rational]]:
+    """Ways to write expr in t, x = t^root: in x^2 if nothing else occurs (half the terms), x, and sqrt(x)."""
+    form = tidy(expr.subs(x, t))
+    even = form.subs(t, sp.sqrt(t))
+    if not any(power.base == t and not power.exp.is_Integer for power in even.atoms(sp.Pow)):
+        yield even, sp.Rational(1, 2)
+    yield form, sp.Integer(1)
+    yield tidy(expr.subs(x, t**2)), sp.Integer(2)
 
 
 def _regular(expr: sp.Expr, kept: int) -> sp.Expr:
