@@ -48,9 +48,9 @@ def mesh(
     """Panels that resolve f(centre + sd u) for standard normal u; none if f has no regular part."""
     if f.expr == 0:
         return ()
+    sample = sampled(f, centre, sd, spare)
     with mp.workdps(digits + spare):
         special = special_points(f, centre, sd)
-    sample = sampled(f, centre, sd, spare)
     return tuple(resolve(sample, special, digits, cap=cap, domain=domain, reach=reach))
 
 

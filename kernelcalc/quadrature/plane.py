@@ -68,7 +68,8 @@ def _over_the_plane(f: Integrand, g: Integrand, pair: Pair, digits: int, cap: fl
         result = _tiled(rows, columns, pair, digits)
         rims = _bounds(_ends(rows), columns, pair) + _bounds(rows, _ends(columns), pair)
         with mp.workdps(20):
-            if mp.fsum(mp.exp(bound) for bound, _, _ in rims) <= result.scale * pair.s * mpf(10) ** (-digits - 3):
+            neglected = mp.fsum(mp.exp(bound) for bound, _, _ in rims)
+            if neglected <= result.scale * pair.s * mpf(10) ** (-digits - 3):
                 return result
         reach = max(abs(t) for panels in (rows, columns) for t in (panels[0].low, panels[-1].high)) * 7 / 5
     raise Undefined("the integrand outgrows the Gaussian: infinite, or out of reach")

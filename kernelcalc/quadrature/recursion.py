@@ -121,7 +121,7 @@ def _kernel(
                 factor = before.factor or mpf(0)
                 kernel, size = layer.c + kernel * factor, abs(layer.c) + size * abs(factor)
             lost = min(digits, math.ceil(-mp.log10(abs(kernel) / size))) if kernel else 0
-        if wanted >= digits + lost:
+        if wanted + SPARE // 2 >= digits + lost:
             break
         wanted = digits + lost  # the sum cancels: its terms must be known better
     with mp.workdps(digits + 8):
