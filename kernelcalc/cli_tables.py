@@ -20,7 +20,7 @@ def tables(out: Path) -> None:
     \b
     Examples:
       kernelcalc tables
-      kernelcalc tables --out appendix && pdflatex -output-directory appendix appendix/main.tex
+      kernelcalc tables --out appendix && cd appendix && pdflatex main.tex
     """
     from kernelcalc.tables import write
 

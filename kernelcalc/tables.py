@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kernelcalc import tables_claims, tables_formulas
 from kernelcalc.errors import InputError
-from kernelcalc.files import write_whole
+from kernelcalc.files import check_writable, write_whole
 from kernelcalc.tables_model import Table, as_markdown, as_tex, main_tex
 from kernelcalc.verify.claim import Claim, collect
 
@@ -45,12 +45,12 @@ def write(folder: Path = FOLDER, watch: Callable[[str], None] = lambda name: Non
 
     Raises InputError if they cannot be written.
     """
-    files = build(watch)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror or error}") from error
-    return tuple(_put(folder / name, content.encode()) for name, content in files.items())
+    check_writable(folder / MAIN)
+    return tuple(_put(folder / name, content.encode()) for name, content in build(watch).items())
 
 
 def _put(path: Path, data: bytes) -> Path:
