@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernelcalc.cli_predict import predict
+from kernelcalc.cli_tables import tables
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -320,6 +321,7 @@ def gram(
 
 
 cli.add_command(predict)
+cli.add_command(tables)
 
 if __name__ == "__main__":
     main()

@@ -21,7 +21,7 @@ import sympy as sp
 from kernelcalc import symbols as sym
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation, dual
-from kernelcalc.functions.base import Function, exact
+from kernelcalc.functions.base import Function, exact, shown
 from kernelcalc.symbols import a, b, c
 
 if TYPE_CHECKING:
@@ -194,9 +194,6 @@ class Kernel:
         return quadrature.generalized(self.f1, self.s1, self.f2, self.s2, x, y, *numbers, digits=digits)
 
     def __repr__(self) -> str:
-        def number(value: sp.Expr) -> str:
-            return f"{float(value):.17g}" if value.is_number else str(value)
-
         networks = {
             "NNGP": f"{self.f1!r}",
             "NTK": f"{self.f1!r}",
@@ -204,7 +201,7 @@ class Kernel:
         }.get(self.kind, f"({self.f1!r}, {self.s1!r}), ({self.f2!r}, {self.s2!r})")
         return (
             f"{self.kind}({networks}, depth={self.depth}, "
-            f"sigma_w={number(self.sigma_w)}, sigma_b={number(self.sigma_b)})"
+            f"sigma_w={shown(self.sigma_w)}, sigma_b={shown(self.sigma_b)})"
         )
 
 

@@ -45,6 +45,12 @@ def exact(value: object, name: str = "value") -> sp.Expr:
     return sp.Rational(number) if number.is_Float else number
 
 
+def shown(value: sp.Expr) -> str:
+    """An exact number as people write it: 0.1 for the float 0.1, 1/3 for the fraction."""
+    is_float = value.is_Rational and not value.is_Integer and sp.Rational(float(value)) == value
+    return repr(float(value)) if is_float else str(value)
+
+
 @dataclass(frozen=True)
 class Function:
     """f(z) = regular part + sum of weight * delta(z - location); hashable, compared by content.
@@ -171,10 +177,7 @@ class Function:
         return float(value)
 
     def __repr__(self) -> str:
-        inner = ", ".join(
-            f"{name}={float(v):.17g}" if v.is_Rational and not v.is_Integer else f"{name}={v}"
-            for name, v in self.params.items()
-        )
+        inner = ", ".join(f"{name}={shown(value)}" for name, value in self.params.items())
         return f"{self.name}({inner})" if inner else self.name
 
     def _repr_latex_(self) -> str:
