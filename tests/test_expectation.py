@@ -20,7 +20,7 @@ from kernelcalc import quadrature
 from kernelcalc.expectation import engine, numeric, rules
 from kernelcalc.expectation.integrals import pole
 from kernelcalc.expectation.problem import NoRule
-from kernelcalc.expectation.result import Expectation
+from kernelcalc.expectation.result import Expectation, apart
 from kernelcalc.expectation.rules import Reduction
 from kernelcalc.expectation.tidy import tidy
 from kernelcalc.functions.base import Function
@@ -205,6 +205,7 @@ def test_every_rule_has_a_wrong_twin() -> None:
     [
         (Function("grows", sp.exp(z**2 / 10)), kc.Identity(), "only for variances"),
         (Function("grows", sp.exp(z**2 / 10)), kc.Sign().derivative, "only for variances"),
+        (kc.function("z*exp(z**4)"), kc.Monomial(2), "outgrow the Gaussian"),
         (kc.function("sign(z - 1)"), kc.Sign(), "Owen's T"),
         (kc.function("erf(z + 1)"), kc.function("erf(z - 1)"), "Owen's T"),
         (kc.function("exp(-abs(z))"), kc.function("exp(-abs(z))"), "Owen's T"),
@@ -258,6 +259,22 @@ def test_a_long_series_knows_that_it_is_cut() -> None:
     found, bound = numeric.dual(steep, steep, 1.3, 0.7, 0.953939)
     exact = float(quadrature.dual(steep, steep, 1.3, 0.7, 0.953939, digits=17))
     assert 1e-13 < abs(found - exact) <= bound
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "where(z > 15, 1, 0)*tanh(z)",
+        "where(z > 60, 1, 0)*tanh(z)",
+        "sech(300*(z - 1/3))**2",
+        "tanh(z)*exp(3*z)",
+    ],
+)
+def test_what_is_small_or_narrow_or_far_out_is_not_overlooked(formula: str) -> None:
+    f = kc.function(formula)
+    (value,), (bound,) = kc.mean(f).bounded([1.0])
+    exact = float(quadrature.mean(f, 1, digits=17))
+    assert abs(value - exact) <= bound <= 1e-13 * abs(exact)
 
 
 def test_values_without_closed_form() -> None:
@@ -363,6 +380,13 @@ def test_parameters_of_one_name_stay_apart() -> None:
     assert len({s.name for s, _ in kc.dual(kc.ABReLU(-2, R(1, 3)), kc.Sin(R(3, 2))).values}) == 4
     third = kc.dual(kc.Erf(3), e.g)  # e.g carries m_2
     assert close(at(third.expr, *POINTS[0]), at(kc.dual(kc.Erf(3), kc.Erf(2)).expr, *POINTS[0]), 25)
+
+
+def test_equal_values_share_a_symbol() -> None:
+    first, second, third = apart(kc.Erf(1), kc.Erf(3), kc.Erf(3).derivative)
+    assert [dict(f.parameters) for f in (first, second, third)][1:] == [dict(second.parameters)] * 2
+    assert (first.params["m"], second.params["m_2"], third.params["m_2"]) == (1, 3, 3)
+    assert [f.expr for f in (second, third)] == [kc.Erf(3).expr, kc.Erf(3).derivative.expr]
 
 
 @pytest.mark.parametrize("name", ["a", "b", "c", "v", "z"])

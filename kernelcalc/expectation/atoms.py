@@ -178,6 +178,14 @@ def atoms(f: Function) -> tuple[Atom, ...]:
     return (regular or (Atom(ONE, kind=Opaque(f.expr)),)) + masses
 
 
+def outgrows(g: sp.Expr) -> bool:
+    """Whether g(z) may grow like exp(z^2) or faster, so that its means need not exist."""
+    steep = [e.args[0] for e in g.atoms(sp.exp, sp.sinh, sp.cosh) if e.has(z)]
+    if all(u.is_polynomial(z) and sp.degree(u, z) <= 1 for u in steep):
+        return False
+    return analysis.envelope(g) is None
+
+
 def _piecewise(expr: sp.Expr) -> tuple[Atom, ...] | None:
     """smooth + sum over break points t of (jump of the smooth parts) * (1 + sgn(z - t))/2."""
     pieces = analysis.pieces(expr)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import sympy as sp
 
 from kernelcalc import symbols as sym
-from kernelcalc.expectation.atoms import ONE, Atom, Erf, Opaque, Sgn, atoms, derivative
+from kernelcalc.expectation.atoms import ONE, Atom, Erf, Opaque, Sgn, atoms, derivative, outgrows
 from kernelcalc.expectation.integrals import half_line, integrate_from_zero
 from kernelcalc.expectation.problem import Dual, E, Mean, NoRule, Problem, Step, X, Y, Z
 from kernelcalc.expectation.rules import DUAL_RULES, MEAN_RULES, Reduction
@@ -88,20 +88,27 @@ def _regular_and_masses(f: Function, x: sp.Symbol) -> sp.Expr:
     return f.expr.subs(sym.z, x) + sp.Add(*(w * sp.DiracDelta(x - t) for t, w in f.deltas))
 
 
+def _admitted(f: Function) -> tuple[Atom, ...]:
+    found = atoms(f)
+    if any(isinstance(atom.kind, Opaque) and outgrows(atom.kind.g) for atom in found):
+        raise NoRule(f"{f.name} may outgrow the Gaussian: its means need not exist")
+    return found
+
+
 def derive_dual(f: Function, g: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
     """E[f(X) g(Y)] in a, b, c, and the derivation. Raises NoRule."""
     whole = E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), a, b, c)
     parts: list[tuple[sp.Expr, Problem]] = [
         (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c))
-        for left in atoms(f)
-        for right in atoms(g)
+        for left in _admitted(f)
+        for right in _admitted(g)
     ]
     return _derive(whole, parts)
 
 
 def derive_mean(f: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
     """E f(Z), Z ~ N(0, v), and the derivation. Raises NoRule."""
-    parts: list[tuple[sp.Expr, Problem]] = [(atom.coef, Mean(atom.bare, v)) for atom in atoms(f)]
+    parts: list[tuple[sp.Expr, Problem]] = [(atom.coef, Mean(atom.bare, v)) for atom in _admitted(f)]
     return _derive(E(_regular_and_masses(f, Z), v), parts)
 
 

@@ -36,6 +36,7 @@ REACH = (
     37.0,
 )  # in standard deviations; one of them is enough unless E f^2 is infinite
 WIDTH = 0.5  # of a panel at most: it resolves Hermite functions up to degree 1024
+GRID = 4097  # points among which the largest value is sought
 COUNTS = (64, 256, 1024)  # terms of the series tried in turn
 ENOUGH = 8 * EPS  # of the norms of f and g: what a longer series cannot better
 
@@ -117,14 +118,19 @@ def _panels(f: Function, mu: float, sd: float) -> tuple[Vector, Vector]:
     def weighted(u: Vector) -> Vector:
         return values(mu + sd * u) * _root_density(u)
 
-    coarse = float(np.abs(weighted(np.linspace(-8, 8, 129))).max())
-    reach = next((r for r in REACH if np.abs(weighted(np.array([-r, r]))).max() <= EPS**2 * coarse), None)
-    if reach is None:
-        raise _Unresolved
     breaks = [(float(t) - mu) / sd for t in f.breakpoints]
-    edges = np.unique([t for t in [*np.arange(-reach, reach + WIDTH, WIDTH), *breaks] if abs(t) <= reach])
+    inner = min(REACH[-1], max([8.0, *map(abs, breaks)]))
+    grid = np.linspace(-inner, inner, GRID)
+    sizes = np.abs(weighted(grid))
+    top = float(sizes.max())
+    ends = ((r, float(np.abs(weighted(np.array([-r, r]))).max())) for r in REACH if r >= inner)
+    reach = next((r for r, size in ends if size <= EPS**2 * top), None)
+    if reach is None or top == 0:
+        raise _Unresolved
+    cuts = [*np.arange(-reach, reach + WIDTH, WIDTH), *breaks, grid[sizes.argmax()]]  # no peak is overlooked
+    edges = np.unique([t for t in cuts if abs(t) <= reach])
     mids, halves = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
-    top, done = coarse, []
+    done = []
     for _ in range(60):
         found = weighted((mids[:, None] + halves[:, None] * RULES[0][0]).ravel()).reshape(-1, 16) @ LEGENDRE.T
         top = max(top, float(np.abs(found).max()))

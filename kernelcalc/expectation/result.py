@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -153,15 +153,23 @@ def dual(f: Function, g: Function | None = None) -> Expectation:
     Parameters stay symbols in the derivation, so .limit("m", oo) works for any value of m. Parameters of
     the same name and value are one parameter; with different values, g's gets the suffix _2.
     """
-    f, g = _function(f), _function(f if g is None else g)
-    taken = {s.name: (s, value) for s, value in f.parameters}
-    names = set(taken) | set(g.params)
-    renamed = {}
-    for s, value in g.parameters:
-        if taken.get(s.name, (s, value)) != (s, value):
-            fresh = next(name for i in count(2) if (name := f"{s.name}_{i}") not in names)
-            renamed[s] = sp.Symbol(fresh, **s.assumptions0)
-    return _dual(f, g.renamed(renamed) if renamed else g)
+    return _dual(*apart(_function(f), _function(f if g is None else g)))
+
+
+def apart(*functions: Function) -> tuple[Function, ...]:
+    """The functions with a symbol of its own for every parameter value: m, then m_2, m_3, ... in order."""
+    taken: dict[str, tuple[sp.Symbol, sp.Expr]] = {}
+    found = []
+    for f in functions:
+        renamed = {}
+        for s, value in f.parameters:
+            others = (sp.Symbol(f"{s.name}_{i}", **s.assumptions0) for i in count(2))
+            for symbol in chain([s], others):
+                if taken.setdefault(symbol.name, (symbol, value)) == (symbol, value):
+                    renamed[s] = symbol
+                    break
+        found.append(f if all(s == t for s, t in renamed.items()) else f.renamed(renamed))
+    return tuple(found)
 
 
 def mean(f: Function) -> Expectation:
