@@ -1,4 +1,4 @@
-"""The numbers behind the steps of a derivation: every unevaluated E(...) by Gauss-Legendre panels in numpy.
+"""Points, numbers of closed forms, and of the steps of derivations: E(...) by Gauss-Legendre panels in numpy.
 
 It shares no code with the rules and sees SymPy expressions only; these may be complex and hold DiracDelta.
 """
@@ -10,17 +10,41 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-import mpmath as mp
 import numpy as np
 import sympy as sp
+from mpmath import mp, mpf
 from numpy.typing import NDArray
 
 from kernelcalc.expectation.problem import E, Step, X, Y, Z
+from kernelcalc.symbols import a, b, c, v
 
 Array = NDArray[Any]
 Point = Mapping[sp.Symbol, sp.Expr]
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(14)
 PANELS = np.linspace(-13.0, 13.0, 27)  # in standard deviations
+
+R = sp.Rational
+POINTS = (  # a != b; c = 0, c < 0, |rho| near 1
+    (R(1, 2), R(7, 3), R(9, 10)),
+    (R(2), R(3, 5), R(-1, 2)),
+    (R(3, 2), R(2, 3), R(999, 1000)),
+    (R(1), R(3), R(0)),
+    (R(1, 3), R(5, 2), R(-9, 10)),
+)
+POINT: Point = {a: R(13, 10), b: R(7, 10), c: R(-2, 5), v: R(4, 5)}
+
+
+def at(form: sp.Expr | None, *values: sp.Expr, digits: int = 30) -> mpf:
+    """A closed form at v or at a, b, c."""
+    assert form is not None
+    symbols = (a, b, c) if len(values) == 3 else (a,) if form.has(a) else (v,)
+    with mp.workdps(digits):
+        return mpf(sp.N(form.subs(dict(zip(symbols, values, strict=True))), digits))
+
+
+def close(x: mpf, y: mpf, digits: int) -> bool:
+    with mp.workdps(digits + 10):
+        return bool(abs(x - y) <= mpf(10) ** -digits * abs(y))
 
 
 def broken(steps: Sequence[Step], point: Point, rtol: float = 1e-9) -> list[Step]:
@@ -37,26 +61,26 @@ def value(expr: sp.Expr, point: Point) -> complex:
     return complex(sp.N(expr.xreplace(numbers), 20))
 
 
-def _integral(integral: sp.Integral) -> mp.mpf:
+def _integral(integral: sp.Integral) -> mpf:
     s, low, high = integral.limits[0]
-    return mp.quad(sp.lambdify(s, integral.function, "mpmath"), [mp.mpf(sp.N(low)), mp.mpf(sp.N(high))])
+    return mp.quad(sp.lambdify(s, integral.function, "mpmath"), [mpf(sp.N(low)), mpf(sp.N(high))])
 
 
 @lru_cache(maxsize=4096)
 def _expectation(e: sp.Expr) -> complex:
     if len(e.args) == 2:
         return complex(_means(e.args[0], Z, np.zeros(1), float(e.args[1]))[0])
-    a, b, c = map(float, e.args[1:])
+    var_x, var_y, cov = map(float, e.args[1:])
     left, right = e.args[0].as_independent(Y)
     regular, masses = _split(left, X)
 
     def given(x: Array) -> Array:
         """E[right | X = x]."""
-        return _means(right, Y, c / a * x, b - c**2 / a)
+        return _means(right, Y, cov / var_x * x, var_y - cov**2 / var_x)
 
-    total = sum(complex(weight) * _density(t, a) * given(np.array([t]))[0] for t, weight in masses)
+    total = sum(complex(weight) * _density(t, var_x) * given(np.array([t]))[0] for t, weight in masses)
     if regular != 0:
-        x, weights = _nodes(np.zeros(1), a, _breaks(regular, X))
+        x, weights = _nodes(np.zeros(1), var_x, _breaks(regular, X))
         total += (_call(regular, X)(x) * weights)[0] @ given(x[0])
     return complex(total)
 

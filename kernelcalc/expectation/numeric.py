@@ -37,6 +37,7 @@ REACH = (
 )  # in standard deviations; one of them is enough unless E f^2 is infinite
 WIDTH = 0.5  # of a panel at most: it resolves Hermite functions up to degree 1024
 GRID = 4097  # points among which the largest value is sought
+MOST = 4096  # panels halved at once
 COUNTS = (64, 256, 1024)  # terms of the series tried in turn
 ENOUGH = 8 * EPS  # of the norms of f and g: what a longer series cannot better
 
@@ -119,7 +120,7 @@ def _panels(f: Function, mu: float, sd: float) -> tuple[Vector, Vector]:
         return values(mu + sd * u) * _root_density(u)
 
     breaks = [(float(t) - mu) / sd for t in f.breakpoints]
-    inner = min(REACH[-1], max([8.0, *map(abs, breaks)]))
+    inner = max([8.0, *(abs(t) for t in breaks if abs(t) <= REACH[-1])])
     grid = np.linspace(-inner, inner, GRID)
     sizes = np.abs(weighted(grid))
     top = float(sizes.max())
@@ -139,6 +140,8 @@ def _panels(f: Function, mu: float, sd: float) -> tuple[Vector, Vector]:
         if not rough.any():
             joined = [np.concatenate(parts) for parts in zip(*done, strict=True)]
             return joined[0], joined[1]
+        if rough.sum() > MOST:  # noise
+            break
         halves = np.repeat(halves[rough] / 2, 2)
         mids = np.repeat(mids[rough], 2) + halves * np.tile([-1.0, 1.0], rough.sum())
     raise _Unresolved
