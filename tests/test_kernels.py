@@ -176,7 +176,7 @@ def test_one_layer_at_y_to_x_is_a_limit() -> None:
         (kc.NNGP(kc.ReLU(), 2), "NNGP(relu, depth=2, sigma_w=1, sigma_b=0)"),
         (
             kc.NTK(kc.Erf(0.1), 3, sigma_b=0.1),
-            "NTK(erf(m=0.10000000000000001), depth=3, sigma_w=1, sigma_b=0.10000000000000001)",
+            "NTK(erf(m=0.1), depth=3, sigma_w=1, sigma_b=0.1)",
         ),
         (
             kc.SGNTK(kc.Sign(), SLOPE, "L", sigma_w="w"),
