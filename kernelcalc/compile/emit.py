@@ -17,6 +17,7 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from kernelcalc.compile.program import Let, Program
+from kernelcalc.errors import InputError
 
 HEADER = """\
 from math import copysign, inf
@@ -73,6 +74,10 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
         return f"{name}({', '.join(self._print(arg) for arg in args)})"
 
     def _print_Function(self, expr: sp.Expr) -> str:
+        if expr.func.__name__ not in HEADER:
+            raise InputError(
+                f"{expr.func.__name__} has no compiled form yet: use kernel.reference, or another function"
+            )
         return self._call(expr.func.__name__, *expr.args)
 
     _print_asin = _print_exp = _print_erf = _print_erfc = _print_log = _print_Function
