@@ -212,7 +212,7 @@ def test_interrupt_stops_at_once_and_prints_what_is_done(folder: Path) -> None:
 
 
 def test_derive_prints_the_steps(folder: Path) -> None:
-    name = package("steps", GOOD)
+    name = package("stepwise", GOOD)
     text = call("derive", "A.1", "--package", name).stdout
     assert "1. expand the square" in text
     assert "derived:" in text
