@@ -107,6 +107,12 @@ def test_a_generalised_kernel_of_two_networks() -> None:
         assert error(K[i, j], kernel.reference(X[i], X[j], digits=17)) <= 1e-13, (i, j)
 
 
+def test_two_networks_with_parameters_of_one_name() -> None:
+    first, second = (kc.Erf(1), kc.Erf(2).derivative), (kc.Erf(3), kc.Erf(4).derivative)
+    kernel, X = kc.GeneralizedNTK(first, second, 3), rows()
+    assert error(kernel(X)[8, 9], kernel.reference(X[8], X[9], digits=17)) <= 16 * ULP
+
+
 BAD: list[tuple[object, str]] = [
     ([[1.0, float("nan")]], "X[0, 1] is nan"),
     ([1.0, 2.0], "shape (n, d)"),
