@@ -30,20 +30,24 @@ def gram(
     Z: ArrayLike | None = None,
     *,
     out: NDArray[Any] | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     threads: int | None = None,
 ) -> NDArray[Any]:
     """k(X, Z): shape (n, p); row: first argument (true derivative), column: second. Z=None means X.
 
-    out: where to put it, a C-contiguous array of that shape; dtype: float64 or float32 (each entry computed in
-    float64 and rounded once), default that of out, else float64; threads: how many (default: what
+    out: where to put it, a C-contiguous array of that shape; dtype: float64 or float32 (each entry computed
+    in float64 and rounded once), default that of out, else float64; threads: how many (default: what
     NUMBA_NUM_THREADS says, else all cores). Raises InputError for what is no data, Undefined for a row at
     which the kernel does not exist.
     """
     task = Task.of(kernel, X, Z)
     result = _output(out, dtype, task.shape)
     mirror = task.one and kernel.f1 == kernel.f2
-    task.run(task.tiles(mirror), _threads(threads), lambda where, space: task.fill(where, space, result, mirror))
+
+    def fill(where: tuple[int, int, int, int], space: Space) -> None:
+        task.fill(where, space, result, mirror)
+
+    task.run(task.tiles(mirror), _threads(threads), fill)
     if mirror:
         np.fill_diagonal(result, task.diagonal)
     # a zero row without bias stays zero in every layer if f(0) = 0: 0, not 0/0
@@ -179,7 +183,7 @@ def _data(X: ArrayLike, name: str) -> Matrix:
     return np.ascontiguousarray(data)
 
 
-def _output(out: NDArray[Any] | None, dtype: DTypeLike, shape: tuple[int, int]) -> NDArray[Any]:
+def _output(out: NDArray[Any] | None, dtype: DTypeLike | None, shape: tuple[int, int]) -> NDArray[Any]:
     wanted = np.dtype((np.float64 if out is None else out.dtype) if dtype is None else dtype)
     if wanted not in (np.float64, np.float32):
         raise InputError(f"dtype must be float64 or float32, not {wanted}")

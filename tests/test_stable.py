@@ -89,7 +89,8 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
         for correlation in CORRELATIONS:
             x, y, w2, s2 = mp.mpf("1.7"), mp.mpf("0.6"), mp.mpf("1.3"), mp.mpf("0.21")
             r = mp.mpf(correlation)
-            given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "r": r, "d": x - y, "w2": w2, "s2": s2}
+            given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "r": r, "d": x - y}
+            given |= {"w2": w2, "s2": s2}
             given |= {s.name: mp.mpmathify(v) for s, v in named.items()}
             got = run(made, given)
 

@@ -26,7 +26,7 @@ from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, writ
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
 from kernelcalc.compile.primitives import fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
-    angles, asin, cosh, erf, erfc, exp, half_angle_triple, half_angles, log, rsqrt, sin_minus_t_cos, sincos,
+    angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
     sinh, sqrt,
 )
 
@@ -86,8 +86,9 @@ sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
 sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
 d = scale*(spread/pm/pm)
 c = scale*(xy/px/py) + s2
-if c > 0.0:
-    c = 0.5*(a_x + a_y - scale*(distance/pm/pm))
+apart = scale*(distance/pm/pm)
+if c > 0.0 and apart < 0.25*a_x and apart < 0.25*a_y:
+    c = 0.5*(a_x + a_y - apart)
 r = c/(sqrt(a_x)*sqrt(a_y))
 q = 0.5*sine/(1.0 + abs(r))
 p = 1.0 - q
@@ -178,7 +179,7 @@ class Module:
     and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
     """
 
-    def __init__(self, program: Program, close: Program, same: tuple[sp.Expr, sp.Expr] | None) -> None:
+    def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
         self.printer = Printer({"fully_qualified_modules": False})
         self.numbers = ["w2", "s2", *map(str, program.parameters), "scale"]
@@ -244,16 +245,18 @@ class Module:
         """k(x, x): the next variance and the factor at X = Y, in a."""
         if self.diagonal is None:
             return []
-        after, factor = self.diagonal
+        diagonal = self.diagonal
         lines = [
             "def same(n, depth, tangent, values, numbers, out):",
             *self._given(self.near)[: len(self.numbers)],
+            *(f"    {self._line(statement)}" for statement in diagonal.constants),
             "    for i in range(n):",
             "        a = values[i]",
             "        t = a",
             "        for l in range(depth - 1):",
-            f"            f = {self._value(factor)}",
-            f"            a = {self._value(after)}",
+            *(f"            {self._line(statement)}" for statement in diagonal.row),
+            f"            f = {self._value(diagonal.outputs['factor'])}",
+            f"            a = {self._value(diagonal.outputs['a_x'])}",
             "            t = a + t*f if tangent else a",
             "        out[i] = t",
         ]
@@ -296,8 +299,8 @@ class Module:
         mirrored = "S" if "transposed" in self.program.outputs else result
         step_row, step_column = (f"{len(self.quantities(role))}*STRIDE" for role in ("row", "column"))
         lines = [
-            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, near, inverse_row, inverse_column, row, column,",
-            "         numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",
+            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, near, inverse_row, inverse_column, row,",
+            "         column, numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",
             "    w = offset(space, LANES)",
             f"    scale, s2 = numbers[{self.numbers.index('scale')}], numbers[{self.numbers.index('s2')}]",
             "    product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, offset(space, TILE*STRIDE), space)",
@@ -305,7 +308,8 @@ class Module:
             "    for i in range(ni):",
             "        m = i + 1 if mirror == 2 else nj",
             "        products = offset(space, i*STRIDE)",
-            "        if first(w, products, m, inverse_row[i0 + i], offset(inverse_column, j0), scale, s2, near) > 0:",
+            "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
+            "        if first(w, products, m, inverse, inverses, scale, s2, near) > 0:",
             "            for j in range(m):",
             "                if not (w[Q + j] >= near and w[P + j] >= near):",
             "                    marks[1 + count] = i*TILE + j",
@@ -330,7 +334,8 @@ class Module:
     def _close(self) -> list[str]:
         """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
         program = self.near
-        keep = {"c": "c", "T": "t", "S": "s"} | {name: name for name in ("q", "p", "r", "d", "a_x", "a_y")}
+        state = ("q", "p", "r", "d", "a_x", "a_y")
+        keep = {"c": "c", "T": "t", "S": "s"} | {name: name for name in state}
         tangent = "factor" in program.outputs
         result = "t" if tangent else "c"
         mirrored = "s" if "transposed" in program.outputs else result

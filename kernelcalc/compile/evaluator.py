@@ -232,12 +232,12 @@ def _structure(kernel: Kernel) -> Structure:
 def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import diagonal_forms, program
+    from kernelcalc.compile.stable import diagonal_program, program
 
     if not values and not _general(kernel):
         return json.dumps(None)
     ordinary, close = program(kernel), program(kernel, close=True)
-    module = Module(ordinary, close, diagonal_forms(kernel) if kernel.f1 == kernel.f2 else None)
+    module = Module(ordinary, close, diagonal_program(kernel) if kernel.f1 == kernel.f2 else None)
     made = Structure(
         module.text(),
         {role: len(module.quantities(role)) for role in ("row", "column")},

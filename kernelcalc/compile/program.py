@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-half_angles = sp.Function("half_angles")  # (q, p) -> theta = 2 asin sqrt q, pi - theta
 half_angle_triple = sp.Function("half_angle_triple")  # (q, p, r) -> theta = acos r, pi - theta, pi/2 - theta
 angles = sp.Function("angles")  # (y, x) -> theta = atan2(y, x), pi - theta, y >= 0
 rsqrt = sp.Function("rsqrt")  # 1/sqrt

@@ -4,11 +4,11 @@ A closed form of a Gaussian expectation is written in a, b, c; the program of a 
 r = c/sqrt(ab) and q = (1 - r)/2, p = (1 + r)/2. The rules, with h >= 0 from the parameters:
 
 R1  omega = c / sqrt((a + h_a)(b + h_b)) = r g:  q_omega = q g + e,  p_omega = p g + e,  non-negative terms
-    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a + h),  beta = h/(a + h).
+    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a + h),  beta = 1 - alpha.
 R2  asin(omega) = pi/2 - phi,  phi = acos(omega), from (q_omega, p_omega, omega): no end loses digits.
 R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
-    Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + c')),  G = sqrt(a' b'),  c' >= 0.
+    Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + |c'|)),  G = sqrt(a' b').
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
@@ -25,7 +25,6 @@ from kernelcalc.compile.program import (
     Program,
     angles,
     half_angle_triple,
-    half_angles,
     let,
     rsqrt,
     share,
@@ -92,7 +91,7 @@ class Builder:
         return hoisted if hoisted.is_Symbol else self._name(self.pair, "t", hoisted)
 
     def two(self, where: list[Let], value: sp.Expr, suffix: str = "") -> tuple[sp.Symbol, sp.Symbol]:
-        """The two results of half_angles or angles."""
+        """The two results of angles."""
         first, second = (sp.Symbol(f"{name}{len(where)}{suffix}", real=True) for name in ("th", "co"))
         where.append(Let((first, second), value))
         return first, second
@@ -148,13 +147,24 @@ class Builder:
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""
-        value = half_angle_triple(omega.q, omega.p, omega.r)
-        for let_ in self.pair:
-            if let_.value == value:
-                return let_.targets[0], let_.targets[1], let_.targets[2]
-        th, co, ha = (sp.Symbol(f"{name}{len(self.pair)}", real=True) for name in ("th", "co", "ha"))
-        self.pair.append(Let((th, co, ha), value))
+        return self._triple(self.pair, half_angle_triple(omega.q, omega.p, omega.r), "")
+
+    def _triple(
+        self, where: list[Let], value: sp.Expr, suffix: str
+    ) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+        for known in where:
+            if known.value == value:
+                return known.targets[0], known.targets[1], known.targets[2]
+        th, co, ha = (sp.Symbol(f"{name}{len(where)}{suffix}", real=True) for name in ("th", "co", "ha"))
+        where.append(Let((th, co, ha), value))
         return th, co, ha
+
+    def arc(self, h: sp.Expr, side: str) -> tuple[sp.Symbol, sp.Symbol]:
+        """acos and asin of alpha = a/(a + h) at one point; neither loses digits for small or large h."""
+        at, where = (self.at_row, self.row) if side == "_x" else (self.at_column, self.column)
+        alpha, beta = at(a / (a + h)), at(h / (a + h))
+        theta, _, rest = self._triple(where, half_angle_triple(beta / 2, (1 + alpha) / 2, alpha), side)
+        return theta, rest
 
     def hoisted(self, form: sp.Expr) -> sp.Expr:
         """What depends on one point only becomes a statement of that point, on parameters only a constant."""
@@ -211,15 +221,11 @@ def normalised(form: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
 
 def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
     """A form in a alone: alpha = a/(a + h) under asin, roots of k (a + h), without overflow."""
-    at = builder.at_row if side == "_x" else builder.at_column
 
     def asin(u: sp.Expr) -> sp.Expr:
-        ratio = sp.factor(a / u)
+        ratio = sp.expand(sp.factor(a / u))
         if ratio.is_polynomial(a) and sp.degree(ratio, a) == 1 and ratio.coeff(a, 1) == 1:
-            return sp.asin(at(a / (a + builder.constant(ratio.subs(a, 0)))))
-        ratio = sp.expand(ratio)
-        if ratio.is_polynomial(a) and sp.degree(ratio, a) == 1 and ratio.coeff(a, 1) == 1:
-            return sp.asin(at(a / (a + builder.constant(ratio.coeff(a, 0)))))
+            return builder.arc(builder.constant(ratio.coeff(a, 0)), side)[1]
         return sp.asin(u)
 
     def root(power: sp.Expr) -> sp.Expr:
@@ -243,7 +249,7 @@ def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
 class Gap:
     """C = E[f(X) f(Y)] and what the next angle needs, without cancellation; a', b': the next variances.
 
-    P = (AB - C^2)/(a' b'), Q = (A + B - 2C)/sqrt(a' b'); difference: A - B; pair: the next q, p, r if simpler.
+    P = (AB - C^2)/(a' b'), Q = (A + B - 2C)/sqrt(a' b'); difference: A - B; pair: the next q, p, r.
     """
 
     C: sp.Expr
@@ -329,32 +335,30 @@ def _arcsine_gap(
     Co = builder.at_pair(k * asin)
     alpha = builder.at_row(a / (a + h)), builder.at_column(a / (a + h))
     beta = builder.at_row(h / (a + h)), builder.at_column(h / (a + h))
-    arcs = builder.at_row(sp.asin(alpha[0])), builder.at_column(sp.asin(alpha[1]))
+    angles_of, arcs = zip(builder.arc(h, "_x"), builder.arc(h, "_y"), strict=True)
     A, B = builder.at_row(k * arcs[0]), builder.at_column(k * arcs[1])
+    # named before they are multiplied: SymPy would bring the powers of `both` together, which overflow
+    cosine = builder.at_pair(Co * both)
     direct = builder.at_row(A * ix * ix) * builder.at_column(B * iy * iy)
-    direct = builder.at_pair(direct - (Co * both) ** 2)
+    direct = builder.at_pair(direct - cosine**2)
     if not close:
-        phis = [
-            builder.two(where, half_angles(be / 2, (1 + al) / 2), side)[0]
-            for where, al, be, side in (
-                (builder.row, alpha[0], beta[0], "_x"),
-                (builder.column, alpha[1], beta[1], "_y"),
-            )
-        ]
         steep = phi < sp.Rational(4, 5)  # angles near 0 are known as angles, others by their complements
         U, W = (
             builder.at_pair(sp.Piecewise((phi - angle, steep), (arc - asin, True)))
-            for angle, arc in zip(phis, arcs, strict=True)
+            for angle, arc in zip(angles_of, arcs, strict=True)
         )
         Qo = builder.at_pair(k * (U + W))
-        Po = sp.Piecewise((k**2 * U * W * both**2 + (Co * both) * (Qo * both), steep), (direct, True))
+        first, second, third = (builder.at_pair(x * both) for x in (k * U, k * W, Qo))
+        Po = sp.Piecewise((first * second + cosine * third, steep), (direct, True))
         difference = A - B
     else:
         tau, turn = _close_angles(omega, h, alpha, beta, builder)
         Qo = builder.at_pair(2 * k * tau)
-        total = (Co * both) * (Qo * both) + (k * (tau - turn / 2) * both) * (k * (tau + turn / 2) * both)
+        sides = builder.at_pair(k * (tau - turn / 2)), builder.at_pair(k * (tau + turn / 2))
+        first, second, third = (builder.at_pair(x * both) for x in (*sides, Qo))
+        total = first * second + cosine * third
         # far from parallel, as rows of very different length may be behind a jump, the sum would cancel
-        large = direct > (Co * both) ** 2 / 3
+        large = direct > cosine**2 / 3
         Po = sp.Piecewise((direct, large), (builder.at_pair(total), True))
         difference = k * sp.sign(d) * turn
     Po = builder.at_pair(Po)
@@ -510,8 +514,11 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     return Program(parameters, constants, row, column, pair, outputs)
 
 
-def diagonal_forms(kernel: Kernel) -> tuple[sp.Expr, sp.Expr]:
+def diagonal_program(kernel: Kernel) -> Program:
     """The next variance and the factor at X = Y, in a, w2, s2 and the parameters; for f1 = f2."""
-    layer, _ = _forms(kernel)
-    factor = sp.Integer(0) if layer.factor is None else w2 * layer.factor_diagonal
-    return w2 * layer.first + s2, factor
+    forms, parameters = _forms(kernel)
+    builder = Builder()
+    after = w2 * variance(forms.first, builder, "_x") + s2
+    factor = w2 * variance(forms.factor_diagonal, builder, "_x")
+    outputs = {"a_x": after, "factor": factor}
+    return Program(parameters, tuple(builder.constants), tuple(builder.row), (), (), outputs)
