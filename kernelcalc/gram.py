@@ -50,9 +50,6 @@ def gram(
     task.run(task.tiles(mirror), _threads(threads), fill)
     if mirror:
         np.fill_diagonal(result, task.diagonal)
-    # a zero row without bias stays zero in every layer if f(0) = 0: 0, not 0/0
-    result[code.always_zero(rows)] = 0.0
-    result[:, code.always_zero(columns)] = 0.0
     return result
 
 
@@ -149,6 +146,13 @@ class Task:
     ) -> None:
         """One tile, and its mirror image if asked for."""
         self.code.tile(self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space)
+        i, ni, j, nj = where
+        down, along = self.rows.dead[i : i + ni], self.columns.dead[j : j + nj]
+        if down.any() or along.any():
+            dead = down[:, None] | along
+            out[:ni, :nj][dead] = 0.0
+            if mirrored is not None:
+                mirrored[:nj, :ni][dead.T] = 0.0
 
     def fill(
         self, where: tuple[int, int, int, int], space: Space, out: NDArray[Any], mirror: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +66,12 @@ class Points:
     inverse: Matrix  # 1/sqrt of the first variances
     table: Matrix
 
+    @cached_property
+    def dead(self) -> NDArray[np.bool_]:
+        """Zero rows without bias where f(0) = 0: their variance is 0 in all layers, the kernel 0, not 0/0."""
+        zero: NDArray[np.bool_] = (self.values[:2] == 0).all(axis=0)
+        return zero
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -75,7 +81,6 @@ class Structure:
     quantities: dict[str, int]  # how many numbers a point table holds per layer and point, by role
     constants: int
     tangent: bool
-    regular_at_zero: bool  # whether the activations have limits as the variance tends to 0 (sign: 0/0)
 
 
 class Space:
@@ -122,7 +127,7 @@ class Evaluator:
         powers = np.ldexp(1.0, np.clip(-np.frexp(largest)[1], -1000, 1000))
         values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
         zero = values[0] == 0
-        if self.depth > 1 and zero.any() and not self.structure.regular_at_zero:
+        if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
             raise Undefined(
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
@@ -133,11 +138,6 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         return Points(data, powers, values, inverse, table)
-
-    def always_zero(self, points: Points) -> NDArray[np.bool_]:
-        """The points whose variance is 0 in the first two layers, and so in all."""
-        dead: NDArray[np.bool_] = (points.values[:2] == 0).all(axis=0)
-        return dead
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -185,7 +185,7 @@ def evaluator(kernel: Kernel) -> Evaluator:
     """The compiled kernel. Raises InputError where numbers or a closed form are missing."""
     if not isinstance(kernel.depth, int):
         raise InputError(f"{kernel!r}: give a number as depth before asking for values")
-    _, parameters = share([dict(f.parameters + apart(f, g).parameters) for f, g in _pairs(kernel)])
+    _, parameters = share([dict(f.parameters + g.parameters) for f, g in _apart(kernel)])
     free = [str(value) for value in parameters.values() if not value.is_number]
     free += [name for name in ("sigma_w", "sigma_b") if not getattr(kernel, name).is_number]
     if free:
@@ -194,10 +194,11 @@ def evaluator(kernel: Kernel) -> Evaluator:
     return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), _structure(kernel))
 
 
-def _pairs(kernel: Kernel) -> list[tuple[Function, Function]]:
+def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
     """The functions of the expectations of a layer, in the order of Layer.expectations."""
     pairs = [(kernel.f1, kernel.f1), (kernel.f2, kernel.f2), (kernel.f1, kernel.f2)]
-    return pairs if kernel.s1 is None or kernel.s2 is None else [*pairs, (kernel.s1, kernel.s2)]
+    pairs += [] if kernel.s1 is None or kernel.s2 is None else [(kernel.s1, kernel.s2)]
+    return [apart(*pair) for pair in pairs]
 
 
 def _key(kernel: Kernel, values: bool) -> str:
@@ -208,10 +209,9 @@ def _key(kernel: Kernel, values: bool) -> str:
         known = [(str(kept[s]), sp.srepr(s), sp.srepr(x)) for s, x in given.parameters]
         return repr((sp.srepr(f.template), sp.srepr(f.masses), known))
 
-    pairs = _pairs(kernel)
-    apartly = [(f, apart(f, g)) for f, g in pairs]
-    names, _ = share([dict(f.parameters + g.parameters) for f, g in apartly])
-    contents = [[content(f, kept) for f in pair] for pair, kept in zip(apartly, names, strict=True)]
+    pairs = _apart(kernel)
+    names, _ = share([dict(f.parameters + g.parameters) for f, g in pairs])
+    contents = [[content(f, kept) for f in pair] for pair, kept in zip(pairs, names, strict=True)]
     return repr((kernel.f1 == kernel.f2, kernel.symmetric, values, contents))
 
 
@@ -243,7 +243,6 @@ def _derive(kernel: Kernel, values: bool) -> str:
         {role: len(module.quantities(role)) for role in ("row", "column")},
         module.constant_count,
         kernel.layer.factor is not None,
-        not kernel.f1.jumps and not kernel.f2.jumps,
     )
     return json.dumps(vars(made))
 
@@ -252,9 +251,4 @@ def _general(kernel: Kernel) -> bool:
     """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
     from kernelcalc.expectation.result import dual
 
-    for f, g in _pairs(kernel):
-        if f.parameters or g.parameters:
-            other = apart(f, g)
-            if dual(f.symbolic, other.symbolic).template is None:
-                return False
-    return True
+    return all(dual(f.symbolic, g.symbolic).template is not None for f, g in _apart(kernel))
