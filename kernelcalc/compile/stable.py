@@ -4,7 +4,7 @@ A closed form of a Gaussian expectation is written in a, b, c; the program of a 
 r = c/sqrt(ab) and q = (1 - r)/2, p = (1 + r)/2. The rules, with h >= 0 from the parameters:
 
 R1  omega = c / sqrt((a + h_a)(b + h_b)) = r g:  q_omega = q g + e,  p_omega = p g + e,  no term negative,
-    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a+h),  beta = 1 - alpha.
+    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a+h), beta = 1 - alpha.
 R2  asin(omega) = pi/2 - phi,  phi = acos(omega), from (q_omega, p_omega, omega): no end loses digits.
 R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
