@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from kernelcalc.compile.evaluator import Evaluator, evaluator
+from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
+from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
 
-ROWS = 64  # rows of a tile; its columns are emit.WIDTH
-NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
+W = TypeVar("W")
 
 
 def gram(
@@ -29,43 +29,50 @@ def gram(
     X: ArrayLike,
     Z: ArrayLike | None = None,
     *,
-    out: Matrix | None = None,
+    out: NDArray[Any] | None = None,
+    dtype: DTypeLike | None = None,
     threads: int | None = None,
-) -> Matrix:
+) -> NDArray[Any]:
     """k(X, Z): shape (n, p); row: first argument (true derivative), column: second. Z=None means X.
 
-    out: where to put it, a C-contiguous float64 array of that shape; threads: how many (default: what
+    out: where to put it, a C-contiguous array of that shape; dtype: float64 or float32 (each entry computed
+    in float64 and rounded once), default that of out, else float64; threads: how many (default: what
     NUMBA_NUM_THREADS says, else all cores). Raises InputError for what is no data, Undefined for a row at
     which the kernel does not exist.
     """
-    code = evaluator(kernel)
-    rows = code.points(_data(X, "X"), "row", "X")
-    one = Z is None or Z is X
-    if one and kernel.f1 == kernel.f2:
-        columns = code.points(rows.data, "column", "X")
-    else:
-        columns = code.points(_data(X if Z is None else Z, "Z"), "column", "X" if Z is None else "Z")
-    if rows.data.shape[1] != columns.data.shape[1]:
-        raise InputError(f"X has {rows.data.shape[1]} columns but Z has {columns.data.shape[1]}")
-    result = _output(out, (len(rows.data), len(columns.data)))
-    mirror = one and kernel.f1 == kernel.f2
-    count = _threads(threads)
-    task = Task(code, rows, columns, mirror, result, code.diagonal(rows) if kernel.f1 == kernel.f2 else None)
-    blocks = list(task.blocks(count))
-    if count == 1 or len(blocks) == 1:
-        for block in blocks:
-            task.fill(block)
-    else:
-        from threadpoolctl import threadpool_limits
+    task = Task.of(kernel, X, Z)
+    result = _output(out, dtype, task.shape)
+    mirror = task.one and kernel.f1 == kernel.f2
 
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(count, len(blocks))) as pool:
-            for _ in pool.map(task.fill, blocks):
-                pass
+    def fill(where: tuple[int, int, int, int], space: Space) -> None:
+        task.fill(where, space, result, mirror)
+
+    task.run(task.tiles(mirror), _threads(threads), fill)
     if mirror:
         np.fill_diagonal(result, task.diagonal)
-    # a zero row without bias stays zero in every layer if f(0) = 0: 0, not 0/0
-    result[code.always_zero(rows)] = 0.0
-    result[:, code.always_zero(columns)] = 0.0
+    return result
+
+
+def matvec(
+    kernel: Kernel, X: ArrayLike, v: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+) -> Matrix:
+    """k(X, Z) @ v without the matrix, in memory for a few tiles: v (p,) or (p, r) -> (n,) or (n, r)."""
+    task = Task.of(kernel, X, Z)
+    n, p = task.shape
+    vector = np.asarray(v, dtype=np.float64)
+    if vector.ndim not in (1, 2) or len(vector) != p:
+        raise InputError(f"v must have shape ({p},) or ({p}, r); got {vector.shape}")
+    result = np.zeros((n, *vector.shape[1:]))
+
+    def multiply(start: int, space: Space) -> None:  # whole rows, so that the order of summation is fixed
+        size = min(TILE, n - start)
+        block = np.empty((TILE, STRIDE))
+        for first in range(0, p, TILE):
+            wide = min(TILE, p - first)
+            task.compute((start, size, first, wide), space, block, None)
+            result[start : start + size] += block[:size, :wide] @ vector[first : first + wide]
+
+    task.run(range(0, n, TILE), _threads(threads), multiply)
     return result
 
 
@@ -80,48 +87,91 @@ def diag(kernel: Kernel, X: ArrayLike) -> Matrix:
 
 @dataclass(frozen=True)
 class Task:
-    """One matrix to fill: its point tables, whether it is symmetric up to the roles, and where it goes."""
+    """A kernel and its points, ready to compute tiles of the matrix."""
 
     code: Evaluator
-    rows: Any
-    columns: Any
-    mirror: bool
-    out: Matrix
-    diagonal: Matrix | None
+    rows: Points
+    columns: Points
+    numbers: Matrix
+    diagonal: Matrix | None  # where equal points of both sides have the same value
+    one: bool  # rows and columns are the same points
 
-    def blocks(self, threads: int) -> Iterator[tuple[int, int]]:
-        """Runs of rows, the longest triangles first."""
-        n = len(self.rows.data)
-        starts = range(0, n, ROWS)
-        for start in reversed(starts) if self.mirror else starts:
-            yield start, min(ROWS, n - start)
+    @classmethod
+    def of(cls, kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Task:
+        """Checks the data, computes what depends on one point alone."""
+        code = evaluator(kernel)
+        one, name = Z is None or Z is X, "X" if Z is None else "Z"
+        data = _data(X, "X")
+        other = data if one or Z is None else _data(Z, name)
+        if data.shape[1] != other.shape[1]:
+            raise InputError(f"X has {data.shape[1]} columns but Z has {other.shape[1]}")
+        rows, columns = code.points(data, "row", "X"), code.points(other, "column", name)
+        diagonal = code.diagonal(rows) if kernel.f1 == kernel.f2 else None
+        code.prepare()
+        return cls(code, rows, columns, code.numbers(data.shape[1]), diagonal, one)
 
-    def fill(self, block: tuple[int, int]) -> None:
-        """One run of rows: the matrix product of each tile, all layers, then the close pairs."""
-        start, size = block
-        end = start + size if self.mirror else len(self.columns.data)
-        width = self.code.width
-        work, turned = np.empty(5 * width), np.empty(ROWS * width)
-        left = self.rows.scaled[start : start + size]
-        for first in range(0, end, width):
-            wide = min(width, end - first)
-            product = left @ self.columns.scaled[first : first + wide].T
-            marks = np.empty(1 + size * wide, dtype=np.int64)
-            marks[0] = 0
-            self.code.tile(
-                self.rows,
-                self.columns,
-                (start, size, first, wide),
-                self.mirror,
-                product,
-                self.out,
-                work,
-                turned,
-                marks,
-                NEAR,
-            )
-            if marks[0]:
-                self.code.close(self.rows, self.columns, self.mirror, marks, self.diagonal, self.out)
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows.data), len(self.columns.data)
+
+    def tiles(self, mirror: bool) -> list[tuple[int, int, int, int]]:
+        """(first row, rows, first column, columns) of every tile, for a mirrored matrix of the lower half."""
+        n, p = self.shape
+        return [
+            (i, min(TILE, n - i), j, min(TILE, p - j))
+            for i in range(0, n, TILE)
+            for j in range(0, i + 1 if mirror else p, TILE)
+        ]
+
+    def run(self, work: Iterable[W], threads: int, job: Callable[[W, Space], None]) -> None:
+        """The job for each piece of work; threads take pieces as they are ready for them."""
+        pieces = list(work)
+        waiting = iter(pieces)  # of a list: its next() is safe with threads
+
+        def worker(_: int) -> None:
+            space = Space(self.rows.data.shape[1])
+            for piece in waiting:
+                job(piece, space)
+
+        count = min(threads, len(pieces))
+        if count == 1:
+            worker(0)
+            return
+        with ThreadPoolExecutor(count) as pool:
+            for _ in pool.map(worker, range(count)):
+                pass
+
+    def compute(
+        self, where: tuple[int, int, int, int], space: Space, out: Matrix, mirrored: Matrix | None
+    ) -> None:
+        """One tile, and its mirror image if asked for."""
+        self.code.tile(self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space)
+        i, ni, j, nj = where
+        down, along = self.rows.dead[i : i + ni], self.columns.dead[j : j + nj]
+        if down.any() or along.any():
+            dead = down[:, None] | along
+            out[:ni, :nj][dead] = 0.0
+            if mirrored is not None:
+                mirrored[:nj, :ni][dead.T] = 0.0
+
+    def fill(
+        self, where: tuple[int, int, int, int], space: Space, out: NDArray[Any], mirror: bool
+    ) -> None:
+        """One tile of out, and of its other half."""
+        i, ni, j, nj = where
+        part, image = out[i : i + ni, j : j + nj], out[j : j + nj, i : i + ni]
+        if out.dtype == np.float64:
+            self.compute(where, space, part, image if mirror else None)
+            return
+        values, turned = np.zeros((TILE, STRIDE)), np.zeros((TILE, STRIDE))
+        self.compute(where, space, values, turned if mirror else None)
+        with np.errstate(over="ignore"):
+            if mirror and i == j:
+                part[:] = np.tril(values[:ni, :nj]) + np.triu(turned[:nj, :ni], 1)
+            else:
+                part[:] = values[:ni, :nj]
+                if mirror:
+                    image[:] = turned[:nj, :ni]
 
 
 def _data(X: ArrayLike, name: str) -> Matrix:
@@ -137,11 +187,14 @@ def _data(X: ArrayLike, name: str) -> Matrix:
     return np.ascontiguousarray(data)
 
 
-def _output(out: Matrix | None, shape: tuple[int, int]) -> Matrix:
+def _output(out: NDArray[Any] | None, dtype: DTypeLike | None, shape: tuple[int, int]) -> NDArray[Any]:
+    wanted = np.dtype((np.float64 if out is None else out.dtype) if dtype is None else dtype)
+    if wanted not in (np.float64, np.float32):
+        raise InputError(f"dtype must be float64 or float32, not {wanted}")
     if out is None:
-        return np.empty(shape)
-    if out.shape != shape or out.dtype != np.float64 or not out.flags.c_contiguous or not out.flags.writeable:
-        raise InputError(f"out must be a writeable C-contiguous float64 array of shape {shape}")
+        return np.empty(shape, wanted)
+    if out.shape != shape or out.dtype != wanted or not out.flags.c_contiguous or not out.flags.writeable:
+        raise InputError(f"out must be a writeable C-contiguous {wanted} array of shape {shape}")
     return out
 
 

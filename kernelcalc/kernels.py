@@ -186,6 +186,14 @@ class Kernel:
 
         return diag(self, X)
 
+    def matvec(
+        self, X: ArrayLike, v: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """k(X, Z) @ v without the matrix: v (p,) or (p, r) -> (n,) or (n, r); Z=None means X."""
+        from kernelcalc.gram import matvec
+
+        return matvec(self, X, v, Z, threads=threads)
+
     def reference(self, x: Sequence[float], y: Sequence[float], digits: int = 50) -> mpf:
         """k(x, y) by mpmath quadrature of the definition, layer by layer, on the exact float64 inputs."""
         from kernelcalc import quadrature

@@ -7,12 +7,17 @@ import pytest
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.compile.program import Let, Program
+from kernelcalc.compile.program import Let, Program, share
 from kernelcalc.compile.stable import arcsine_form, homogeneous_form, normalised, program
 from kernelcalc.symbols import a, b, c
 
 FUNCTIONS = {
     "half_angles": lambda q, p: (2 * mp.asin(mp.sqrt(q)), 2 * mp.asin(mp.sqrt(p))),
+    "half_angle_triple": lambda q, p, r: (
+        2 * mp.asin(mp.sqrt(q)),
+        2 * mp.asin(mp.sqrt(p)),
+        mp.asin(r),
+    ),
     "angles": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "t_minus_sin": lambda t, s: t - mp.sin(t),
@@ -32,7 +37,7 @@ def execute(statements: tuple[Let, ...], values: dict[sp.Symbol, mp.mpf]) -> Non
 
 
 def run(made: Program, given: dict[str, mp.mpf]) -> dict[str, mp.mpf]:
-    """One layer for one pair: given a_x, a_y, q, p, d, w2, s2 and the parameters by name."""
+    """One layer for one pair: given a_x, a_y, q, p, r, d, w2, s2 and the parameters by name."""
     every = {
         s
         for part in (made.constants, made.row, made.column, made.pair)
@@ -79,12 +84,14 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
     made = program(kernel, close=close)
     layer = kernel.layer
     put = dict(pair for e in layer.expectations for pair in e.values)
+    _, named = share([dict(e.values) for e in layer.expectations])
     with mp.workdps(DIGITS + 20):
         for correlation in CORRELATIONS:
             x, y, w2, s2 = mp.mpf("1.7"), mp.mpf("0.6"), mp.mpf("1.3"), mp.mpf("0.21")
             r = mp.mpf(correlation)
-            given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "d": x - y, "w2": w2, "s2": s2}
-            given |= {s.name: mp.mpmathify(v) for s, v in put.items()}
+            given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "r": r, "d": x - y}
+            given |= {"w2": w2, "s2": s2}
+            given |= {s.name: mp.mpmathify(v) for s, v in named.items()}
             got = run(made, given)
 
             def closed(form: sp.Expr, first: mp.mpf, second: mp.mpf) -> mp.mpf:
@@ -95,7 +102,7 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
             second = w2 * closed(layer.second.symbolic_diagonal, y, y) + s2
             cross = w2 * closed(layer.cross.template, x, y) + s2
             half = (1 - cross / mp.sqrt(first * second)) / 2
-            expected = {"a_x": first, "a_y": second, "c": cross, "q": half, "p": 1 - half}
+            expected = {"a_x": first, "a_y": second, "c": cross, "q": half, "p": 1 - half, "r": 1 - 2 * half}
             if close and kernel.f1 == kernel.f2:
                 expected["d"] = first - second
             if layer.factor is not None:

@@ -6,13 +6,10 @@ symmetric, equal rows have equal products to the last bit, a row's product with 
 
 from typing import Any
 
+from kernelcalc.compile.layout import CHUNK, PANEL, PRODUCT_SPACE, STRIDE, TILE
 from kernelcalc.compile.primitives import fma, inline, offset, transpose8, wide
 
-TILE = 256  # rows and columns of a tile at most: the tile fills a quarter of a 2 MB level-2 cache
-STRIDE = TILE + 8  # a row of a tile: not a power of two, which would make columns compete for cache lines
-CHUNK = 128  # terms summed before they are added to a total: shorter sums round less
-PANEL = CHUNK * STRIDE  # size of the work space of `product`, in front of 4 rows of sums
-PRODUCT_SPACE = PANEL + 4 * STRIDE
+__all__ = ["PRODUCT_SPACE", "STRIDE", "TILE", "inner_product", "product", "write_transposed"]
 
 Pointer = Any
 

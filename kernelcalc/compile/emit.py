@@ -3,15 +3,16 @@
 The generated module holds, for one kernel structure (all numbers are arguments, all arrays pointers):
 
     constants       parameters -> constants
-    rows, columns   what each layer needs of each point
+    rows, columns   what each layer needs of each point, in blocks of TILE points
     same            the diagonal
-    tile            all layers for a block of pairs, the matrix product already there
+    tile            the matrix product of TILE rows and columns, all layers, the write and its mirror image
     close           all layers for single pairs whose angle is small, from the rows themselves
+
+The state of the pairs of one row of a tile lies in one scratch array at constant offsets, which LLVM can tell
+apart without asking: only then do the layers become vector code.
 """
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
@@ -21,15 +22,41 @@ from kernelcalc.errors import InputError
 
 HEADER = """\
 from math import copysign, inf
+from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
-from kernelcalc.compile.primitives import wide
-from kernelcalc.compile.twofold import ZERO
+from kernelcalc.compile.primitives import fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
-    angles, asin, cosh, erf, erfc, exp, half_angles, log, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
+    sinh, sqrt,
 )
-"""
 
-WIDTH = 256  # pairs that go through all layers together: their state stays in the first-level cache
+Q, P, R, C, T, S = 0, STRIDE, 2*STRIDE, 3*STRIDE, 4*STRIDE, 5*STRIDE
+LANES = TILE*STRIDE + PRODUCT_SPACE
+
+@inline
+def first(w, products, m, inverse, inverses, scale, s2, near):
+    wide()
+    close = 0
+    for j in range(m):
+        c = fma(scale, products[j], s2)
+        r = c*(inverse*inverses[j])
+        q = 0.5 - 0.5*r
+        p = 0.5 + 0.5*r
+        w[Q + j] = q
+        w[P + j] = p
+        w[R + j] = r
+        w[C + j] = c
+        w[T + j] = c
+        w[S + j] = c
+        close += 0 if (q if q < p else p) >= near else 1
+    return close
+
+@inline
+def copy(source, m, target):
+    wide()
+    for j in range(m):
+        target[j] = source[j]
+"""
 
 # q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows are
 # scaled by powers of two, so that no square overflows.
@@ -59,6 +86,9 @@ sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
 sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
 d = scale*(spread/pm/pm)
 c = scale*(xy/px/py) + s2
+apart = scale*(distance/pm/pm)
+if c > 0.0 and apart < 0.25*a_x and apart < 0.25*a_y:
+    c = 0.5*(a_x + a_y - apart)
 r = c/(sqrt(a_x)*sqrt(a_y))
 q = 0.5*sine/(1.0 + abs(r))
 p = 1.0 - q
@@ -146,19 +176,10 @@ class Module:
     """The source of one kernel structure: ordinary pairs in vectors, close pairs one by one.
 
     Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, then the constants. Point tables: for layer l
-    and quantity k of point i, table[(l K + k) n + i]. Entries and their arguments: SIGNATURES.
+    and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
     """
 
-    SIGNATURES: ClassVar[dict[str, tuple[str, ...]]] = {
-        "constants": ("float64*",),
-        "rows": ("int64", "int64", "float64*", "float64*", "float64*"),
-        "columns": ("int64", "int64", "float64*", "float64*", "float64*"),
-        "same": ("int64", "int64", "int64", "float64*", "float64*", "float64*"),
-        "tile": (*("int64",) * 9, *("float64*",) * 9, "int64*", "float64"),
-        "close": ("int64", "int64*", *("int64",) * 5, *("float64*",) * 12),
-    }
-
-    def __init__(self, program: Program, close: Program, same: tuple[sp.Expr, sp.Expr] | None) -> None:
+    def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
         self.printer = Printer({"fully_qualified_modules": False})
         self.numbers = ["w2", "s2", *map(str, program.parameters), "scale"]
@@ -173,7 +194,7 @@ class Module:
         parts = [HEADER, *self._constants()]
         for role in ("row", "column"):
             parts += self._points(role)
-        return "\n".join([*parts, *self._same(), *self._tile(), *self._close()]) + "\n"
+        return "\n".join([*parts, *self._same(), *self._advance(), *self._tile(), *self._close()]) + "\n"
 
     # ------------------------------------------------------------ pieces
 
@@ -214,7 +235,8 @@ class Module:
             "            a = values[l*n + i]",
             f"            {side} = a",
             *(f"            {self._line(statement)}" for statement in getattr(program, role)),
-            *(f"            table[(l*{len(kept)} + {k})*n + i] = {name}" for k, name in enumerate(kept)),
+            f"            place = (i//TILE*(depth - 1) + l)*{len(kept)}*STRIDE + i % TILE",
+            *(f"            table[place + {k}*STRIDE] = {name}" for k, name in enumerate(kept)),
             f"            values[(l + 1)*n + i] = {self._value(program.outputs[side])}",
         ]
         return [*lines, ""]
@@ -223,16 +245,18 @@ class Module:
         """k(x, x): the next variance and the factor at X = Y, in a."""
         if self.diagonal is None:
             return []
-        after, factor = self.diagonal
+        diagonal = self.diagonal
         lines = [
             "def same(n, depth, tangent, values, numbers, out):",
             *self._given(self.near)[: len(self.numbers)],
+            *(f"    {self._line(statement)}" for statement in diagonal.constants),
             "    for i in range(n):",
             "        a = values[i]",
             "        t = a",
             "        for l in range(depth - 1):",
-            f"            f = {self._value(factor)}",
-            f"            a = {self._value(after)}",
+            *(f"            {self._line(statement)}" for statement in diagonal.row),
+            f"            f = {self._value(diagonal.outputs['factor'])}",
+            f"            a = {self._value(diagonal.outputs['a_x'])}",
             "            t = a + t*f if tangent else a",
             "        out[i] = t",
         ]
@@ -247,70 +271,62 @@ class Module:
             lines.append(f"{keep['T']} = cross + {keep['T']}*{self._value(program.outputs['factor'])}")
         if "transposed" in program.outputs:
             lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
-        state = [x for x in ("q", "p", "d", "a_x", "a_y") if x in keep]
+        state = [x for x in ("q", "p", "r", "d", "a_x", "a_y") if x in keep]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
         lines.append(f"{', '.join(keep[x] for x in state)} = {values}")
         return [indent + line for line in lines]
 
-    def _tile(self) -> list[str]:
-        """Rows i0.. and columns j0..: c = scale G + s2, all layers, the write and its mirror image."""
-        w = WIDTH
-        keep = {
-            "q": "work[j]",
-            "p": f"work[{w} + j]",
-            "c": f"work[{2 * w} + j]",
-            "T": f"work[{3 * w} + j]",
-            "S": f"work[{4 * w} + j]",
-        }
+    def _advance(self) -> list[str]:
+        """One layer for the pairs of a row."""
+        keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
         rows, columns = self.quantities("row"), self.quantities("column")
-        tangent = "factor" in self.program.outputs
-        result = keep["T"] if tangent else keep["c"]
-        mirrored = keep["S"] if "transposed" in self.program.outputs else result
         lines = [
-            "def tile(i0, ni, j0, nj, n, p_all, depth, mirror, most, G, inverse_row, inverse_column,",
-            "         row, column, numbers, out, work, turned, marks, near):",
+            "@inline",
+            "def advance(w, m, row, column, numbers):",
             "    wide()",
             *self._given(self.program),
-            "    count = marks[0]",
+            *(f"    {name} = row[{k}*STRIDE]" for k, name in enumerate(rows)),
+            "    for j in range(m):",
+            "        q, p, r = w[Q + j], w[P + j], w[R + j]",
+            *(f"        {name} = column[{k}*STRIDE + j]" for k, name in enumerate(columns)),
+            *self._layer(self.program, " " * 8, keep),
+        ]
+        return [*lines, ""]
+
+    def _tile(self) -> list[str]:
+        """Rows i0.. and columns j0.. (multiples of TILE); mirror: 0 none, 1 all, 2 a tile on the diagonal."""
+        result = "T" if "factor" in self.program.outputs else "C"
+        mirrored = "S" if "transposed" in self.program.outputs else result
+        step_row, step_column = (f"{len(self.quantities(role))}*STRIDE" for role in ("row", "column"))
+        lines = [
+            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, near, inverse_row, inverse_column, row,",
+            "         column, numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",
+            "    w = offset(space, LANES)",
+            f"    scale, s2 = numbers[{self.numbers.index('scale')}], numbers[{self.numbers.index('s2')}]",
+            "    product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, offset(space, TILE*STRIDE), space)",
+            "    count = 0",
             "    for i in range(ni):",
-            "        inverse = inverse_row[i0 + i]",
-            "        least = 1.0",
-            "        for j in range(nj):",
-            "            c = scale*G[i*nj + j] + s2",
-            "            r = c*(inverse*inverse_column[j0 + j])",
-            "            q = 0.5 - 0.5*r",
-            "            p = 0.5 + 0.5*r",
-            "            work[j] = q",
-            f"            work[{w} + j] = p",
-            f"            work[{2 * w} + j] = c",
-            f"            work[{3 * w} + j] = c",
-            f"            work[{4 * w} + j] = c",
-            "            small = q if q < p else p",
-            "            least = small if small < least else least",
-            "        if not least >= near:",
-            "            for j in range(nj):",
-            f"                if not (work[j] >= near and work[{w} + j] >= near):",
-            "                    if count < most:",
-            "                        marks[1 + count] = (i0 + i)*p_all + j0 + j",
+            "        m = i + 1 if mirror == 2 else nj",
+            "        products = offset(space, i*STRIDE)",
+            "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
+            "        if first(w, products, m, inverse, inverses, scale, s2, near) > 0:",
+            "            for j in range(m):",
+            "                if not (w[Q + j] >= near and w[P + j] >= near):",
+            "                    marks[1 + count] = i*TILE + j",
             "                    count += 1",
             "        for l in range(depth - 1):",
-            *(f"            {name} = row[(l*{len(rows)} + {k})*n + i0 + i]" for k, name in enumerate(rows)),
-            "            for j in range(nj):",
-            f"                q, p = work[j], work[{w} + j]",
-            *(
-                f"                {name} = column[(l*{len(columns)} + {k})*p_all + j0 + j]"
-                for k, name in enumerate(columns)
-            ),
-            *self._layer(self.program, " " * 16, keep),
-            "        for j in range(nj):",
-            f"            out[(i0 + i)*p_all + j0 + j] = {result}",
-            "        if mirror:",
-            "            for j in range(nj):",
-            f"                turned[i*nj + j] = {mirrored}",
-            "    if mirror:",
-            "        for j in range(nj):",
-            "            for i in range(ni):",
-            "                out[(j0 + j)*p_all + i0 + i] = turned[i*nj + j]",
+            f"            at_row = (i0//TILE*(depth - 1) + l)*{step_row} + i",
+            f"            at_column = (j0//TILE*(depth - 1) + l)*{step_column}",
+            "            advance(w, m, offset(row, at_row), offset(column, at_column), numbers)",
+            f"        copy(offset(w, {result}), m, offset(out, i*out_stride))",
+            "        if mirror > 0:",
+            f"            copy(offset(w, {mirrored}), m, products)",
+            "    if mirror == 1:",
+            "        write_transposed(space, ni, nj, mirrored, mirrored_stride)",
+            "    if mirror == 2:",
+            "        for i in range(ni):",
+            "            for j in range(i):",
+            "                mirrored[j*mirrored_stride + i] = space[i*STRIDE + j]",
             "    marks[0] = count",
         ]
         return [*lines, ""]
@@ -318,21 +334,23 @@ class Module:
     def _close(self) -> list[str]:
         """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
         program = self.near
-        keep = {"c": "c", "T": "t", "S": "s", "q": "q", "p": "p", "d": "d", "a_x": "a_x", "a_y": "a_y"}
+        state = ("q", "p", "r", "d", "a_x", "a_y")
+        keep = {"c": "c", "T": "t", "S": "s"} | {name: name for name in state}
         tangent = "factor" in program.outputs
         result = "t" if tangent else "c"
         mirrored = "s" if "transposed" in program.outputs else result
         lines = [
-            "def close(count, marks, p_all, width, depth, mirror, alike, X, Y, power_row, power_column,",
-            "          a_row, a_column, diagonal, numbers, out, xs, ys, zs):",
+            "def close(X, Y, i0, j0, width, depth, mirror, alike, power_row, power_column, a_row, a_column,",
+            "          diagonal, numbers, out, out_stride, mirrored, mirrored_stride, marks, xs, ys, zs):",
             *self._given(program),
-            "    for index in range(count):",
-            "        i, j = marks[1 + index]//p_all, marks[1 + index] % p_all",
+            "    for index in range(marks[0]):",
+            "        down, along = marks[1 + index]//TILE, marks[1 + index] % TILE",
+            "        i, j = i0 + down, j0 + along",
             *(" " * 8 + line for line in CLOSE_GEOMETRY.splitlines()),
             "        if equal and alike:",
-            "            out[i*p_all + j] = diagonal[i]",
-            "            if mirror:",
-            "                out[j*p_all + i] = diagonal[i]",
+            "            out[down*out_stride + along] = diagonal[i]",
+            "            if mirror > 0:",
+            "                mirrored[along*mirrored_stride + down] = diagonal[i]",
             "            continue",
             "        t = c",
             "        s = c",
@@ -343,8 +361,8 @@ class Module:
             lines += [f"            {self._line(statement)}" for statement in getattr(program, role)]
         lines += self._layer(program, " " * 12, keep)
         lines += [
-            f"        out[i*p_all + j] = {result}",
-            "        if mirror:",
-            f"            out[j*p_all + i] = {mirrored}",
+            f"        out[down*out_stride + along] = {result}",
+            "        if mirror > 0:",
+            f"            mirrored[along*mirrored_stride + down] = {mirrored}",
         ]
         return [*lines, ""]

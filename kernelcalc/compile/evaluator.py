@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy as sp
 
 from kernelcalc.compile import cache
-from kernelcalc.compile.emit import WIDTH, Module
+from kernelcalc.compile.layout import SCRATCH, STRIDE, TILE
+from kernelcalc.compile.program import share
 from kernelcalc.errors import InputError, Undefined
+from kernelcalc.expectation.result import apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
+
+NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
+POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
+SIGNATURES: dict[str, tuple[str, ...]] = {
+    "constants": (POINTER,),
+    "rows": (*(INTEGER,) * 2, *(POINTER,) * 3),
+    "columns": (*(INTEGER,) * 2, *(POINTER,) * 3),
+    "same": (*(INTEGER,) * 3, *(POINTER,) * 3),
+    "tile": (
+        *(POINTER,) * 2,
+        *(INTEGER,) * 7,
+        NUMBER,
+        *(POINTER,) * 6,
+        INTEGER,
+        POINTER,
+        INTEGER,
+        "int64*",
+        POINTER,
+    ),
+    "close": (
+        *(POINTER,) * 2,
+        *(INTEGER,) * 6,
+        *(POINTER,) * 7,
+        INTEGER,
+        POINTER,
+        INTEGER,
+        "int64*",
+        *(POINTER,) * 3,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -26,11 +61,35 @@ class Points:
     """What the layers need of the points of one side. values[l]: the variances of layer l + 1."""
 
     data: Matrix
-    scaled: Matrix  # the rows as the matrix product takes them
     powers: Matrix  # per row, the power of two that brings its largest entry near 1
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances
     table: Matrix
+
+    @cached_property
+    def dead(self) -> NDArray[np.bool_]:
+        """Zero rows without bias where f(0) = 0: their variance is 0 in all layers, the kernel 0, not 0/0."""
+        zero: NDArray[np.bool_] = (self.values[:2] == 0).all(axis=0)
+        return zero
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What kernels that differ in numbers only have in common."""
+
+    source: str
+    quantities: dict[str, int]  # how many numbers a point table holds per layer and point, by role
+    constants: int
+    tangent: bool
+
+
+class Space:
+    """The arrays one thread works in."""
+
+    def __init__(self, dimension: int) -> None:
+        self.scratch = np.empty(SCRATCH)
+        self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
+        self.rows = np.empty((3, dimension))
 
 
 @dataclass(frozen=True)
@@ -40,17 +99,20 @@ class Evaluator:
     kernel: Kernel
     depth: int
     parameters: tuple[float, ...]  # sigma_w^2, sigma_b^2, the parameters of the functions
-    module: Module
-    source: str
-    width: int = WIDTH
+    structure: Structure
 
     def _call(self, entry: str, *arguments: Any) -> None:
         passed = (x.ctypes.data if isinstance(x, np.ndarray) else x for x in arguments)
-        _function(self.source, entry)(*passed)
+        _function(self.structure.source, entry)(*passed)
+
+    def prepare(self) -> None:
+        """Compile or load what tiles need, before threads do it one after another."""
+        for entry in ("tile", "close"):
+            _function(self.structure.source, entry)
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
-        made = np.zeros(len(self.parameters) + 1 + self.module.constant_count)
+        made = np.zeros(len(self.parameters) + 1 + self.structure.constants)
         made[: len(self.parameters)] = self.parameters
         made[len(self.parameters)] = self.parameters[0] / dimension
         self._call("constants", made)
@@ -65,33 +127,24 @@ class Evaluator:
         powers = np.ldexp(1.0, np.clip(-np.frexp(largest)[1], -1000, 1000))
         values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
         zero = values[0] == 0
-        if self.depth > 1 and zero.any() and not self.regular_at_zero:
+        if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
             raise Undefined(
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
             )
-        table = np.empty((max(self.depth - 1, 1) * max(len(self.module.quantities(role)), 1), n))
+        blocks = -(-n // TILE)
+        table = np.zeros((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
         self._call(f"{role}s", n, self.depth, values, self.numbers(dimension), table)
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
-        return Points(data, data, powers, values, inverse, table)
-
-    @cached_property
-    def regular_at_zero(self) -> bool:
-        """Whether the first activation has a limit as the variance tends to 0 (not so for sign: 0/0)."""
-        return not self.kernel.f1.jumps and not self.kernel.f2.jumps
-
-    def always_zero(self, points: Points) -> NDArray[np.bool_]:
-        """The points whose variance is 0 in the first two layers, and so in all."""
-        dead: NDArray[np.bool_] = (points.values[:2] == 0).all(axis=0)
-        return dead
+        return Points(data, powers, values, inverse, table)
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
         out = np.empty(len(points.data))
         first = np.ascontiguousarray(points.values[0])
-        tangent = self.kernel.layer.factor is not None
-        self._call("same", len(out), self.depth, tangent, first, self.numbers(points.data.shape[1]), out)
+        numbers = self.numbers(points.data.shape[1])
+        self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
         return out
 
     def tile(
@@ -99,61 +152,103 @@ class Evaluator:
         rows: Points,
         columns: Points,
         where: tuple[int, int, int, int],
-        mirror: bool,
-        product: Matrix,
-        out: Matrix,
-        work: Matrix,
-        turned: Matrix,
-        marks: NDArray[np.int64],
-        near: float,
-    ) -> None:
-        """All layers for one tile, given its matrix product; marks the close pairs."""
-        sizes = len(rows.data), len(columns.data), self.depth, mirror, len(marks) - 1
-        points = rows.inverse, columns.inverse, rows.table, columns.table
-        numbers = self.numbers(rows.data.shape[1])
-        self._call("tile", *where, *sizes, product, *points, numbers, out, work, turned, marks, near)
-
-    def close(
-        self,
-        rows: Points,
-        columns: Points,
-        mirror: bool,
-        marks: NDArray[np.int64],
+        numbers: Matrix,
         diagonal: Matrix | None,
         out: Matrix,
+        mirrored: Matrix | None,
+        space: Space,
     ) -> None:
-        """The marked pairs from the rows themselves."""
+        """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
+
+        out and mirrored (for columns against rows, or None) are parts of matrices whose rows lie in one
+        piece. On the diagonal of a mirrored matrix only out's lower triangle is written. diagonal: the values
+        that equal rows get, None where rows and columns belong to different networks.
+        """
+        i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
-        xs, ys, zs = (np.empty(dimension) for _ in range(3))
-        sizes = len(columns.data), dimension, self.depth, mirror, diagonal is not None
-        data = rows.data, columns.data, rows.powers, columns.powers, rows.values, columns.values
-        known = rows.inverse if diagonal is None else diagonal
-        self._call("close", marks[0], marks, *sizes, *data, known, self.numbers(dimension), out, xs, ys, zs)
+        mirror = 0 if mirrored is None else 1 + (i0 == j0)
+        target = out if mirrored is None else mirrored
+        written = (out, out.strides[0] // 8, target, target.strides[0] // 8)
+        data = rows.data, columns.data
+        tables = rows.inverse, columns.inverse, rows.table, columns.table, numbers
+        sizes = dimension, self.depth, mirror
+        marks = space.marks
+        self._call("tile", *data, i0, ni, j0, nj, *sizes, NEAR, *tables, *written, marks, space.scratch)
+        if marks[0]:
+            same = rows.inverse if diagonal is None else diagonal
+            points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
+            alike = diagonal is not None
+            self._call("close", *data, i0, j0, *sizes, alike, *points, *written, marks, *space.rows)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
     """The compiled kernel. Raises InputError where numbers or a closed form are missing."""
     if not isinstance(kernel.depth, int):
         raise InputError(f"{kernel!r}: give a number as depth before asking for values")
-    module, source, order = _module(kernel)
-    values = {s: x for e in kernel.layer.expectations for s, x in e.values}
-    free = [str(s) for s in order if not values[s].is_number]
+    _, parameters = share([dict(f.parameters + g.parameters) for f, g in _apart(kernel)])
+    free = [str(value) for value in parameters.values() if not value.is_number]
     free += [name for name in ("sigma_w", "sigma_b") if not getattr(kernel, name).is_number]
     if free:
         raise InputError(f"{kernel!r}: give numbers for {', '.join(free)} before asking for values")
-    numbers = (float(kernel.sigma_w**2), float(kernel.sigma_b**2), *(float(values[s]) for s in order))
-    return Evaluator(kernel, kernel.depth, numbers, module, source)
+    numbers = (kernel.sigma_w**2, kernel.sigma_b**2, *parameters.values())
+    return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), _structure(kernel))
+
+
+def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
+    """The functions of the expectations of a layer, in the order of Layer.expectations."""
+    pairs = [(kernel.f1, kernel.f1), (kernel.f2, kernel.f2), (kernel.f1, kernel.f2)]
+    pairs += [] if kernel.s1 is None or kernel.s2 is None else [(kernel.s1, kernel.s2)]
+    return [apart(*pair) for pair in pairs]
+
+
+def _key(kernel: Kernel, values: bool) -> str:
+    """Everything that the source depends on; values: with the values of real parameters."""
+
+    def content(f: Function, kept: dict[sp.Symbol, sp.Symbol]) -> str:
+        given = f if values else f.symbolic
+        known = [(str(kept[s]), sp.srepr(s), sp.srepr(x)) for s, x in given.parameters]
+        return repr((sp.srepr(f.template), sp.srepr(f.masses), known))
+
+    pairs = _apart(kernel)
+    names, _ = share([dict(f.parameters + g.parameters) for f, g in pairs])
+    contents = [[content(f, kept) for f in pair] for pair, kept in zip(pairs, names, strict=True)]
+    return repr((kernel.f1 == kernel.f2, kernel.symmetric, values, contents))
 
 
 @lru_cache(maxsize=1024)
 def _function(source: str, entry: str) -> Callable[..., None]:
-    return cache.function(source, entry, Module.SIGNATURES[entry])
+    return cache.function(source, entry, SIGNATURES[entry])
 
 
 @lru_cache(maxsize=128)
-def _module(kernel: Kernel) -> tuple[Module, str, tuple[Any, ...]]:
-    from kernelcalc.compile.stable import diagonal_forms, program
+def _structure(kernel: Kernel) -> Structure:
+    """Derived, or as an earlier process derived it."""
+    found = json.loads(cache.text(_key(kernel, False), lambda: _derive(kernel, False)))
+    if found is None:  # the closed form holds for these values only
+        found = json.loads(cache.text(_key(kernel, True), lambda: _derive(kernel, True)))
+    return Structure(**found)
 
+
+def _derive(kernel: Kernel, values: bool) -> str:
+    """A Structure as JSON; null where it depends on the values of the parameters."""
+    from kernelcalc.compile.emit import Module
+    from kernelcalc.compile.stable import diagonal_program, program
+
+    if not values and not _general(kernel):
+        return json.dumps(None)
     ordinary, close = program(kernel), program(kernel, close=True)
-    module = Module(ordinary, close, diagonal_forms(kernel) if kernel.f1 == kernel.f2 else None)
-    return module, module.text(), ordinary.parameters
+    module = Module(ordinary, close, diagonal_program(kernel) if kernel.f1 == kernel.f2 else None)
+    made = Structure(
+        module.text(),
+        {role: len(module.quantities(role)) for role in ("row", "column")},
+        module.constant_count,
+        kernel.layer.factor is not None,
+    )
+    return json.dumps(vars(made))
+
+
+def _general(kernel: Kernel) -> bool:
+    """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
+    from kernelcalc.expectation.result import dual
+
+    return all(dual(f.symbolic, g.symbolic).template is not None for f, g in _apart(kernel))
