@@ -20,7 +20,7 @@ import sympy as sp
 
 from kernelcalc import symbols as sym
 from kernelcalc.errors import InputError
-from kernelcalc.expectation.result import Expectation, apart, dual
+from kernelcalc.expectation.result import Expectation, dual
 from kernelcalc.functions.base import Function, exact, shown
 from kernelcalc.symbols import a, b, c
 
@@ -76,12 +76,8 @@ class Kernel:
     @cached_property
     def layer(self) -> Layer:
         """The four Gaussian expectations of one layer, derived."""
-        if self.s1 is None or self.s2 is None:
-            f1, f2 = apart(self.f1, self.f2)
-            return Layer(dual(f1), dual(f2), dual(f1, f2), None)
-        # one name, one value: the parameter m of a twin network or surrogate becomes m_2
-        f1, s1, f2, s2 = apart(self.f1, self.s1, self.f2, self.s2)
-        return Layer(dual(f1), dual(f2), dual(f1, f2), dual(s1, s2))
+        factor = dual(self.s1, self.s2) if self.s1 is not None and self.s2 is not None else None
+        return Layer(dual(self.f1), dual(self.f2), dual(self.f1, self.f2), factor)
 
     # ------------------------------------------------------------ formulas
 
