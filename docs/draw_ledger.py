@@ -9,7 +9,10 @@ from kernelcalc.verify.claim import collect, select
 from kernelcalc.verify.judge import judge
 from kernelcalc.verify.ledger import show_verdicts
 
-TAGS = "S21 S22 S23 D.1/cor/proof-2 S26 S28 S34 S40 S45 D.5 alpha alpha/1 C.4/eta S76 S78/bars S81".split()
+TAGS = (
+    *("S21", "S22", "S23", "D.1/cor/proof-2", "S26", "S28", "S34", "S40", "S45", "D.5"),
+    *("alpha", "alpha/1", "C.4/eta", "S76", "S78/bars", "S81"),
+)
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ def test_the_examples_run() -> None:
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(code, names)
     assert str(names["e"].expr) in text  # type: ignore[attr-defined]  # e is an Expectation
-    assert np.shape(names["K"]) == (500, 500)
+    assert isinstance(names["K"], np.ndarray)
+    assert names["K"].shape == (500, 500)
 
 
 def test_the_two_set_up_commands_make_their_own_environment() -> None:
