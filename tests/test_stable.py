@@ -7,8 +7,10 @@ import pytest
 import sympy as sp
 
 import kernelcalc as kc
+from kernelcalc.compile.builder import normalised
+from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
 from kernelcalc.compile.program import Let, Program, share
-from kernelcalc.compile.stable import arcsine_form, homogeneous_form, normalised, program
+from kernelcalc.compile.stable import program
 from kernelcalc.symbols import a, b, c
 
 FUNCTIONS = {
