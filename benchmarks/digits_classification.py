@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def machine(X: Reals, y: NDArray[np.int64]) -> Fit:
 def accuracies(X: Reals, y: NDArray[np.int64]) -> None:
     Y = np.where(y[:, None] == np.arange(10), 1.0, -1.0)
     erf, relu, sign, slope = kc.Erf(), kc.ReLU(), kc.Sign(), kc.Erf().derivative
-    methods: dict[str, Callable[[], Fit]] = {"RBF support vector machine, C = 10": lambda: machine(X, y)}
+    methods: dict[str, Callable[[], Fit]] = {"RBF support vector machine, C = 10": partial(machine, X, y)}
     for name, kernel in {
         "ReLU NTK, depth 3": kc.NTK(relu, 3, sigma_b=SIGMA_B),
         "ReLU NNGP, depth 3": kc.NNGP(relu, 3, sigma_b=SIGMA_B),
@@ -79,10 +80,10 @@ def accuracies(X: Reals, y: NDArray[np.int64]) -> None:
         "sign SG-NTK with erf', depth 5": kc.SGNTK(sign, slope, 5, sigma_b=SIGMA_B),
         "sign SG-NTK with erf(3z)', depth 3": kc.SGNTK(sign, kc.Erf(3).derivative, 3, sigma_b=SIGMA_B),
     }.items():
-        methods[name] = lambda kernel=kernel: network(kernel, X, Y)  # type: ignore[misc]  # bound per turn
+        methods[name] = partial(network, kernel, X, Y)
     for depth in (2, 3, 5):
         ntk = kc.NTK(sign, depth, sigma_b=SIGMA_B)
-        methods[f"sign NTK (singular), depth {depth}"] = lambda ntk=ntk: singular(ntk, X, Y)  # type: ignore[misc]
+        methods[f"sign NTK (singular), depth {depth}"] = partial(singular, ntk, X, Y)
     folds = list(StratifiedKFold(10, shuffle=True, random_state=0).split(X, y))
     print(f"{'10-fold':38}accuracy   std of folds   seconds")
     for name, prepare in methods.items():
