@@ -12,7 +12,8 @@ from mpmath import mp, mpf
 import kernelcalc as kc
 from kernelcalc import quadrature
 from kernelcalc.functions.base import Function, exact
-from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME, CATALOGUE, Entry
+from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME, CATALOGUE
+from kernelcalc.functions.entry import Entry
 from kernelcalc.symbols import m, z
 
 R = sp.Rational
