@@ -14,7 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.symbols import a, b, c, v
 from kernelcalc.verify.claim import Claim, Point
 
@@ -64,7 +64,7 @@ def density_on_axis() -> Expr:
     """2 sigma_w^2 times the joint density at (0, z_2)."""
     sigma, u = sp.Matrix([[a, c], [c, b]]), sp.Matrix([0, z2])
     exponent = -(u.T * sigma.inv() * u)[0] / 2
-    return 2 * w**2 * sp.exp(sp.simplify(exponent)) / (2 * sp.pi * sp.sqrt(sigma.det()))
+    return 2 * w**2 * sp.exp(trace.simplify(exponent)) / (2 * sp.pi * sp.sqrt(sigma.det()))
 
 
 def density_from_erf(point: Point, digits: int) -> mp.mpf:
@@ -84,7 +84,7 @@ def density_from_erf(point: Point, digits: int) -> mp.mpf:
 def towards_diagonal(item: Surrogate) -> Expr:
     gap = sp.Symbol("g", positive=True)
     form: Expr = kc.dual(kc.Sign().derivative, item.function).expr
-    return w**2 * sp.limit(form.subs({b: a, c: a - gap}, simultaneous=True), gap, 0)
+    return w**2 * trace.limit(form.subs({b: a, c: a - gap}, simultaneous=True), gap, 0)
 
 
 def near_diagonal(point: Point, digits: int) -> mp.matrix:

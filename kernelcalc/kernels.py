@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from kernelcalc import symbols as sym
+from kernelcalc import trace
 from kernelcalc.errors import InputError
+from kernelcalc.expectation.engine import written
 from kernelcalc.expectation.result import Expectation, dual
 from kernelcalc.functions.base import Function, exact, shown
 from kernelcalc.symbols import a, b, c
@@ -104,12 +106,20 @@ class Kernel:
     def recursion(self) -> dict[str, sp.Expr]:
         """One layer: the next "a", "b", "c" and tangent kernel "T" in the present a, b, c and T."""
         cross = self.covariance_map()
+        self._record(cross)
         return {
             "a": self.variance_map(self.layer.first),
             "b": self.variance_map(self.layer.second).subs(a, b),
             "c": cross,
             "T": cross + T * self.factor_map() if self.layer.factor else sp.Integer(0),
         }
+
+    def _record(self, cross: sp.Expr) -> None:
+        """Write one layer down where a derivation is being recorded."""
+        weight, bias = self.sigma_w**2, self.sigma_b**2
+        trace.note("covariance", weight * written(self.f1, self.f2, a, b, c) + bias, cross)
+        if self.s1 is not None and self.s2 is not None:
+            trace.note("factor", weight * written(self.s1, self.s2, a, b, c), self.factor_map())
 
     def layers(self, *, same: bool = False) -> list[dict[str, sp.Expr]]:
         """a, b, c, factor and T of every layer 1..depth, in xx = <x,x>, yy = <y,y>, xy = <x,y> and n0.

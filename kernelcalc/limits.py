@@ -10,6 +10,7 @@ import mpmath as mp
 import sympy as sp
 
 from kernelcalc import symbols as sym
+from kernelcalc import trace
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.functions.base import Function
@@ -29,14 +30,19 @@ def limit(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
     if not found and known <= 0:
         raise InputError(f"no limit of {expr} for {symbol} -> {point}: the leading terms cancel")
     coefficient, power = found[0] if found else (sp.Integer(0), sp.Integer(0))
-    return coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
+    value = coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
+    trace.note("limit", sp.Limit(expr, symbol, point, "-" if point == sp.oo else "+"), value)
+    return value
 
 
 def expand(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, terms: int = 1) -> sp.Expr:
     """The first terms of the expansion of a closed form at a point, written in the symbol."""
     small = 1 / symbol if point == sp.oo else symbol - point
-    found = expansion(_at_zero(expr, symbol, point), symbol, terms)
-    return sp.Add(*(coefficient * small**power for coefficient, power in found))
+    with trace.quiet():  # written down below, in the symbol itself
+        found = expansion(_at_zero(expr, symbol, point), symbol, terms)
+    value = sp.Add(*(coefficient * small**power for coefficient, power in found))
+    trace.note("expansion", expr, value, tends=(symbol, point))
+    return value
 
 
 def _at_zero(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
@@ -54,6 +60,8 @@ def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
     found, known = _leading(expr, x, terms)
     if not found and not vanishes(expr):
         raise InputError(f"{expr} is smaller than {x}^{known}: no leading power found")
+    value = sp.Add(*(coefficient * x**power for coefficient, power in found))
+    trace.note("expansion", expr, value, tends=(x, sp.Integer(0)))
     return found or [(sp.Integer(0), sp.Integer(0))]
 
 

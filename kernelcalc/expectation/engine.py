@@ -95,9 +95,14 @@ def _admitted(f: Function) -> tuple[Atom, ...]:
     return found
 
 
+def written(f: Function, g: Function, *law: sp.Expr) -> sp.Expr:
+    """E[f(X) g(Y)] unevaluated; law: Var X, Var Y, Cov(X, Y)."""
+    return E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), *law)
+
+
 def derive_dual(f: Function, g: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
     """E[f(X) g(Y)] in a, b, c, and the derivation. Raises NoRule."""
-    whole = E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), a, b, c)
+    whole = written(f, g, a, b, c)
     parts: list[tuple[sp.Expr, Problem]] = [
         (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c))
         for left in _admitted(f)

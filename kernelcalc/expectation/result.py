@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.errors import InputError
-from kernelcalc.expectation.engine import derive_dual, derive_mean
+from kernelcalc.expectation.engine import derive_dual, derive_mean, written
 from kernelcalc.expectation.problem import NoRule, Step
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, v
@@ -73,6 +74,7 @@ class Expectation:
         from kernelcalc.limits import limit
 
         symbol = self._parameter(name)
+        self._record()
         return limit(self._put(self._found(), but=symbol), symbol, sp.sympify(point))
 
     def asymptotic(
@@ -88,6 +90,7 @@ class Expectation:
         form = self.symbolic_diagonal if diagonal else self._found()
         if form is None or form.is_infinite:
             raise InputError(f"{self} is {form} at X = Y: there is nothing to expand")
+        self._record()
         return expand(self._put(form, but=symbol), symbol, sp.sympify(point), terms)
 
     @cached_property
@@ -101,7 +104,15 @@ class Expectation:
     def diagonal(self) -> sp.Expr | None:
         """The closed form at X = Y in symbols.a; oo where it is infinite; None where there is none."""
         form = self.symbolic_diagonal
-        return None if form is None else self._put(form)
+        if form is None:
+            return None
+        if self.g is not None:
+            trace.note("X = Y", written(self.f.symbolic, self.g.symbolic, a, a, a), form)
+        return self._put(form)
+
+    def _record(self) -> None:
+        """Write the derivation down where one is being recorded."""
+        trace.extend(self.steps)
 
     def latex(self) -> str:
         """The closed form as LaTeX."""
@@ -153,7 +164,9 @@ def dual(f: Function, g: Function | None = None) -> Expectation:
     Parameters stay symbols in the derivation, so .limit("m", oo) works for any value of m. Parameters of
     the same name and value are one parameter; with different values, g's gets the suffix _2.
     """
-    return _dual(*apart(_function(f), _function(f if g is None else g)))
+    found = _dual(*apart(_function(f), _function(f if g is None else g)))
+    found._record()
+    return found
 
 
 def apart(*functions: Function) -> tuple[Function, ...]:
@@ -174,7 +187,9 @@ def apart(*functions: Function) -> tuple[Function, ...]:
 
 def mean(f: Function) -> Expectation:
     """E f(Z), Z ~ N(0, v), derived."""
-    return _mean(_function(f))
+    found = _mean(_function(f))
+    found._record()
+    return found
 
 
 @lru_cache(maxsize=1024)
