@@ -82,8 +82,8 @@ def check(formula: str, against: object, *, define: Iterable[str] = (), digits: 
 
     Known besides the parameters: a, b, c (also \Sigma(x,x), \Sigma(y,y), \Sigma(x,y)), \rho, \theta and
     |\Sigma|; in kernels the quantities of all layers and x\cdot y, \|x\|, n_0, \sigma_w, \sigma_b. Numbers
-    are compared at points with a != b, c < 0, c = 0, nearly parallel, small and large parameters. The formula is
-    never evaluated as Python. Raises InputError only where against names nothing; what is wrong with the
+    are compared at points with a != b, c < 0, c = 0, nearly parallel, small and large parameters. The formula
+    is never evaluated as Python. Raises InputError only where against names nothing; what is wrong with the
     formula is a verdict.
     """
     if not isinstance(digits, int) or not 1 <= digits <= 200:
@@ -114,8 +114,8 @@ def compare(equation: Equation, against: object, given: Definitions, digits: int
         results = [_side(equation, i, used, aim, definitions, digits, start) for i in sides]
     except (InputError, NoNumber) as error:
         return replace(start, reason=str(error))
-    except OutOfTime:
-        return replace(start, reason="the formula takes too long to read")
+    except (OutOfTime, RecursionError):
+        return replace(start, reason="the formula is too large to be compared")
     order = ["different", "not comparable", "equal"]
     return min(results, key=lambda result: order.index(result.verdict))
 

@@ -32,7 +32,9 @@ _DISPLAY = re.compile(
     r"|\\\[(?P<bracket>.*?)\\\]|\$\$(?P<dollar>.*?)\$\$|\x00(?P<mark>\d+)\x00",
     re.DOTALL,
 )
-_INNER = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered|alignedat)\}(?:\[[a-z]\])?(?:\{\d+\})?")
+_INNER = re.compile(  # what is no part of a row
+    r"\\(?:label|tag)\{[^{}]*\}|\\(?:begin|end)\{(?:aligned|split|gathered|alignedat)\}(?:\[[a-z]\])?(?:\{\d+\})?"
+)
 _ROW = re.compile(r"\\\\\*?(?:\[[^\]]*\])?|\\(?:begin|end)\{|\\.|[{}]", re.DOTALL)
 _CONTINUES = re.compile(r"(?:[&\s~]|\\(?:q?quad|[,;:! ])|\{\})*(?:=|\+|-|\\cdot|\\times|\\equiv|$)")
 _MACRO = re.compile(
@@ -104,7 +106,7 @@ def check_draft(text: str, *, digits: int = DIGITS) -> Report:
                 continue
             line = plain.count("\n", 0, start + at) + 1
             try:
-                equation = read(_expanded(source, macros))
+                equation = read(_expanded(source, macros) + "{}")  # LaTeX, whatever it looks like
                 result = compare(equation, against, definitions, digits)  # type: ignore[arg-type]
             except InputError as error:
                 refuse(line, against, source, str(error))
@@ -132,7 +134,7 @@ def _rows(body: str) -> Iterator[tuple[int | None, int, str]]:
     mark: int | None = None
     for at, part in parts:
         numbers = re.findall(r"\x00(\d+)\x00", part)
-        part = re.sub(r"\x00\d+\x00", "", part)
+        part = re.sub(r"\x00\d+\x00", lambda found: " " * len(found[0]), part)
         mark = int(numbers[-1]) if numbers else mark
         if rows and (_CONTINUES.match(part) or "=" not in part) and not numbers:
             rows[-1] = (rows[-1][0], rows[-1][1], f"{rows[-1][2]} {part}")

@@ -36,7 +36,7 @@ ACCENTS = {
     "overline": "bar",
 }  # fmt: skip
 _FONTS = (
-    "mathbf|boldsymbol|bm|vec|mathcal|mathbb|mathsf|mathfrak|mathscr|mathit|mathnormal|pmb|symbf|symcal"
+    "mathrm|mathbf|boldsymbol|bm|vec|mathcal|mathbb|mathsf|mathfrak|mathscr|mathit|mathnormal|pmb|symbf|symcal"
 )
 _UPRIGHT = "mathrm|operatorname\\*?|mathop|text|textrm|textnormal|textup|mbox|textit|textbf|textsf"
 _SILENT = {
@@ -58,7 +58,7 @@ _SIZES = r"\\(?:left|right|[bB]ig{1,2}[lmr]?|[bB]ig[lmr]?)(?![A-Za-z])"
 
 _LATEX = re.compile(
     rf"""
-    (?P<space>\s+|~|&|%[^\n]*(?:\n|\Z)|\\[,;:!\ >/@]|\\\n|\\-|\\\\\*?(?:\s*\[[^\]]*\])?)
+    (?P<space>\s+|~|&|\{{\s*\}}|%[^\n]*(?:\n|\Z)|\\[,;:!\ >/@]|\\\n|\\-|\\\\\*?(?:\s*\[[^\]]*\])?)
   | (?P<upright>\\(?:{_UPRIGHT})\s*\{{(?P<word>[^{{}}]*)\}})
   | (?P<font>\\(?:{_FONTS})(?![A-Za-z])\s*
         (?:\{{\s*(?P<inner>\\[A-Za-z]+|[A-Za-z])\s*\}}|(?P<bare>\\[A-Za-z]+|[A-Za-z])))
@@ -94,7 +94,8 @@ def fail(text: str, at: int, what: str) -> NoReturn:
 
 
 def is_latex(text: str) -> bool:
-    return "\\" in text or "{" in text
+    """Whether a text is LaTeX: it has a backslash, a brace or an alignment."""
+    return not {"\\", "{", "&"}.isdisjoint(text)
 
 
 def tokens(text: str) -> list[Token]:
@@ -126,7 +127,7 @@ def _latex(text: str) -> Iterator[Token]:
         if at < skip:
             continue
         if match["upright"] is not None:
-            yield from _upright(match["word"], at)
+            yield _upright(match["word"], at, words=found.startswith((r"\text", r"\mbox")))
         elif match["font"] is not None:
             yield _single(match["inner"] or match["bare"], at)
         elif match["fence"] == ".":
@@ -153,14 +154,14 @@ def _latex(text: str) -> Iterator[Token]:
             yield Token(kind, _BARS.get(found, found), at)
 
 
-def _upright(word: str, at: int) -> Iterator[Token]:
+def _upright(word: str, at: int, *, words: bool) -> Token:
+    """Letters in upright type: a function, a name, or words; words: in a command for text."""
     word = word.strip().replace(r"\,", "")
     if word in FUNCTIONS:
-        yield Token("function", FUNCTIONS[word], at)
-    elif re.fullmatch("[A-Za-z]+", word) and len(word) <= 3:
-        yield Token("letter" if len(word) == 1 else "word", word, at)
-    else:
-        yield Token("gap", word, at)
+        return Token("function", FUNCTIONS[word], at)
+    if len(word) == 1:
+        return Token("letter", word, at)
+    return Token("word" if word.isalpha() and len(word) <= 3 and not words else "gap", word, at)
 
 
 def _single(found: str, at: int) -> Token:

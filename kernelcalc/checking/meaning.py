@@ -191,6 +191,8 @@ class _Reader:
                         total[letter] = total.get(letter, sp.S.Zero) + (-value if sign == "-" else value)
                 return total
             case Product():
+                if any(isinstance(factor, Transposed) for _, factor in node.factors):
+                    return None
                 found = [self.vector(factor) for sign, factor in node.factors if sign != "/"]
                 vectors = [part for part in found if part is not None]
                 if len(vectors) != 1:

@@ -32,7 +32,7 @@ from kernelcalc.checking.syntax import (
 MAX_DEPTH = 60  # of nesting
 MAX_NODES = 3000
 MAX_DIGITS = 60  # of one number
-SUM, PRODUCT, SIGN = 10, 20, 30
+SUM, PRODUCT, POWER = 10, 20, 30
 LAYERED = {"Sigma", "Theta", "I", "K", "k", "T"}  # names with a level above and points behind
 VECTORS = {"x", "y", "X", "Y"}
 TRIGONOMETRIC = {"sin", "cos", "tan", "sinh", "cosh", "tanh"}
@@ -163,7 +163,7 @@ class _Parser:
         if self.now.text == "{":
             return self.group()
         if not self.latex:
-            return self.expression(SIGN) if self.now.text in ("+", "-") else self.power(self.atom())
+            return self.expression(POWER)
         if self.now.kind == "number" and len(self.now.text) > 1:
             self.fail(f"LaTeX raises only the first digit; write {{{self.now.text}}}")
         if self.now.kind not in ("number", "letter", "command", "word") or self.now.text in _FRACTIONS:

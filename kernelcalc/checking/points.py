@@ -20,7 +20,9 @@ COVARIANCES = tuple(
         ("2/7", "9/5", "7/10"), ("6/5", "6/5", "1/3"),
     )
 )  # fmt: skip
-POSITIVE = tuple(map(R, ["1", "1/2", "3", "7/5", "1/100", "40", "2/3", "9/4", "1000", "1/700", "5/3", "11/10"]))
+POSITIVE = tuple(
+    map(R, ["1", "1/2", "3", "7/5", "1/100", "40", "2/3", "9/4", "1000", "1/700", "5/3", "11/10"])
+)
 REAL = tuple(map(R, ["1/3", "-2", "5/4", "-1/7", "0", "3", "-40", "1/100", "7/5", "-3/2", "2/9", "-1/50"]))
 WHOLE = tuple(map(sp.Integer, (2, 3, 4, 5, 2, 6, 3, 8, 2, 7, 4, 5)))
 STRIDES = (1, 5, 7, 11)  # coprime to the number of values, so that symbols do not move together

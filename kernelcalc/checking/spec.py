@@ -1,7 +1,8 @@
 """Targets written as text: dual(erf), mean(erf'), ntk(relu, depth=3), limit(dual(erf), m), S23 and others.
 
-A function without values, erf, has those parameters as symbols that the formula uses, and the defaults for
-others; erf(m) and erf(2) say it. sigma_w and sigma_b of a kernel are symbols unless given.
+A function without values, erf, has those parameters as symbols that the formula uses, unless the target names
+them elsewhere, and the defaults for others; erf(m) and erf(2) say it. sigma_w and sigma_b of a kernel are
+symbols unless given.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def target(against: object, used: Collection[str] = (), package: str | None = No
         raise InputError("against is longer than 1000 characters")
     match = _CALL.match(against)
     if match and match[1].lower() in {*KERNELS, "dual", "mean", "diagonal", "limit", "generalized_ntk"}:
-        return _called(match[1].lower(), split(match[2]), frozenset(used))
+        named = re.findall(r"\w+", against)  # sgntk(erf(m), erf'): then the second has its default
+        return _called(match[1].lower(), split(match[2]), frozenset(used) - set(named))
     return _claim(against.strip(), package)
 
 

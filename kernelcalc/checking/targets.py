@@ -129,7 +129,8 @@ class ExpectationTarget:
     def cases(self, left: Name | None, used: Sequence[Name]) -> Sequence[Case]:
         e = self.expectation
         parameters = {symbol.name: value for symbol, value in e.values}
-        note = ", ".join(f"{name} = {shown(value)}" for name, value in parameters.items() if name != str(value))
+        given = [f"{name} = {shown(value)}" for name, value in parameters.items() if name != str(value)]
+        note = ", ".join(given)
         if e.g is None:
             names = Names({"v": v} | parameters)
         elif self.diagonal:
