@@ -22,7 +22,7 @@ from kernelcalc.verify.claim import Claim, Point
 from kernelcalc.verify.judge import derived
 
 Expr = Any  # SymPy carries no types
-COVARIANCES = {"Sigma"}
+COVARIANCES = {"Sigma", "K"}  # the second with indices or points, as in neural-tangents
 POINTS = {"x": "x", "y": "y", "x'": "y", "X": "x", "Y": "y", "X'": "y"}
 
 
