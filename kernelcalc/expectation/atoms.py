@@ -3,7 +3,8 @@
 An atom is  coef * z^n * exp(-k z^2 + s z) * K(z)  with K one of
     1,  sgn(z - t),  [side (z - t) > 0],  erf(lam z + tau),  delta(z - t),  or an opaque function g(z + shift).
 A function that switches is written with sgn, or stepwise: the piece around 0 plus what steps add further out,
-so that nothing cancels far out in the tails. The class is closed under derivative, shift and product with an exponential, which is all the rules need.
+so that nothing cancels far out in the tails. The class is closed under derivative, shift and product with an
+exponential, which is all the rules need.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ def _piecewise(expr: sp.Expr) -> tuple[Atom, ...] | None:
 
 
 def _stepwise(expr: sp.Expr) -> tuple[Atom, ...] | None:
-    """The piece around 0 (or both, where 0 is a break) + sum of what the function gains beyond every break."""
+    """The piece around 0 (or both, where 0 is a break) + what the function gains beyond every break."""
     pieces = analysis.pieces(expr)
     left = sum(1 for piece in pieces[1:] if piece.lo.is_negative)
     middle = left + 1 < len(pieces) and pieces[left + 1].lo == 0

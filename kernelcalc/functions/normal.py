@@ -6,7 +6,7 @@ Values rest on Owen's T function. The quarter plane {X > h, Y > k} is, seen from
 two triangles with a corner at infinity (Owen 1956, Ann. Math. Stat. 27, 1075):
 
     P(X > h, Y > k) = [h < 0 and k < 0] + sgn(h) W(|h|, A) + sgn(k) W(|k|, B),
-    A = (k - r h)/sqrt(1 - r^2),  B = (h - r k)/sqrt(1 - r^2),  W(h, A) = P(X > h, h X' > A X), X' independent.
+    A = (k - r h)/sqrt(1 - r^2),  B = (h - r k)/sqrt(1 - r^2),  W(h, A) = P(X > h, h X' > A X),  X' like X.
 
 For h, k > 0, where the value may be tiny, both terms are positive.
 """
