@@ -1,7 +1,7 @@
 """Functions as sums of atoms: the normal form the rules of the engine act on.
 
 An atom is  coef * z^n * exp(-k z^2 + s z) * K(z)  with K one of
-    1,  sgn(z - t),  [side (z - t) > 0],  erf(lam z + tau),  delta(z - t),  or an opaque function g(z + shift).
+    1,  sgn(z - t),  [side (z - t) > 0],  erf(lam z + tau),  delta(z - t),  or an opaque function g(z + u).
 A function that switches is written with sgn, or stepwise: the piece around 0 plus what steps add further out,
 so that nothing cancels far out in the tails. The class is closed under derivative, shift and product with an
 exponential, which is all the rules need.
