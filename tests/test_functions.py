@@ -60,7 +60,7 @@ def test_values_and_parity(entry: Entry) -> None:
         if f.parity:
             assert f(-x) == pytest.approx({"even": 1, "odd": -1}[f.parity] * f(x), rel=1e-14)
     if f.parity is None:
-        assert abs(abs(f(1.3)) - abs(f(-1.3))) > 1e-3
+        assert any(abs(abs(f(x)) - abs(f(-x))) > 1e-4 for x in (0.7, 1.3))
 
 
 def test_masses() -> None:

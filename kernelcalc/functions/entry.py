@@ -16,6 +16,7 @@ class Parameter:
 
     symbol: sp.Symbol
     default: sp.Expr
+    above: sp.Expr | None = None  # values must be greater
 
     def value(self, given: object, owner: str) -> sp.Expr:
         """The given value, exact; InputError if it breaks the symbol's assumptions."""
@@ -29,6 +30,8 @@ class Parameter:
         ):
             if getattr(self.symbol, holds) and not getattr(value, holds):  # so a symbol must be declared so
                 raise InputError(f"{owner}: {self.symbol}={given!r} must be {words}")
+        if self.above is not None and not (value - self.above).is_extended_positive:
+            raise InputError(f"{owner}: {self.symbol}={given!r} must be > {self.above}")
         return value
 
 
@@ -48,7 +51,12 @@ class Entry:
             raise InputError(f"{self.name} takes ({', '.join(names)}); got {args!r} {kwargs!r}")
         given = dict(zip(names, args, strict=False)) | kwargs
         values = tuple((p.symbol, p.value(given.get(p.symbol.name), self.name)) for p in self.parameters)
-        return Function(self.label, self.expr, values, source=self.source)
+        if not self.expr.has(sp.Sum):
+            return Function(self.label, self.expr, values, source=self.source)
+        counts = {symbol: value for symbol, value in values if symbol.is_integer}  # they shape the formula
+        label = f"{self.label}[{', '.join(f'{symbol}={value}' for symbol, value in counts.items())}]"
+        rest = tuple(pair for pair in values if pair[0] not in counts)
+        return Function(label, self.expr.subs(counts).doit(), rest, source=self.source)
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{p.symbol}={p.default}" for p in self.parameters)
