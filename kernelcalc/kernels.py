@@ -11,7 +11,7 @@ pre-activations of the first, of the second, and between them (Eilers et al. 202
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -160,11 +160,18 @@ class Kernel:
         last = self.layers(same=same)[-1]
         return last["T"] if self.layer.factor else last["c"]
 
-    def latex(self) -> str:
-        """The recursion as LaTeX (an aligned block in the paper's symbols)."""
-        from kernelcalc.notation import kernel_latex
+    def latex(
+        self, *, notation: str = "paper", variances: bool = False, symbols: Mapping[str, str] | None = None
+    ) -> str:
+        """The recursion as LaTeX (an aligned block).
 
-        return kernel_latex(self)
+        notation: "paper" (Sigma, Theta, I) or "neural-tangents" (K, Theta); variances: C_w and C_b in place of
+        sigma_w^2 and sigma_b^2; symbols: how single symbols are written, {"sigma_w": r"\\omega"}.
+        Raises InputError for another notation.
+        """
+        from kernelcalc.notation import Notation, kernel_latex
+
+        return kernel_latex(self, Notation(notation, variances, symbols or {}))
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kernelcalc import tables_claims, tables_functions, tables_kernels
@@ -33,9 +33,10 @@ def tables(notation: Notation | None = None, watch: Watch = lambda words: None) 
         for name, make in FORMULAS.items():
             watch(name)
             found.append(make())
-        watch("claims")
-        files = collect_files()
-        judged = verdicts([claim for claims in files.values() for claim in claims], watch)
+        if CLAIMS:
+            watch("claims")
+            files = collect_files()
+            judged = verdicts([claim for claims in files.values() for claim in claims], watch)
         for name, make_of_claims in CLAIMS.items():
             watch(name)
             found.append(make_of_claims(files, judged))
@@ -44,7 +45,11 @@ def tables(notation: Notation | None = None, watch: Watch = lambda words: None) 
 
 def build(notation: Notation | None = None, watch: Watch = lambda words: None) -> dict[str, str]:
     """File name -> content of every table as .tex and .md, and of main.tex."""
-    made = tables(notation, watch)
+    return files_of(tables(notation, watch), notation)
+
+
+def files_of(made: Sequence[Table], notation: Notation | None = None) -> dict[str, str]:
+    """File name -> content, of tables made in this notation."""
     with using(notation or Notation()):
         files = {f"{table.name}.tex": as_tex(table) for table in made}
         return files | {f"{table.name}.md": as_markdown(table) for table in made} | {MAIN: main_tex(made)}

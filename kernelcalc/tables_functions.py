@@ -51,7 +51,7 @@ def shown(f: Function) -> sp.Expr:
 
 def _public(f: Function) -> str:
     """The name that the library has for it: Erf, or Erf' for a derivative."""
-    stem = f.name.rstrip("'")
+    stem = f.name.partition("[")[0].rstrip("'")
     return BY_LABEL[stem].name + f.name[len(stem) :]
 
 
