@@ -10,7 +10,9 @@ import click
 from kernelcalc.errors import InputError
 
 
-def symbols_option(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+def symbols_option(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
     """NAME=LATEX pairs of the command line."""
     pairs = [pair.partition("=") for pair in given]
     if bad := [name for name, sign, value in pairs if not (name and sign and value)]:
@@ -21,9 +23,11 @@ def symbols_option(context: click.Context, parameter: click.Parameter, given: tu
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("tables"), show_default=True,
               metavar="DIR", help="The folder for the files; made if it is not there.")  # fmt: skip
-@click.option("--notation", type=click.Choice(["paper", "neural-tangents"]), default="paper", show_default=True,
-              help="Sigma, Theta and I of the paper, or K and Theta as in neural-tangents.")  # fmt: skip
-@click.option("--variances", is_flag=True, help="C_w and C_b, the variances, in place of standard deviations.")
+@click.option("--notation", type=click.Choice(["paper", "neural-tangents"]),
+              default="paper", show_default=True, help="Sigma, Theta, I of the paper, or as in neural-tangents.")  # fmt: skip
+@click.option(
+    "--variances", is_flag=True, help="C_w and C_b, the variances, in place of standard deviations."
+)
 @click.option("--symbol", "symbols", multiple=True, metavar="NAME=LATEX", callback=symbols_option,
               help="Write a symbol in your own way; repeatable.")  # fmt: skip
 @click.option("--pdf/--no-pdf", default=True, show_default=True, help="Also make kernelcalc.pdf by pdflatex.")

@@ -165,8 +165,8 @@ class Kernel:
     ) -> str:
         """The recursion as LaTeX (an aligned block).
 
-        notation: "paper" (Sigma, Theta, I) or "neural-tangents" (K, Theta); variances: C_w and C_b in place of
-        sigma_w^2 and sigma_b^2; symbols: how single symbols are written, {"sigma_w": r"\\omega"}.
+        notation: "paper" (Sigma, Theta, I) or "neural-tangents" (K, Theta); variances: C_w and C_b in
+        place of sigma_w^2 and sigma_b^2; symbols: how single symbols are written, {"sigma_w": r"\\omega"}.
         Raises InputError for another notation.
         """
         from kernelcalc.notation import Notation, kernel_latex

@@ -17,7 +17,7 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.printing import Printer
-from kernelcalc.symbols import DETERMINANT, D, a, b, c, rho, sigma_b, sigma_w, v
+from kernelcalc.symbols import DETERMINANT, D, a, b, c, rho, sigma_b, sigma_w
 
 if TYPE_CHECKING:
     from kernelcalc.kernels import Kernel
@@ -118,7 +118,8 @@ def shortened(expr: sp.Expr) -> sp.Expr:
     ratio = c / sp.sqrt(a * b)
     found = found.replace(lambda e: isinstance(e, sp.asin) and e.args[0] == ratio, lambda e: sp.asin(rho))
     angle = _gathered(sp.expand(found.subs(sp.asin(rho), sp.pi / 2 - theta)))
-    return angle if len(sp.Add.make_args(angle)) < len(sp.Add.make_args(sp.expand(found))) else found
+    fewer = len(sp.Add.make_args(angle)) < len(sp.Add.make_args(sp.expand(found)))
+    return angle if fewer and angle.count_ops() <= found.count_ops() + 2 else found
 
 
 def spelled(expr: sp.Expr) -> sp.Expr:
@@ -129,8 +130,10 @@ def spelled(expr: sp.Expr) -> sp.Expr:
 def _hides_determinant(e: sp.Expr) -> bool:
     """A radicand or denominator in a, b, c, or a multiple of a b - c^2: not a polynomial of moments."""
     if e.is_Pow and e.base.is_Add and not (e.exp.is_Integer and e.exp > 0):
-        return {a, b, c} <= e.free_symbols
-    return bool(e.is_Add and {a, b, c} <= e.free_symbols and sp.cancel(e / DETERMINANT).is_polynomial(a, b, c))
+        return bool({a, b, c} <= e.free_symbols)
+    return bool(
+        e.is_Add and {a, b, c} <= e.free_symbols and sp.cancel(e / DETERMINANT).is_polynomial(a, b, c)
+    )
 
 
 def _with_determinant(e: sp.Expr) -> sp.Expr:

@@ -1,7 +1,8 @@
 """SymPy expressions as LaTeX in the order in which mathematicians write them.
 
-Numbers, pi, parameters, then variances and arguments; (2/pi) arcsin rho with the constant in front; 1 + 2 m^2 a
-with the number first; roots gathered, sqrt(a b); one fraction where it is one, and brackets no larger than needed.
+Numbers, pi, parameters, then variances and arguments; (2/pi) arcsin rho with the constant in front;
+1 + 2 m^2 a with the number first; roots gathered, sqrt(a b); one fraction where it is one; brackets no larger
+than needed.
 """
 
 from __future__ import annotations

@@ -21,17 +21,26 @@ Verdicts = Mapping[str, Verdict]
 def ledger(files: Files, verdicts: Verdicts) -> Table:
     """All claims in the order of the papers, one block per file of derivations."""
     blocks = tuple(
-        Block(_bold(typeset(heading.rstrip("."))), tuple(_row(claim, verdicts[claim.tag]) for claim in claims))
+        Block(
+            _bold(typeset(heading.rstrip("."))), tuple(_row(claim, verdicts[claim.tag]) for claim in claims)
+        )
         for heading, claims in files.items()
     )
-    counts = {word: sum(v.verdict == word for v in verdicts.values()) for word in ("proved", "confirmed", "refuted")}
+    counts = {
+        word: sum(v.verdict == word for v in verdicts.values()) for word in ("proved", "confirmed", "refuted")
+    }
     proofs = sum(bool(v.proof) for v in verdicts.values() if v.verdict == "refuted")
     intro = (
-        f"{len(verdicts)} statements, as printed. {counts['proved']} are proved: the engine derives them and the "
-        f"symbols agree. {counts['confirmed']} is confirmed by numbers alone. {counts['refuted']} are refuted as printed, "
-        rf"and hold in the form given in Section~\ref{{sec:misprints}}, of which {proofs} are proved. Each agrees with "
-        f"an independent integral of its definition at all its points, here to {DIGITS} digits; kernelcalc verify asks for "
-        "30 or 50 and prints the derivations by kernelcalc derive. Doubtful marks a slip that may be one of reading "
+        f"{len(verdicts)} statements, as printed. {counts['proved']} are proved: the engine derives them "
+        f"and the "
+        f"symbols agree. {counts['confirmed']} is confirmed by numbers alone. {counts['refuted']} are "
+        f"refuted as printed, "
+        rf"and hold in the form given in Section~\ref{{sec:misprints}}, of which {proofs} are proved. Each "
+        rf"agrees with "
+        f"an independent integral of its definition at all its points, here to {DIGITS} digits; kernelcalc "
+        f"verify asks for "
+        "30 or 50 and prints the derivations by kernelcalc derive. Doubtful marks a slip that may be one of "
+        "reading "
         "the file rather than of its authors."
     )
     words = Cell(intro, intro.replace(r"Section~\ref{sec:misprints}", "[misprints.md](misprints.md)"))
@@ -70,12 +79,11 @@ def misprints(files: Files, verdicts: Verdicts) -> Table:
     intro = (
         f"{len(wrong)} statements that do not hold as printed. {doubtful} of them are doubtful: what is "
         "wrong may come from the extraction of the text from the file; they are not claimed to be errors of "
-        "the authors. The printed and the corrected form are those of the right-hand side; the true value is that of "
+        "the authors. The printed and the corrected form are those of the right-hand side; the true value "
+        "is that of "
         "the left-hand side by its definition."
     )
-    blocks = tuple(
-        Block(_heading(claim), _rows(claim, verdicts[claim.tag])) for claim in wrong
-    )
+    blocks = tuple(Block(_heading(claim), _rows(claim, verdicts[claim.tag])) for claim in wrong)
     return Table("misprints", "Misprints", text(intro), (0.17, 0.79), ("", ""), blocks)
 
 
@@ -100,8 +108,8 @@ def _rows(claim: Claim, verdict: Verdict) -> tuple[tuple[Cell, ...], ...]:
 
 def _form(claim: Claim, form: Any) -> Cell:
     if not isinstance(form, sp.MatrixBase):
-        return formula(form)
+        return formula(form, otherwise=f"too wide to be set; see kernelcalc derive {claim.tag}")
     lines = broken(form)
     if max(map(width, lines)) > LINE:
-        return text(f"a matrix too wide for a line; see kernelcalc derive {claim.tag}")
+        return text(f"a matrix too wide to be set; see kernelcalc derive {claim.tag}")
     return lines_of(lines)

@@ -19,12 +19,18 @@ OVERFULL = 10.0  # points by which a line may stick out
 RUNS = 3  # the widths of longtable and the list of contents settle by then
 
 _INTRODUCTION = r"""
-These tables list the Gaussian expectations and the kernels of fully connected networks of infinite width: the
-covariance of the limiting Gaussian process (NNGP), the neural tangent kernel (NTK), and the tangent kernel of
-training with surrogate gradients (SG-NTK). Each formula is the output of a symbolic derivation, and each has been
-compared with an integral of its definition. The statements of Eilers, Memmesheimer and Goedeke (NeurIPS 2024,
-arXiv:2405.15539), and those of Jacot, Gabriel and Hongler (NeurIPS 2018) that they rest on, are judged as printed
-in Section~\ref{sec:ledger}; Section~\ref{sec:misprints} corrects those that do not hold. Numbers such as (S28) are
+These tables list the Gaussian expectations and the kernels of fully connected networks of infinite
+width: the
+covariance of the limiting Gaussian process (NNGP), the neural tangent kernel (NTK), and the tangent
+kernel of
+training with surrogate gradients (SG-NTK). Each formula is the output of a symbolic derivation, and
+each has been
+compared with an integral of its definition. The statements of Eilers, Memmesheimer and Goedeke (NeurIPS
+2024,
+arXiv:2405.15539), and those of Jacot, Gabriel and Hongler (NeurIPS 2018) that they rest on, are judged
+as printed
+in Section~\ref{sec:ledger}; Section~\ref{sec:misprints} corrects those that do not hold. Numbers such
+as (S28) are
 equation numbers of the former paper.
 
 \paragraph{Network.} In the NTK parametrisation, with depth $L$ the number of weight layers and widths
@@ -33,10 +39,12 @@ $n_0,\dots,n_L$,
   h^{(1)}(x)=\frac{%(w)s}{\sqrt{n_0}}\,W^{(1)}x+%(b)s\,b^{(1)},\qquad
   h^{(l+1)}(x)=\frac{%(w)s}{\sqrt{n_l}}\,W^{(l+1)}f\bigl(h^{(l)}(x)\bigr)+%(b)s\,b^{(l+1)},
 \]
-where all entries of $W^{(l)}$ and $b^{(l)}$ are independent standard normal variables, and $h^{(L)}$ is the output.
+where all entries of $W^{(l)}$ and $b^{(l)}$ are independent standard normal variables, and $h^{(L)}$ is
+the output.
 %(sigmas)s
 
-\paragraph{Kernels.} Let $(X,Y)\sim\mathcal{N}(0,%(S)s^{(l)})$ have the covariance of layer $l$ at the inputs $x$
+\paragraph{Kernels.} Let $(X,Y)\sim\mathcal{N}(0,%(S)s^{(l)})$ have the covariance of layer $l$ at the
+inputs $x$
 and $y$. Then
 \begin{align*}
   %(S)s^{(1)}(x,y) &= \frac{%(ww)s}{n_0}\langle x,y\rangle+%(bb)s, &
@@ -47,15 +55,18 @@ and $y$. Then
   %(I)s^{(l+1)}(x,y) &= %(S)s^{(l+1)}(x,y)+%(I)s^{(l)}(x,y)\,\tilde%(S)s^{(l+1)}(x,y)
 \end{align*}
 with $\dot%(S)s^{(l+1)}(x,y)=%(ww)s\,\mathbb{E}[f'(X)f'(Y)]$ for the NTK $\Theta$ and
-$\tilde%(S)s^{(l+1)}(x,y)=%(ww)s\,\mathbb{E}[f'(X)s(Y)]$ for the SG-NTK $%(I)s$ with surrogate derivative~$s$: its first
+$\tilde%(S)s^{(l+1)}(x,y)=%(ww)s\,\mathbb{E}[f'(X)s(Y)]$ for the SG-NTK $%(I)s$ with surrogate
+derivative~$s$: its first
 argument carries the true derivative, its second the surrogate.
 
 \paragraph{Abbreviations.} Expectations are written in
 \[
   %(a)s=\mathrm{Var}\,X,\qquad %(bvar)s=\mathrm{Var}\,Y,\qquad %(c)s=\mathrm{Cov}(X,Y),\qquad
-  \lvert%(S)s\rvert=%(a)s%(bvar)s-%(c)s^2,\qquad \rho=\frac{%(c)s}{\sqrt{%(a)s%(bvar)s}},\qquad \theta=\arccos\rho,
+  \lvert%(S)s\rvert=%(a)s%(bvar)s-%(c)s^2,\qquad \rho=\frac{%(c)s}{\sqrt{%(a)s%(bvar)s}},\qquad
+  \theta=\arccos\rho,
 \]
-and $Z\sim\mathcal{N}(0,v)$. $H$ is the Heaviside function, $\delta$ the Dirac measure, $f'$ the derivative in the sense
+and $Z\sim\mathcal{N}(0,v)$. $H$ is the Heaviside function, $\delta$ the Dirac measure, $f'$ the
+derivative in the sense
 of distributions, and $\mathrm{erf}_m(z)=\mathrm{erf}(mz)$.
 """
 
@@ -64,7 +75,10 @@ def main_tex(tables: Sequence[Table]) -> str:
     """A document with all tables."""
     parts = []
     for table in tables:
-        parts += [rf"\section{{{text(table.title).tex}}}\label{{sec:{table.name}}}", rf"\input{{{table.name}.tex}}"]
+        parts += [
+            rf"\section{{{text(table.title).tex}}}\label{{sec:{table.name}}}",
+            rf"\input{{{table.name}.tex}}",
+        ]
     lines = [
         f"% {GENERATED}",
         "% pdflatex main.tex (three times); the same TeX makes the same bytes on every day",
@@ -72,7 +86,8 @@ def main_tex(tables: Sequence[Table]) -> str:
         r"\documentclass[a4paper,10pt]{article}",
         r"\usepackage[hmargin=22mm,top=24mm,bottom=26mm]{geometry}",
         r"\usepackage{amsmath,amssymb,array,booktabs,longtable,microtype}",
-        r"\usepackage[hidelinks,pdftitle={Kernels of infinitely wide networks},pdfauthor={kernelcalc}]{hyperref}",
+        r"\usepackage[hidelinks]{hyperref}",
+        r"\hypersetup{pdftitle={Kernels of infinitely wide networks},pdfauthor={kernelcalc}}",
         r"\setlength{\parindent}{0pt}",
         r"\setlength{\parskip}{3pt plus 1pt}",
         r"\setlength{\LTcapwidth}{\linewidth}",
@@ -81,7 +96,8 @@ def main_tex(tables: Sequence[Table]) -> str:
         r"\makeatletter\renewcommand*\l@section{\@dottedtocline{1}{0em}{1.5em}}\makeatother",
         r"\begin{document}",
         r"\begin{center}{\LARGE Kernels of infinitely wide networks\par}\vspace{6pt}",
-        r"{\large Tables of derived and verified formulas\par}\vspace{6pt}{\small generated by kernelcalc}\end{center}",
+        r"{\large Tables of derived and verified formulas\par}\vspace{6pt}",
+        r"{\small generated by kernelcalc}\end{center}",
         _introduction(),
         r"\tableofcontents\clearpage",
         *parts,
@@ -144,9 +160,16 @@ def compiled(files: Mapping[str, str]) -> bytes:
                 (folder / file).write_bytes(content.encode())
         command = [program, "-interaction=nonstopmode", "-halt-on-error", f"-jobname={Path(PDF).stem}", MAIN]
         # dates and the folder's name must not get into the file; long lines of the log stay whole
-        fixed = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000", "TEXINPUTS": ""}
+        fixed = {
+            "SOURCE_DATE_EPOCH": "0",
+            "FORCE_SOURCE_DATE": "1",
+            "max_print_line": "1000",
+            "TEXINPUTS": "",
+        }
         for _ in range(RUNS):
-            done = subprocess.run(command, cwd=folder, env=os.environ | fixed, capture_output=True, check=False)
+            done = subprocess.run(
+                command, cwd=folder, env=os.environ | fixed, capture_output=True, check=False
+            )
             log = (folder / PDF).with_suffix(".log").read_text(errors="replace")
             if done.returncode:
                 raise LatexError("\n".join(complaints(log)) or f"pdflatex: exit status {done.returncode}")
@@ -170,7 +193,11 @@ def same_tex(pdf: bytes) -> bool:
     program = pdflatex()
     if program is None:
         return False
-    first = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
-    version = re.search(rb"/PTEX.Fullbanner \(This is (.*?)\)", pdf.replace(b"\\(", b"[").replace(b"\\)", b"]"))
+    first = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )[0]
+    version = re.search(
+        rb"/PTEX.Fullbanner \(This is (.*?)\)", pdf.replace(b"\\(", b"[").replace(b"\\)", b"]")
+    )
     words = re.search(r"[\d.]+-[\d.]+-[\d.]+ \(.*\)", first)
     return bool(version and words and words[0].replace("(", "[").replace(")", "]") in version[1].decode())

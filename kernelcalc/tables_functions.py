@@ -41,7 +41,7 @@ def _formula(expr: sp.Expr | None) -> Cell | None:
         return None
     if expr.count_ops() > LONGEST:
         return text(f"a closed form of {expr.count_ops()} operations; see kernelcalc derive")
-    return formula(expr)
+    return formula(expr, otherwise=f"a closed form of {expr.count_ops()} operations; see kernelcalc derive")
 
 
 def shown(f: Function) -> sp.Expr:
@@ -65,7 +65,10 @@ def _heading(name: str, *formulas: str) -> Cell:
     bold = Cell(rf"\textbf{{{words.tex}}}", words.md)
     between = Cell(r"\qquad ", " ")
     cells = [bold] + [Cell(f"${found}$", f"${found}$") for found in formulas]
-    return Cell(between.tex.join(cell.tex for cell in cells), ": ".join([words.md, ", ".join(c.md for c in cells[1:])]))
+    return Cell(
+        between.tex.join(cell.tex for cell in cells),
+        ": ".join([words.md, ", ".join(c.md for c in cells[1:])]),
+    )
 
 
 # ---------------------------------------------------------------- (a) activations
@@ -94,7 +97,8 @@ def duals() -> Table:
     )
     if without:
         intro += (
-            f" The rules find no closed form for {', '.join(without)}: their values come from quadrature with an "
+            f" The rules find no closed form for {', '.join(without)}: their values come from quadrature "
+            f"with an "
             "error bound."
         )
     return Table("duals", "Duals of activation functions", mixed(intro), TWO, ("", ""), blocks)
@@ -137,13 +141,17 @@ def surrogates() -> tuple[Function, ...]:
 
 def surrogate_table() -> Table:
     intro = (
-        r"$G(v)=\mathbb{E}\,s(Z)$ for $Z\sim\mathcal{N}(0,v)$. The factor is that of the sign network for unit "
+        r"$G(v)=\mathbb{E}\,s(Z)$ for $Z\sim\mathcal{N}(0,v)$. The factor is that of the sign network for "
+        r"unit "
         r"weights, $\mathbb{E}[\mathrm{sign}'(X)\,s(Y)]$: it equals "
         r"$\sqrt{2/(\pi a)}\,G\left(\lvert\Sigma\rvert/a\right)$ at $x\neq y$ (S78) and "
         r"$\sqrt{2/(\pi a)}\,s(0)$ at $x=y$ (S79). Bounded surrogate derivatives that are continuous almost "
-        "everywhere meet the hypotheses of the limit theorems; Lipschitz constants are given where there are any."
+        "everywhere meet the hypotheses of the limit theorems; Lipschitz constants are given where there "
+        "are any."
     )
-    blocks = tuple(Block(_heading(_public(s), f"s(z)={latex(s.expr)}"), _surrogate_rows(s)) for s in surrogates())
+    blocks = tuple(
+        Block(_heading(_public(s), f"s(z)={latex(s.expr)}"), _surrogate_rows(s)) for s in surrogates()
+    )
     return Table("surrogates", "Surrogate derivatives", mixed(intro), TWO, ("", ""), blocks)
 
 
@@ -167,9 +175,15 @@ def _surrogate_rows(s: Function) -> Rows:
 def hypotheses(s: Function) -> Cell:
     """Bounds, Lipschitz constant and continuity, as far as they are decided with parameters as symbols."""
     facts = [
-        _fact(lambda: bound(s.expr), r"bounded, $\lvert s\rvert\le{}$", "unbounded"),
-        _fact(lambda: None if s.jumps else s.lipschitz, "Lipschitz with constant ", "not Lipschitz"),
-        text(f"continuous but for {len(s.jumps)} jumps" if len(s.jumps) > 1 else "one jump" if s.jumps else "continuous"),
+        _fact(lambda: bound(s.expr), r"bounded, $\lvert s\rvert\le {}$", "unbounded"),
+        _fact(lambda: None if s.jumps else s.lipschitz, "Lipschitz with constant ${}$", "not Lipschitz"),
+        text(
+            f"continuous but for {len(s.jumps)} jumps"
+            if len(s.jumps) > 1
+            else "one jump"
+            if s.jumps
+            else "continuous"
+        ),
     ]
     return joined(facts, "; ")
 
@@ -181,7 +195,7 @@ def _fact(find: Callable[[], sp.Expr | None], words: str, otherwise: str) -> Cel
         return text("depends on the parameters")
     if value is None or value.is_infinite:
         return text(otherwise)
-    return joined([mixed(words), Cell(f"${latex(value)}$", f"${latex(value)}$")], "")
+    return mixed(words.replace("{}", latex(value)))
 
 
 def _expanded(g: Expectation, point: sp.Expr) -> Cell | None:

@@ -35,7 +35,9 @@ def kernels() -> dict[str, Kernel]:
     return {
         r"NNGP kernel of $\mathrm{erf}_m$ (S57)": NNGP(erf, 4, **SIGMAS),
         r"NTK of $\mathrm{erf}_m$ (S23, S28)": ntk,
-        r"NTK of sign, the limit $m\to\infty$ of that of $\mathrm{erf}_m$; infinite at $x=y$": ntk.limit("m", sp.oo),
+        r"NTK of sign, the limit $m\to\infty$ of that of $\mathrm{erf}_m$; infinite at $x=y$": ntk.limit(
+            "m", sp.oo
+        ),
         r"NTK of ReLU": NTK(BY_NAME["ReLU"](), 4, **SIGMAS),
         r"SG-NTK of $\mathrm{erf}_m$, surrogate derivative $\mathrm{erf}'$": SGNTK(erf, one, 4, **SIGMAS),
         r"SG-NTK of sign, surrogate derivative $\mathrm{erf}'$ (S76)": SGNTK(sign, one, 4, **SIGMAS),
@@ -48,7 +50,8 @@ def kernels() -> dict[str, Kernel]:
 def kernel_table() -> Table:
     cov = current().covariance
     intro = (
-        r"The step from one layer to the next, and the kernels of depth $L=1$ to $4$ in closed form, written with the "
+        r"The step from one layer to the next, and the kernels of depth $L=1$ to $4$ in closed form, "
+        r"written with the "
         r"quantities of the layers before: "
         rf"$\lvert{cov}^{{(l)}}\rvert={cov}^{{(l)}}(x,x)\,{cov}^{{(l)}}(y,y)-{cov}^{{(l)}}(x,y)^2$, "
         rf"$\rho^{{(l)}}={cov}^{{(l)}}(x,y)/\sqrt{{{cov}^{{(l)}}(x,x)\,{cov}^{{(l)}}(y,y)}}$ and "
@@ -93,7 +96,11 @@ def layer_step(kernel: Kernel) -> Step:
     if len(inner) == 1:
         named[r] = inner[0]
         cross = cross.subs(inner[0], r)
-    sums = [p.base for p in factor.atoms(sp.Pow) if p.base.is_Add and abs(p.exp) == sp.S.Half and len(p.base.args) > 2]
+    sums = [
+        p.base
+        for p in factor.atoms(sp.Pow)
+        if p.base.is_Add and abs(p.exp) == sp.S.Half and len(p.base.args) > 2
+    ]
     if len(sums) == 1:
         named[Delta] = sums[0]
         factor = factor.subs(sums[0], Delta)
@@ -165,7 +172,9 @@ def tangent_terms(kernel: Kernel, depth: int) -> tuple[list[sp.Expr], dict[sp.Sy
 
     def at(expr: sp.Expr, level: int) -> sp.Expr:
         names = _names(kernel, str(level))
-        found = {s: sp.Symbol(f"{s.name}_{level}", **s.assumptions0) for s in expr.free_symbols & names.keys()}
+        found = {
+            s: sp.Symbol(f"{s.name}_{level}", **s.assumptions0) for s in expr.free_symbols & names.keys()
+        }
         written.update({found[s]: names[s] for s in found})
         return expr.xreplace(found)
 
@@ -203,13 +212,15 @@ def asymptotics() -> Table:
         Block(
             _bold(
                 r"The NTK of sign on a sphere: "
-                r"$\Theta_\infty^{(L)}(x,y)\sim K_L\,(1-\cos\varphi)^{-\alpha(L)/2}$ as the angle $\varphi\to 0$"
+                r"$\Theta_\infty^{(L)}(x,y)\sim K_L\,(1-\cos\varphi)^{-\alpha(L)/2}$ as the angle "
+                r"$\varphi\to 0$"
             ),
             _angles(sign),
         ),
     )
     intro = (
-        r"Expansions for steep activations; singularities at small angles on the sphere $\lVert x\rVert=\lVert "
+        r"Expansions for steep activations; singularities at small angles on the sphere $\lVert "
+        r"x\rVert=\lVert "
         r"y\rVert$, where $\lVert x-y\rVert^2=2\lVert x\rVert^2(1-\cos\varphi)$, so that "
         r"$\Theta_\infty^{(L)}\sim K_L\,(2\lVert x\rVert^2)^{\alpha(L)/2}\,\lVert x-y\rVert^{-\alpha(L)}$. "
         rf"The factors obey $\dot{now.covariance}^{{(l)}}\sim k_l\,(1-\cos\varphi)^{{-1/2^{{l-1}}}}$. "

@@ -108,12 +108,13 @@ def formula(
     names: Mapping[sp.Symbol, str] | None = None,
     *,
     left: str = "",
-    right: str = "",
     limit: float = LINE,
+    otherwise: str = "",
 ) -> Cell:
     """A derived closed form with |Sigma|, rho, theta, broken where it is too long for a line.
 
-    What is still too long has parts u_1, u_2, ... named. left: what it begins with; right: ends with.
+    What is still too long has parts u_1, u_2, ... named. left: what it begins with; otherwise: words for a
+    form that is too wide all the same.
     """
     short = shortened(expr)
     lines, parts = broken(short, names, left=left, limit=limit), [(sp.Symbol(""), short)]
@@ -126,7 +127,8 @@ def formula(
         lines = broken(parts[0][1], names, left=left, limit=limit)
         for symbol, form in parts[1:]:
             lines += broken(form, names, left=f"{latex(symbol)} = ", limit=limit)
-    lines[-1] += right
+    if otherwise and max(map(width, lines)) > 1.1 * limit:
+        return text(otherwise)
     said = tuple((latex(form, names), form) for _, form in parts)
     return lines_of(lines, Shown(expr, said, dict(names or {})))
 
@@ -166,7 +168,9 @@ def series(given: Sequence[sp.Expr], more: str) -> Cell:
 def as_tex(table: Table) -> str:
     """The table as LaTeX to \\input; it needs amsmath, amssymb, array, booktabs and longtable."""
     spec = "".join(rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}" for share in table.widths)
-    head = [" & ".join(text(name).tex for name in table.head) + r" \\", r"\midrule"] if any(table.head) else []
+    head = (
+        [" & ".join(text(name).tex for name in table.head) + r" \\", r"\midrule"] if any(table.head) else []
+    )
     body = []
     for i, block in enumerate(table.blocks):
         body += [r"\midrule"] if i else []

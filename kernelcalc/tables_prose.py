@@ -11,18 +11,37 @@ import re
 from kernelcalc.tables_model import Cell, joined, text
 
 _GREEK = (
-    "alpha beta gamma delta eta theta kappa lambda mu nu xi pi rho sigma tau phi psi omega "
-    "Gamma Delta Theta Lambda Sigma Phi Psi Omega"
-).split()
-COMMANDS = {name: "\\" + name for name in [*_GREEK, "lim", "sin", "cos", "exp", "log", "max", "min", "det", "arcsin", "arccos", "sup"]} | {
-    "eps": r"\varepsilon", "Sdot": r"\dot\Sigma", "Tdot": r"\dot T", "oo": r"\infty", "sum": r"\sum", "prod": r"\prod", "int": r"\int", "Int": r"\int",
-    "E": r"\mathbb{E}", "P": r"P", "grad": r"\nabla", "dtheta": r"d\theta", "dlambda": r"d\lambda", "dgamma": r"d\gamma",
-}  # fmt: skip
+    *("alpha", "beta", "gamma", "delta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi"),
+    *("rho", "sigma", "tau", "phi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma"),
+    *("Phi", "Psi", "Omega"),
+)
+_OPERATIONS = ("lim", "sin", "cos", "exp", "log", "max", "min", "det", "arcsin", "arccos", "sup", "sum")
+COMMANDS = {name: "\\" + name for name in (*_GREEK, *_OPERATIONS)} | {
+    "prod": r"\prod",
+    "int": r"\int",
+    "Int": r"\int",
+    "oo": r"\infty",
+    "eps": r"\varepsilon",
+    "grad": r"\nabla",
+    "E": r"\mathbb{E}",
+    "P": "P",
+    "Sdot": r"\dot\Sigma",
+    "Tdot": r"\dot T",
+    "dtheta": r"d\theta",
+    "dlambda": r"d\lambda",
+    "dgamma": r"d\gamma",
+}
 SIGNS = {
-    "->": r"\to ", "<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", ":=": ":=", "==": "=", "~": r"\sim ", "|": r"\vert ",
-    "{": r"\{", "}": r"\}", "<": "<", ">": ">", "*": "^*",
-}  # fmt: skip
-_UPRIGHT = {"erf", "sign", "diag", "Var", "Cov", "Id", "tr", "arctan", "atan", "relu", "ReLU", "NTK", "SGNTK", "critical", "box"}
+    "->": r"\to ",
+    "<=": r"\le ",
+    ">=": r"\ge ",
+    "!=": r"\ne ",
+    "==": "=",
+    "~": r"\sim ",
+    "|": r"\vert ",
+    "*": "^*",
+} | {sign: "\\" + sign for sign in "{}%&#$"}
+_UPRIGHT = {"erf", "sign", "diag", "Var", "Cov", "Id", "tr", "arctan", "atan", "relu", "NTK", "SGNTK", "box"}
 _LAYERED = {"Sigma", "Theta", "Sdot", "Tdot", "I", "W", "b", "J", "h", "A", "B", "S", "theta", "n", "~", "'"}
 _LAYER = re.compile(r"[lLi]([+-]\d+)?|\d+")
 _TOKEN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?|->|<=|>=|!=|:=|==|\S|\s+")
@@ -61,7 +80,9 @@ def _whole(chunks: list[str]) -> list[str]:
 
 def _known(chunk: str) -> str:
     """The chunk without names that belong to formulas, so that only words are long."""
-    return re.sub(r"[A-Za-z]+", lambda word: "" if word[0] in COMMANDS or word[0] in _UPRIGHT else word[0], chunk)
+    return re.sub(
+        r"[A-Za-z]+", lambda word: "" if word[0] in COMMANDS or word[0] in _UPRIGHT else word[0], chunk
+    )
 
 
 def _open(chunk: str) -> int:
@@ -189,7 +210,8 @@ class _Reader:
             if last == ",":
                 return r"\allowbreak "
             follows = self._next()[:1]
-            apart = (last.isalnum() or last in (")", "]", "'", "|", "}")) and (follows.isalnum() or follows in "([<|")
+            opens = follows.isalnum() or follows in tuple("([|") or self._hugs_angle()
+            apart = opens and (last.isalnum() or last in (")", "]", "'", "|", "}"))
             return r"\," if apart else " "
         if len(token) == 1 and token.isalpha() and self._next().isdigit():  # n0 is n_0
             index = self.tokens[self.at]
@@ -206,6 +228,11 @@ class _Reader:
     def _hugged(self) -> bool:
         """Whether the tilde ahead belongs to the letter before it: no space in between."""
         return self.at > 0 and not self.tokens[self.at - 1].isspace()
+
+    def _hugs_angle(self) -> bool:
+        """Whether a scalar product <x,y> is ahead, and no sign "less than"."""
+        ahead = self.tokens[self.at : self.at + 2]
+        return len(ahead) == 2 and ahead[0] == "<" and not ahead[1].isspace()
 
     def _angle(self) -> str:
         """<x,y> as a scalar product, or "less than"."""

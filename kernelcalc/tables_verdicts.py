@@ -1,4 +1,4 @@
-"""The verdicts on all claims, judged once per state of the sources and then kept in the cache of kernelcalc."""
+"""The verdicts on all claims, judged once per state of the sources and then kept in the cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from kernelcalc.verify.claim import DERIVATIONS, Claim
 from kernelcalc.verify.judge import Verdict
 from kernelcalc.verify.run import Result, run
 
-DIGITS = 15  # in which statement and witness agree; kernelcalc verify asks for each claim's own number, 30 or 50
+DIGITS = (
+    15  # in which statement and witness agree; kernelcalc verify asks for each claim's own number, 30 or 50
+)
 _JUDGING = ("derivations", "errors", "expectation", "functions", "kernels", "limits", "quadrature", "series",
             "symbols", "verify")  # fmt: skip
 Watch = Callable[[str], None]
@@ -39,7 +41,7 @@ class _Heard:
 
 
 def verdicts(claims: Sequence[Claim], watch: Watch = lambda words: None) -> dict[str, Verdict]:
-    """Tag -> verdict; from the cache where nothing that judges has changed since, else judged on all cores."""
+    """Tag -> verdict, from the cache where nothing that judges has changed since, else judged."""
     found = _kept()
     missing = [claim for claim in claims if claim.tag not in found]
     if missing:

@@ -12,7 +12,9 @@ from kernelcalc.notation import latex, terms
 LINE = 62.0  # the width of a formula's line, in letters, that fits beside a column of names on A4
 _WIDE = {r"\arcsin": 4.5, r"\arccos": 4.5, r"\arctan": 4.5, r"\exp": 3.0, r"\cos": 3.0, r"\sin": 3.0,
          r"\max": 3.0, r"\log": 3.0, r"\tanh": 4.0, r"\lVert": 1.0}  # fmt: skip
-_FLAT = re.compile(r"\\(left|right|mathrm|begin|end|displaystyle|mathbb|mathcal|lvert|rvert|dot|tilde|,|;|quad)")
+_FLAT = re.compile(
+    r"\\(left|right|mathrm|begin|end|displaystyle|mathbb|mathcal|lvert|rvert|dot|tilde|,|;|quad)"
+)
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[^\s]")
 
 
@@ -91,5 +93,3 @@ def _group(tokens: list[str], start: int) -> tuple[float, int]:
         if not depth:
             return _measured(tokens, start + 1, i), i + 1
     raise ValueError(f"unbalanced braces in {''.join(tokens)}")
-
-

@@ -61,9 +61,7 @@ def quiet() -> Iterator[None]:
         _STEPS.reset(token)
 
 
-def note(
-    rule: str, before: Any, after: Any, needs: str = "", tends: tuple[Any, Any] | None = None
-) -> None:
+def note(rule: str, before: Any, after: Any, needs: str = "", tends: tuple[Any, Any] | None = None) -> None:
     """Write a step down, unless it says nothing or is there already."""
     steps = _STEPS.get()
     step = Step(rule, before, after, needs, tends)

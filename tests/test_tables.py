@@ -23,7 +23,7 @@ from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.notation import Notation, latex, shortened, spelled, theta, using
 from kernelcalc.symbols import D, a, b, c, m, n0, rho, sigma_b, sigma_w, v, z
 from kernelcalc.tables_document import PDF
-from kernelcalc.tables_model import GENERATED, Shown, Table, as_tex, formula
+from kernelcalc.tables_model import GENERATED, Shown, Table, formula
 from kernelcalc.tables_width import LINE, broken, width
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +126,9 @@ def _back(text: str, symbols: Mapping[sp.Symbol, str]) -> sp.Expr:
 def _point(symbols: set[sp.Symbol], shift: int) -> dict[sp.Symbol, sp.Expr]:
     """Numbers for the symbols, with c^2 < a b."""
     found = {s: sp.Rational(5 + i + shift, 4) for i, s in enumerate(sorted(symbols, key=str))}
-    return found | {s: sp.Rational(shift, 3) for s in found if s.name.split("_")[0] in ("c", "rho", "theta", "xy")}
+    return found | {
+        s: sp.Rational(shift, 3) for s in found if s.name.split("_")[0] in ("c", "rho", "theta", "xy")
+    }
 
 
 def _says(shown: Shown) -> bool:
@@ -162,7 +164,9 @@ def test_formulas_read_back_are_the_ones_that_were_derived(made: tuple[Table, ..
 
 
 def test_a_slip_of_the_printer_is_seen(made: tuple[Table, ...]) -> None:
-    for cell in [cell for cell in _cells(made) if r"\frac{2}{\pi}" in cell.parts[0][0] and len(cell.parts) == 1][:5]:
+    for cell in [
+        cell for cell in _cells(made) if r"\frac{2}{\pi}" in cell.parts[0][0] and len(cell.parts) == 1
+    ][:5]:
         ((text, form),) = cell.parts
         assert not _says(Shown(cell.source, ((text.replace(r"\frac{2}", r"\frac{3}"), form),), cell.names))
 
@@ -182,7 +186,9 @@ def test_names_for_parts_are_undone_by_their_meaning() -> None:
         for e in (kc.dual(f), kc.dual(f.derivative)):
             short = shortened(e.expr)
             assert short.has(D, rho, theta) or f.name == "gaussian" or e.expr == short, short
-            difference = (spelled(short) - e.expr).subs({a: 2, b: 3, c: 1, m: 2, sp.Symbol("beta", positive=True): 3})
+            difference = (spelled(short) - e.expr).subs(
+                {a: 2, b: 3, c: 1, m: 2, sp.Symbol("beta", positive=True): 3}
+            )
             assert abs(sp.N(difference, 40)) < 1e-35
 
 
@@ -228,7 +234,9 @@ def test_factor_is_that_of_the_heading(s: kc.Function) -> None:
     factor, g = tables_functions.limit_factor(s), mean(s).expr
     assert factor.expr is not None
     assert g is not None
-    values = {symbol: sp.Rational(2 + i, 3) for i, (symbol, value) in enumerate(s.parameters) if symbol == value}
+    values = {
+        symbol: sp.Rational(2 + i, 3) for i, (symbol, value) in enumerate(s.parameters) if symbol == value
+    }
     front = sp.sqrt(2 / (sp.pi * a))
     for point in POINTS:
         at = dict(zip((a, b, c), point, strict=True)) | values

@@ -19,25 +19,30 @@ _NAMES = {command.strip(): name for name, command in COMMANDS.items() if name !=
 
 def _letters(words: str) -> list[str]:
     """Letters, digits and signs in order, without brackets and spaces."""
-    return re.findall(r"[A-Za-z]+|\d|[-+=/:;,.'|!]", words)
+    return re.findall(r"[A-Za-z]+|\d|[-+=/:;,.'|!]", words.replace("Int", "int"))
 
 
 def _plain(tex: str) -> str:
     """Set text without its dress."""
     for command in sorted(_NAMES, key=len, reverse=True):
         tex = re.sub(re.escape(command) + r"(?![A-Za-z])", _NAMES[command], tex)
+    for command, sign in ((r"\le", "<="), (r"\ge", ">="), (r"\ne", "!=")):
+        tex = re.sub(re.escape(command) + r"(?![A-Za-z])", sign, tex)
     for old, new in (
-        (r"\tilde{", "{~"), (r"\hat{", "{^"), (r"\to", "->"), (r"\le ", "<="), (r"\ge ", ">="), (r"\ne ", "!="),
+        (r"\tilde{", "{~"), (r"\hat{", "{^"), (r"\to", "->"),
         (r"\vert", "|"), (r"\sqrt", "sqrt"), (r"\textbar", "|"), (r"\textgreater", ""), (r"\textless", ""),
         (r"\sim", "~"), (r"\textasciitilde", "~"),
-        (r"\textasciicircum", "^"), (r"\langle", "<"), (r"\rangle", ">"), (r"\allowbreak", ""), (r"\mathrm", ""),
+        (r"\textasciicircum", "^"), (r"\langle", "<"), (r"\rangle", ">"), (r"\allowbreak", ""),
+        (r"\mathrm", ""),
         (r"\,", " "), ("\\", ""),
     ):  # fmt: skip
         tex = tex.replace(old, new)
     return tex
 
 
-STATEMENTS = sorted({words for claim in collect() for words in (claim.statement, claim.title, claim.note) if words})
+STATEMENTS = sorted(
+    {words for claim in collect() for words in (claim.statement, claim.title, claim.note) if words}
+)
 
 
 def test_no_letter_digit_or_sign_is_lost() -> None:
@@ -61,7 +66,9 @@ def test_statements_are_set(words: str, tex: str) -> None:
     assert typeset(words).tex == tex
 
 
-RIGHT = Claim("T/2", "twice", "p. 2", 2 * a, lambda: a + a, lambda point, digits: 2 * point[a], ({a: 1}, {a: 3}))
+RIGHT = Claim(
+    "T/2", "twice", "p. 2", 2 * a, lambda: a + a, lambda point, digits: 2 * point[a], ({a: 1}, {a: 3})
+)
 WRONG = Claim(
     "T/1", "a < b & 5% of it", "p. 1", 2 * a, lambda: a, lambda point, digits: point[a], ({a: 1}, {a: 3}),
     corrected=a, note="twice too large",
@@ -71,8 +78,7 @@ WRONG = Claim(
 def test_misprints_show_where_the_forms_differ() -> None:
     judged = {claim.tag: judge(claim, 15) for claim in (RIGHT, WRONG)}
     table = as_tex(tables_claims.misprints({"File": (RIGHT, WRONG)}, judged))
-    assert r"a \textless{} b" in table or "a < b" in table
-    assert r"\& 5\%" in table
+    assert r"$a < b$ \& $5\%$ of it" in table
     assert "$a = 1$: printed $2.0$, true $1.0$" in table
     rows = tables_claims.ledger({"File": (RIGHT, WRONG)}, judged).blocks[0].rows
     assert [row[2].tex for row in rows] == ["proved", "refuted"]

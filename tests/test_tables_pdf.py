@@ -1,4 +1,4 @@
-"""The document of the tables: pdflatex makes it without complaint, and the same TeX makes the committed bytes.
+"""The document of the tables: pdflatex makes it without complaint, and the same TeX makes the same bytes.
 
 It needs pdflatex (Debian: apt-get install --no-install-recommends texlive-latex-recommended; .ci/run does).
 """
@@ -36,7 +36,7 @@ def test_errors_and_wide_lines_are_refused() -> None:
     files["misprints.tex"] += r"\undefinedcommand"
     with pytest.raises(LatexError, match="Undefined control sequence"):
         compiled(files)
-    files["misprints.tex"] = r"\hbox to 2\linewidth{x\hfil}"
+    files["misprints.tex"] = r"\noindent\rule{2\linewidth}{1pt}"
     with pytest.raises(LatexError, match="Overfull"):
         compiled(files)
 

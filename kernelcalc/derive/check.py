@@ -16,11 +16,13 @@ import sympy as sp
 from mpmath import mp, mpf
 
 from kernelcalc import quadrature
+from kernelcalc.derive.derivation import Derivation
 from kernelcalc.errors import InputError, Undefined
 from kernelcalc.expectation.problem import E, X, Y, Z
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, rho, z
 from kernelcalc.trace import Step
+from kernelcalc.verify.judge import judge
 from kernelcalc.verify.numeric import NoNumber, evaluate
 from kernelcalc.verify.prove import proved_equal
 
@@ -54,6 +56,22 @@ def check(step: Step, points: Sequence[Point] = ()) -> Check:
     if by_symbols and (method := proved_equal(step.before, step.after, seconds=PROOF)):
         return Check("proved", f"by symbols ({method})")
     return _by_numbers(step, points)
+
+
+def result(item: Derivation) -> Check:
+    """Whether what was derived is what is claimed; for an expectation, what the quadrature gives."""
+    if item.claim is not None:
+        verdict = judge(item.claim, DIGITS)
+        agrees = f"agrees with its definition to {verdict.digits} digits at {verdict.points} points"
+        if verdict.verdict == "failed":
+            return Check("failed", verdict.reason)
+        found = f"equal to the statement by symbols ({verdict.proof}); " if verdict.proof else ""
+        if verdict.verdict == "refuted":
+            found = (
+                f"refutes the statement as printed ({verdict.counterexample}); the corrected form: {found}"
+            )
+        return Check("proved" if verdict.proof else "confirmed", found + agrees)
+    return _by_numbers(Step("result", item.whole, item.form), ())
 
 
 def _by_numbers(step: Step, points: Sequence[Point]) -> Check:
@@ -128,7 +146,9 @@ def _compare_far(form: sp.Expr, after: sp.Expr, symbol: sp.Symbol, target: sp.Ex
     near = _near(target, "+")
     with mp.workdps(6 * FAR):
         whole, part = (_number(side.xreplace({symbol: near}), rest, 5 * FAR) for side in (form, after))
-        terms = [abs(_number(term.xreplace({symbol: near}), rest, 5 * FAR)) for term in sp.Add.make_args(after)]
+        terms = [
+            abs(_number(term.xreplace({symbol: near}), rest, 5 * FAR)) for term in sp.Add.make_args(after)
+        ]
         last = min((term for term in terms if term), default=mpf(1))
         left = (whole - part) / last
     _same(lambda: left + 1, lambda: mpf(1), point)
@@ -166,7 +186,11 @@ def _number(form: sp.Expr, point: Point, digits: int) -> Any:
 def _exact(number: Any) -> sp.Expr:
     if isinstance(number, mp.mpc):
         return _exact(number.real) + sp.I * _exact(number.imag)
-    return sp.Rational(*mpf(number).as_integer_ratio()) if hasattr(mpf, "as_integer_ratio") else _rational(number)
+    return (
+        sp.Rational(*mpf(number).as_integer_ratio())
+        if hasattr(mpf, "as_integer_ratio")
+        else _rational(number)
+    )
 
 
 def _rational(number: Any) -> sp.Rational:
@@ -192,6 +216,11 @@ def _integral(integral: sp.Integral) -> Any:
     (symbol, low, high), *more = integral.limits
     if more or integral.free_symbols:
         raise NoNumber("an integral in several variables")
+    masses = integral.function.atoms(sp.DiracDelta)
+    if masses:
+        (mass,) = masses
+        place = sp.solve(mass.args[0], symbol)[0]
+        return _number(integral.function.xreplace({mass: sp.Integer(1)}).subs(symbol, place), {}, DIGITS + 8)
     inner = sp.lambdify(symbol, integral.function, "mpmath")
     ends = [mpf(str(sp.N(x, mp.dps))) if x.is_finite else (mp.inf if x > 0 else -mp.inf) for x in (low, high)]
     middle = [mpf(0)] if ends[0] < 0 < ends[1] else []
@@ -243,7 +272,9 @@ def _parts(form: sp.Expr, symbol: sp.Symbol) -> list[tuple[Any, Function]]:
 
 
 def _symbols(step: Step) -> list[sp.Symbol]:
-    free = set().union(*(entry.free_symbols for side in (step.before, step.after) for entry in _entries(side)))
+    free = set().union(
+        *(entry.free_symbols for side in (step.before, step.after) for entry in _entries(side))
+    )
     return sorted(free - {X, Y, Z}, key=str)
 
 

@@ -13,9 +13,9 @@ from kernelcalc.errors import InputError
 from kernelcalc.expectation.engine import written
 from kernelcalc.expectation.problem import E, Z
 from kernelcalc.expectation.result import Expectation, dual, mean
-from kernelcalc.functions.catalogue import function_by_name
 from kernelcalc.functions.base import Function
-from kernelcalc.symbols import v, z
+from kernelcalc.functions.catalogue import function_by_name
+from kernelcalc.symbols import a, b, c, v, z
 from kernelcalc.trace import Step, recording
 from kernelcalc.verify.claim import Claim
 
@@ -26,8 +26,8 @@ _CALL = re.compile(r"\s*(dual|mean)\s*\((.*)\)\s*", re.DOTALL)
 class Derivation:
     """Its steps in order, and the form they end in.
 
-    how: what the derivation does, in its author's words; claim: the claim it belongs to, None for an
-    expectation.
+    how: what the derivation does, in its author's words; claim: the claim it belongs to; for an expectation
+    None, and whole is the expectation, unevaluated.
     """
 
     tag: str
@@ -36,6 +36,7 @@ class Derivation:
     form: Any
     how: str = ""
     claim: Claim | None = None
+    whole: Any = None
 
     @property
     def points(self) -> tuple[Mapping[sp.Symbol, sp.Expr], ...]:
@@ -73,7 +74,9 @@ def of_expectation(call: str) -> Derivation | None:
     found = dual(*functions) if match[1] == "dual" else mean(functions[0])
     if found.expr is None:
         raise InputError(f"{call} has no closed form: {found.reason}")
-    return Derivation(call.strip(), repr(found), found.steps, found.expr)
+    f, *others = functions
+    whole = written(f, *(others or [f]), a, b, c) if match[1] == "dual" else _mean(f)
+    return Derivation(call.strip(), repr(found), found.steps, found.expr, whole=whole)
 
 
 def _arguments(inner: str) -> list[str]:
@@ -88,9 +91,6 @@ def _arguments(inner: str) -> list[str]:
     return parts
 
 
-def definition(f: Function) -> sp.Expr:
+def _mean(f: Function) -> sp.Expr:
     """E f(Z), unevaluated."""
     return E(f.expr.subs(z, Z) + sp.Add(*(w * sp.DiracDelta(Z - t) for t, w in f.deltas)), v)
-
-
-__all__ = ["Derivation", "definition", "of_claim", "of_expectation", "written"]
