@@ -102,11 +102,12 @@ def series(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
         inner = series(expr.args[1], t, n)
         return _exponential_integral(inner, n)
     if isinstance(expr, hyperu) and not expr.args[0].has(t) and not expr.args[1].has(t):
-        inner = series(expr.args[2], t, n)
+        p, q, argument = expr.args
+        inner = series(argument, t, n)
         if inner.order < 0 and definite_sign(inner.coefs[0]) > 0:
-            return _terms(hyperu.far_out(*expr.args[:2], n), inner, n)
-        if inner.order > 0 and expr.args[1].is_Rational:
-            return _logarithmic(partial(hyperu.at_zero, *expr.args[:2]), inner, n)
+            return _terms(hyperu.far_out(p, q, n), inner, n)
+        if inner.order > 0 and q.is_Rational:
+            return _logarithmic(partial(hyperu.at_zero, p, q), inner, n)
         raise NoSeries(f"no series for {expr} at this argument")
     raise NoSeries(f"no series for {expr}")
 

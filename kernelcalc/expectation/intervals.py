@@ -130,7 +130,9 @@ def _by_poles(g: sp.Expr, y: sp.Symbol) -> sp.Expr | None:
         numerator, denominator = sp.fraction(sp.together(term))
         factor, powers = sp.factor_list(denominator, y)
         (linear, n), *others = powers or [(y, 0)]
-        if others or sp.degree(linear, y) != 1 or (n and numerator.has(y)) or n > MAX_ORDER:
+        if n > MAX_ORDER:
+            raise NoRule(f"no closed form known for a pole of order {n}")
+        if others or sp.degree(linear, y) != 1 or (n and numerator.has(y)):
             return None
         slope, start = linear.coeff(y, 1), linear.coeff(y, 0)
         if n and not (start / slope).is_positive:
