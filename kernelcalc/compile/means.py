@@ -8,7 +8,8 @@ h. The panels of all octaves being alike, so are the values of the exponential f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 import mpmath as mp
@@ -17,7 +18,7 @@ import sympy as sp
 from numpy.polynomial.legendre import leggauss, legvander
 
 from kernelcalc.compile import cache
-from kernelcalc.compile.piecewise import Long, Sample, Table, Vector, tabulate
+from kernelcalc.compile.piecewise import Long, Sample, Table, Vector, long, tabulate
 from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
@@ -28,6 +29,7 @@ LOWEST, HIGHEST = -112, 106  # octaves of z
 FINE, REACH = 32, 5  # octaves below and above x that the exponential function spans
 RESOLVED = 2.0**-50  # of a Legendre series, relative to the integral from 0; the rule squares it
 HALVINGS = 14
+MOST = 64  # panels of an octave
 FLOOR = 2.0**-24  # of the largest mean, for functions that vanish at 0
 DIGITS = 40
 
@@ -47,12 +49,6 @@ def _rule() -> tuple[Long, Long, Long]:
     degrees = np.arange(ORDER)
     analysis_matrix = (legvander(2 * u - 1, ORDER - 1) * (2 * degrees + 1) * w[:, None]).T
     return u, w, analysis_matrix
-
-
-def long(x: mp.mpf) -> np.longdouble:
-    """An mpmath number as a long double, rounded once."""
-    high = float(x)
-    return np.longdouble(high) + np.longdouble(float(x - mp.mpf(high)))
 
 
 def _even_part(f: Function) -> tuple[Callable[[Long], Long], list[float]]:
@@ -112,8 +108,8 @@ class HalfLine:
             for lo, hi in waiting:
                 x = np.longdouble(lo) + np.longdouble(hi - lo) * u
                 h = self._values(x)
-                rough = np.abs(matrix[-3:] @ h).max() * (hi - lo)
-                if rough > RESOLVED * (self.sizes[-1] + sum(np.abs(t).sum() for t in terms)):
+                series = np.abs(matrix @ h) * (hi - lo)
+                if series[-3:].max() > RESOLVED * (self.sizes[-1] + series.max()):
                     again += [(lo, (lo + hi) / 2), ((lo + hi) / 2, hi)]
                 else:
                     nodes.append(x)
@@ -121,8 +117,10 @@ class HalfLine:
             if not again:
                 break
             waiting = again
+            if len(again) > MOST:
+                raise self._unresolved()
         else:
-            raise InputError(f"{self.name} oscillates or jumps more than its mean can be tabulated")
+            raise self._unresolved()
         total = np.concatenate(terms)
         if len(terms) == 1:
             self.regular[octave] = total, np.abs(total)
@@ -130,6 +128,9 @@ class HalfLine:
             self.special[octave] = np.concatenate(nodes), total
         self.sums.append(self.sums[-1] + total.sum())
         self.sizes.append(self.sizes[-1] + np.abs(total).sum())
+
+    def _unresolved(self) -> InputError:
+        return InputError(f"{self.name} oscillates or jumps too often for its mean to be tabulated")
 
     def __call__(self, x: Vector) -> Sample:
         """G(x^2) and E|h|, at any x > 0; where h vanishes at 0, its size there is what it grows to, times FLOOR."""
@@ -181,6 +182,21 @@ def make(f: Function) -> Table:
 
 
 @lru_cache(maxsize=64)
-def table(f: Function) -> Table:
-    """As ``make``, or as an earlier process made it. f has numbers as parameters."""
-    return Table.from_text(cache.text(f"mean table {sp.srepr(f.expr)}", lambda: make(f).to_text()))
+def _table(f: Function, shape: tuple[str, ...]) -> Table:
+    def generate() -> str:
+        from kernelcalc.compile.named import canonical
+
+        base = canonical(f.symbolic).base
+        values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
+        return make(replace(base, parameters=values)).to_text()
+
+    kept = [(s.name, sp.srepr(x)) for s, x in f.parameters if s.name in shape]
+    return Table.from_text(cache.text(f"mean table {sp.srepr(f.template)} {kept}", generate))
+
+
+def table_of(f: Function, shape: Iterable[str]) -> Table:
+    """The table of the mean of f with unit slope and amplitude, made now or by an earlier process.
+
+    shape: the names of the parameters that are more than slope and amplitude; f has numbers for them.
+    """
+    return _table(f, tuple(shape))

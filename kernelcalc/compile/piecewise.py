@@ -94,16 +94,18 @@ class Table:
 
 @cache
 def _rule() -> tuple[Long, Long]:
-    """Chebyshev nodes in [-1, 1], and the matrix from values there to coefficients of powers."""
+    """Chebyshev nodes in [-1, 1] in few bits, so that they are exact in every interval, and the matrix from
+    values there to coefficients of powers."""
     with mp.workdps(40):
-        nodes = [mp.cos(mp.pi * (2 * k + 1) / (2 * TABLE_TERMS)) for k in range(TABLE_TERMS)]
-        rounded = [mp.mpf(float(x)) for x in nodes]
-        inverse = mp.matrix([[x**k for k in range(TABLE_TERMS)] for x in rounded]) ** -1
-        entries = [[_long(inverse[i, j]) for j in range(TABLE_TERMS)] for i in range(TABLE_TERMS)]
+        angles = [mp.pi * (2 * k + 1) / (2 * TABLE_TERMS) for k in range(TABLE_TERMS)]
+        nodes = [mp.mpf(round(float(mp.cos(t)) * 2.0**24)) / 2**24 for t in angles]
+        inverse = mp.matrix([[x**k for k in range(TABLE_TERMS)] for x in nodes]) ** -1
+        entries = [[long(inverse[i, j]) for j in range(TABLE_TERMS)] for i in range(TABLE_TERMS)]
     return np.array([float(x) for x in nodes], np.longdouble), np.array(entries)
 
 
-def _long(x: mp.mpf) -> np.longdouble:
+def long(x: mp.mpf) -> np.longdouble:
+    """An mpmath number as a long double, rounded once."""
     high = float(x)
     return np.longdouble(high) + np.longdouble(float(x - mp.mpf(high)))
 
