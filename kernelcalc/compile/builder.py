@@ -8,6 +8,7 @@ import sympy as sp
 
 from kernelcalc.compile import named
 from kernelcalc.compile.program import Let, half_angle_triple, let, rsqrt
+from kernelcalc.compile.quadrants import normal_forms, point_forms
 from kernelcalc.symbols import a, b, c
 
 w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -115,7 +116,8 @@ class Builder:
             )
             return size ** (-2 * power.exp)
 
-        form = named.at_pair(form, self).replace(sp.asin, asin)
+        form = normal_forms(named.at_pair(form, self), self, normalised)
+        form = form.replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
@@ -219,5 +221,5 @@ def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
             * (a + builder.constant(sp.cancel(inside.coeff(a, 0) / slope))) ** power.exp
         )
 
-    form = named.at_point(form).replace(sp.asin, asin)
+    form = point_forms(named.at_point(form)).replace(sp.asin, asin)
     return form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(a), root)

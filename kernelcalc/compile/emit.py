@@ -24,6 +24,7 @@ HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
 from kernelcalc.compile.lookup import lookup
+from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
 from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
@@ -183,7 +184,7 @@ class Module:
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
         self.printer = Printer({"fully_qualified_modules": False})
-        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale", "at"]  # at: where the table begins
+        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale", "at"]  # at: of the table
 
     @property
     def constant_count(self) -> int:

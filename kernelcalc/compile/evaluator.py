@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kernelcalc.compile.piecewise import Table
-
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
@@ -142,8 +141,8 @@ class Evaluator:
         most = (self.mean.reach / (float(f.params[slope]) if slope else 1.0)) ** 2
         if values.max() > most:
             raise InputError(
-                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean of {f!r} is known up to"
-                f" {most:.3g}; scale the data"
+                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean of {f!r} is known up"
+                f" to {most:.3g}; scale the data"
             )
 
     def points(self, data: Matrix, role: str, name: str) -> Points:
@@ -273,7 +272,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
         {role: len(module.quantities(role)) for role in ("row", "column")},
         module.constant_count,
         kernel.layer.factor is not None,
-        **named.needs(kernel.layer.factor),
+        *named.needs(kernel.layer.factor),
     )
     return json.dumps(vars(made))
 

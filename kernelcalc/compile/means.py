@@ -3,7 +3,8 @@
     G(x^2) = sqrt(2/pi)/x * integral of h(z) exp(-z^2/(2 x^2)) over z > 0,   h(z) = (F(z) + F(-z))/2,
 
 by Gauss-Legendre panels: one per octave of z, cut at every kink and halved until a Legendre series resolves
-h. The panels of all octaves being alike, so are the values of the exponential function; below 2^-32 x it is 1.
+h. The panels of all octaves being alike, so are the values of the exponential function; below 2^-32 x it
+is 1.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class HalfLine:
         return InputError(f"{self.name} oscillates or jumps too often for its mean to be tabulated")
 
     def __call__(self, x: Vector) -> Sample:
-        """G(x^2) and E|h|, at any x > 0; where h vanishes at 0, its size there is what it grows to, times FLOOR."""
+        """G(x^2) and E|h|, at any x > 0; where h vanishes at 0, FLOOR times what it grows to."""
         values, sizes = np.empty(len(x), np.longdouble), np.empty(len(x), np.longdouble)
         octaves = np.frexp(x)[1] - 1
         for octave in np.unique(octaves):

@@ -69,20 +69,16 @@ def role(e: Expectation) -> str:
     return found
 
 
-def needs(e: Expectation | None) -> dict[str, str | list[str]]:
+def needs(e: Expectation | None) -> tuple[str, list[str], str]:
     """What the evaluator must know of the table: the role, the names of the parameters that it depends on,
     and of the one that scales its argument."""
     which = role(e) if e is not None else ""
     if e is None or e.reduction is None or not which:
-        return {"mean": "", "shape": [], "slope": ""}
+        return "", [], ""
     f = e.g if which == "s2" else e.f
     assert f is not None
     found = canonical(f.symbolic)
-    return {
-        "mean": which,
-        "shape": [s.name for s, _ in found.base.parameters],
-        "slope": str(found.scale) if found.scale != 1 else "",
-    }
+    return which, [s.name for s, _ in found.base.parameters], str(found.scale) if found.scale != 1 else ""
 
 
 def cheap(form: sp.Expr) -> bool:

@@ -126,7 +126,8 @@ def _fit(sampled: Sampled, left: Vector, right: Vector, middle: Vector) -> tuple
     x = center[:, None] + half[:, None] * both
     found = sampled(x.ravel())
     values, size = found.values.reshape(x.shape), found.size.reshape(x.shape)
-    powers = values[:, :TABLE_TERMS] @ matrix.T / half[:, None].astype(np.longdouble) ** np.arange(TABLE_TERMS)
+    scales = half[:, None].astype(np.longdouble) ** np.arange(TABLE_TERMS)
+    powers = values[:, :TABLE_TERMS] @ matrix.T / scales
     for k in range(TABLE_TERMS):  # Horner's shift from the centre to the middle
         for j in reversed(range(k, TABLE_TERMS - 1)):
             powers[:, j] += powers[:, j + 1] * (middle - center)
@@ -193,7 +194,7 @@ def _lowest(sampled: Sampled, start: int, bits: int) -> int | None:
 
 
 def _settled(sampled: Sampled, start: int, most: int) -> tuple[int | None, float]:
-    """The octave from which the function is constant or falls like 1/x (None), and where it begins to fall."""
+    """The octave from which the function is constant or falls like 1/x (or None), and where it falls."""
     x = np.ldexp(1.0, np.arange(start, most + 1))
     values = sampled(x).values
     for scaled, falls in ((values, False), (values * x, True)):
