@@ -24,7 +24,8 @@ Checked = tuple["Derivation", "list[Check]", "Check"]
 @click.command()
 @click.argument("tag")
 @click.option("--format", "form", type=click.Choice(["text", "latex", "markdown"]),
-              default="text", show_default=True, help="The terminal, LaTeX (align) or a cell of a notebook.")  # fmt: skip
+              default="text", show_default=True,
+              help="The terminal, LaTeX (align) or a cell of a notebook.")  # fmt: skip
 @click.option("-o", "--output", type=_FILE, metavar="FILE", help="Write to a file instead of the terminal.")
 @click.option("--latex", is_flag=True, help="The same as --format latex.")
 @click.option("--notation", type=click.Choice(["paper", "neural-tangents"]),

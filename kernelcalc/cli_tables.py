@@ -24,7 +24,8 @@ def symbols_option(
 @click.option("--out", type=click.Path(path_type=Path), default=Path("tables"), show_default=True,
               metavar="DIR", help="The folder for the files; made if it is not there.")  # fmt: skip
 @click.option("--notation", type=click.Choice(["paper", "neural-tangents"]),
-              default="paper", show_default=True, help="Sigma, Theta, I of the paper, or as in neural-tangents.")  # fmt: skip
+              default="paper", show_default=True,
+              help="Sigma, Theta, I of the paper, or as in neural-tangents.")  # fmt: skip
 @click.option(
     "--variances", is_flag=True, help="C_w and C_b, the variances, in place of standard deviations."
 )
