@@ -13,8 +13,8 @@ from pathlib import Path
 from kernelcalc.notation import current
 from kernelcalc.tables_model import GENERATED, Table, text
 
-MAIN, PDF = "main.tex", "kernelcalc.pdf"
-DEBIAN = "texlive-latex-recommended"  # brings all that is needed; install it with --no-install-recommends
+# the Debian package that brings all that is needed; install it with --no-install-recommends
+MAIN, PDF, DEBIAN = "main.tex", "kernelcalc.pdf", "texlive-latex-recommended"
 OVERFULL = 10.0  # points by which a line may stick out
 RUNS = 3  # the widths of longtable and the list of contents settle by then
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain, count
@@ -129,9 +130,15 @@ class Expectation:
         """Write the derivation down where one is being recorded."""
         trace.extend(self.steps)
 
-    def latex(self) -> str:
-        """The closed form as LaTeX."""
-        return str(sp.latex(self._put(self._found())))
+    def latex(self, *, notation: str = "paper", symbols: Mapping[str, str] | None = None) -> str:
+        """The closed form as LaTeX, in a, b, c (or v), or in the notation of "neural-tangents".
+
+        symbols: how single symbols are written, {"m": r"\\beta"}. Raises InputError for another notation.
+        """
+        from kernelcalc.notation import Notation, latex, using
+
+        with using(Notation(notation, symbols=symbols or {})):
+            return latex(self._put(self._found()))
 
     def code(self, language: str) -> str:
         """Source code of the closed form, nothing else needed: "python", "c", "mathematica" or "julia".
