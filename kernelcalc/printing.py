@@ -92,6 +92,9 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
         text = rf"\left\lvert {inner}\right\rvert" if tall else rf"\lvert {inner}\rvert"
         return f"{text}^{{{exp}}}" if exp else text
 
+    def _print_EulerGamma(self, expr: sp.Expr) -> str:
+        return r"\gamma_{\mathrm{E}}"  # gamma alone may be a parameter
+
     def _print_Heaviside(self, expr: sp.Expr, exp: str | None = None) -> str:
         return self._applied("H", expr.args[0], exp)
 

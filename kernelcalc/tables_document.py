@@ -67,7 +67,8 @@ argument carries the true derivative, its second the surrogate.
 \]
 and $Z\sim\mathcal{N}(0,v)$. $H$ is the Heaviside function, $\delta$ the Dirac measure, $f'$ the
 derivative in the sense
-of distributions, and $\mathrm{erf}_m(z)=\mathrm{erf}(mz)$.
+of distributions, and $\mathrm{erf}_m(z)=\mathrm{erf}(mz)$; $\gamma_{\mathrm{E}}$ is Euler's
+constant.
 """
 
 

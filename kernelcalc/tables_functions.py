@@ -145,7 +145,8 @@ def surrogate_table() -> Table:
         r"unit "
         r"weights, $\mathbb{E}[\mathrm{sign}'(X)\,s(Y)]$: it equals "
         r"$\sqrt{2/(\pi a)}\,G\left(\lvert\Sigma\rvert/a\right)$ at $x\neq y$ (S78) and "
-        r"$\sqrt{2/(\pi a)}\,s(0)$ at $x=y$ (S79). Bounded surrogate derivatives that are continuous almost "
+        r"$\sqrt{2/(\pi a)}\,s(0)$ at $x=y$ (S79), where $s(0)$ is the mean of both sides if $s$ jumps "
+        r"there. Bounded surrogate derivatives that are continuous almost "
         "everywhere meet the hypotheses of the limit theorems; Lipschitz constants are given where there "
         "are any."
     )

@@ -121,6 +121,8 @@ def _is_formula(chunk: str) -> bool:
         return True
     if _WORD.fullmatch(bare):
         return False
+    if " " in bare and all(part in _OPERATORS or _is_formula(part) for part in bare.split()):
+        return True  # (pi - theta)
     return bool(re.search(r"[_^=<>|+*/~\[\]\d]|[A-Za-z']\(|->|[A-Za-z]'[A-Za-z]", bare))
 
 
