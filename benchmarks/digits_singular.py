@@ -9,8 +9,9 @@ Where is it that of the singular kernel? The proof of the theorem has, with K_m(
         <= |K_m(x, X)| |a_m K_m^-1 - D^-1| |y| + |K_m(x, X) - K_oo(x, X)| |D^-1 y|      (S44),
 
 so that the signs agree, for certain, wherever this bound is below |K_oo(x, X) D^-1 y|: column "certain". It
-needs m so large that the matrix is close to its diagonal: column "rest", the norm of D^-1/2 K_m/a_m D^-1/2 - 1,
-must be well below 1. "printed": the same by the formulas as printed, in plain float64 arithmetic.
+needs m so large that the matrix is close to its diagonal: column "rest", the norm of
+D^-1/2 K_m/a_m D^-1/2 - 1, must be well below 1. "printed": the same by the formulas as printed, in plain
+float64 arithmetic.
 
 The second table takes the answers that differ, and those at large m, to 38 digits.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import gmpy2
+import gmpy2  # type: ignore[import-untyped]  # it has no types
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
