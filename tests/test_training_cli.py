@@ -207,7 +207,7 @@ def test_bad_files(tmp_path: Path) -> None:
             (train, test, "-o", out, "--targets", 2),
             "has 3 columns; the training data ask for 2 columns, or 2 + 2",
         ),
-        ((labelled, test, "-o", out), "'a' is no number"),
+        ((labelled, test, "-o", out), "'a' is no number; for a class label in the last column give"),
         ((labelled, test, "-o", out, "--classify"), "all training points have the label 'a'"),
         ((gap, test, "-o", out, "--classify"), "line 2, column 2: '' is no finite number"),
         ((ragged, test, "-o", out, "--classify"), "line 2 has 2 columns, the first row 3"),
