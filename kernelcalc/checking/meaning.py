@@ -28,6 +28,7 @@ from kernelcalc.checking.syntax import (
     Sum,
     Transposed,
 )
+from kernelcalc.functions.normal import Phi, Phi2
 
 Expr = Any  # SymPy carries no types
 Vector = Mapping[str, Expr]  # a combination of x and y: letter -> coefficient
@@ -37,7 +38,8 @@ MAX_BITS = 4096  # of a power of a number
 MAX_DEFINITIONS = 20  # that stand inside each other
 CONSTANTS = {"pi": sp.pi, "oo": sp.oo}
 GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei)
-WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc)  # slow or impossible at giants
+# slow or impossible at giants
+WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc, Phi, Phi2)
 
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "exp": (1, sp.exp), "log": (1, sp.log), "sqrt": (1, sp.sqrt), "abs": (1, sp.Abs),
@@ -48,6 +50,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
     "erfcx": (1, lambda u: sp.exp(u**2) * sp.erfc(u)), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
+    "Phi": (1, Phi), "Phi2": (3, Phi2),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip
 
