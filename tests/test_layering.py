@@ -23,7 +23,7 @@ MAY_IMPORT: dict[
     "functions": BASE,
     "quadrature": BASE,  # the witness: it must not see how results are derived
     "expectation": BASE | {"functions"},
-    "series": BASE | {"expectation"},
+    "series": BASE | {"functions", "expectation"},
     "kernels": BASE | {"functions", "expectation"},
     "limits": BASE | {"functions", "expectation", "series", "kernels"},
     "notation": BASE,

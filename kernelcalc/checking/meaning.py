@@ -29,6 +29,7 @@ from kernelcalc.checking.syntax import (
     Transposed,
 )
 from kernelcalc.functions.normal import Phi, Phi2
+from kernelcalc.functions.special import erfcx, goodwin_staton
 
 Expr = Any  # SymPy carries no types
 Vector = Mapping[str, Expr]  # a combination of x and y: letter -> coefficient
@@ -37,7 +38,7 @@ MAX_DEGREE = 64
 MAX_BITS = 4096  # of a power of a number
 MAX_DEFINITIONS = 20  # that stand inside each other
 CONSTANTS = {"pi": sp.pi, "oo": sp.oo}
-GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei)
+GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei, erfcx)
 # slow or impossible at giants
 WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc, Phi, Phi2)
 
@@ -49,7 +50,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "sech": (1, lambda u: 1 / sp.cosh(u)), "asin": (1, sp.asin), "acos": (1, sp.acos),
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
-    "erfcx": (1, lambda u: sp.exp(u**2) * sp.erfc(u)), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
+    "erfcx": (1, erfcx), "gs": (1, goodwin_staton), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
     "Phi": (1, Phi), "Phi2": (3, Phi2),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip

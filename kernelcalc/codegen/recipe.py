@@ -17,6 +17,7 @@ from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation
 from kernelcalc.functions.expressions import complementary
 from kernelcalc.functions.normal import Phi
+from kernelcalc.functions.special import erfcx, goodwin_staton
 from kernelcalc.kernels import Kernel, T
 from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
 
@@ -164,6 +165,7 @@ def _step(inputs: tuple[sp.Symbol, ...], forms: list[Expr]) -> Step:
 
 def _elementary(form: Expr) -> Expr:
     """Distribution functions and w - w erf(u) as erfc, which keeps digits; sign and Heaviside as cases."""
+    form = form.replace(lambda e: isinstance(e, erfcx | goodwin_staton), lambda e: e.definition())
     form = complementary(form)
     form = form.replace(Phi, lambda u: sp.erfc(-u / sp.sqrt(2)) / 2)
     form = form.replace(sp.sign, lambda u: sp.Piecewise((1, u > 0), (-1, u < 0), (0, True)))

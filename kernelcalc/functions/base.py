@@ -15,7 +15,7 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
-from kernelcalc.symbols import z
+from kernelcalc.symbols import mu, z
 
 Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
 RESERVED = {"z", "a", "b", "c", "v"}  # the argument, variances and the covariance
@@ -118,6 +118,21 @@ class Function:
             (s, exact(values[s.name], s.name) if s.name in values else old) for s, old in self.parameters
         )
         return replace(self, parameters=pairs)
+
+    def shifted(self, by: object) -> Function:
+        """f(z + mu) for a number, or for a symbol: kc.symbols.mu, or "mu" for short."""
+        value = mu if by == mu.name else exact(by, "shift")
+        if value == 0:
+            return self
+        if mu in dict(self.parameters):
+            raise InputError(f"{self!r} is shifted already")
+        return replace(
+            self,
+            name=f"{self.name}[z + {shown(value)}]",
+            template=self.template.subs(z, z + mu),
+            masses=tuple((t - mu, w) for t, w in self.masses),
+            parameters=(*self.parameters, (mu, value)),
+        )
 
     @cached_property
     def derivative(self) -> Function:
