@@ -90,13 +90,15 @@ class Function:
     @cached_property
     def deltas(self) -> Masses:
         """Dirac masses as pairs (location, weight)."""
-        return tuple((self._put(t), self._put(w)) for t, w in self.masses)
+        put = ((self._put(t), self._put(w)) for t, w in self.masses)
+        return tuple((t, w) for t, w in put if w != 0)
 
     @cached_property
     def symbolic(self) -> Function:
-        """The same function with its parameters left as symbols (integer ones shape the formula: they keep
-        their values)."""
-        return replace(self, parameters=tuple((s, v if s.is_integer else s) for s, v in self.parameters))
+        """The same function with its parameters left as symbols; those that shape the formula, integers and
+        zeros, keep their values."""
+        kept = tuple((s, v if s.is_integer or v == 0 else s) for s, v in self.parameters)
+        return replace(self, parameters=kept)
 
     def renamed(self, names: Mapping[sp.Symbol, sp.Symbol]) -> Function:
         """The same function written in other parameter symbols."""
