@@ -23,7 +23,7 @@ MAY_IMPORT: dict[
     "functions": BASE,
     "quadrature": BASE,  # the witness: it must not see how results are derived
     "expectation": BASE | {"functions"},
-    "series": BASE | {"expectation"},
+    "series": BASE | {"functions", "expectation"},
     "kernels": BASE | {"functions", "expectation"},
     "limits": BASE | {"functions", "expectation", "series", "kernels"},
     "notation": BASE,
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[
     "checking": BASE | {"functions", "expectation", "kernels", "verify"},
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
+    "functions": {"expectation"},
     "expectation": {"quadrature", "limits"},
     "kernels": {"quadrature", "limits", "notation", "gram"},
     "notation": {"kernels"},

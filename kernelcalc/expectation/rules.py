@@ -158,11 +158,11 @@ def dual_delta(p: Dual) -> Reduction | None:
     t = p.f.kind.t
     weight = replace(p.f, kind=Kind()).expr(t) * sp.exp(-(t**2) / (2 * p.a)) / sp.sqrt(2 * sp.pi * p.a)
     v = sp.cancel(p.det / p.a)
-    parts = tuple((weight * w, Mean(atom, v)) for w, atom in _moved(p.g, p.c * t / p.a))
+    parts = tuple((weight * w, Mean(atom, v)) for w, atom in moved(p.g, p.c * t / p.a))
     return Reduction("delta", parts, needs="D > 0")
 
 
-def _moved(atom: Atom, h: sp.Expr) -> tuple[tuple[sp.Expr, Atom], ...]:
+def moved(atom: Atom, h: sp.Expr) -> tuple[tuple[sp.Expr, Atom], ...]:
     """atom(z + h) as weights and atoms, exponential factors included."""
     if h == 0:
         return ((ONE, atom),)
@@ -190,7 +190,7 @@ def dual_shift(p: Dual) -> Reduction | None:
         return None
     weight = sp.exp(s**2 * p.a / 2)
     left = shifted(replace(p.f, s=ZERO), s * p.a)
-    right = _moved(p.g, s * p.c)
+    right = moved(p.g, s * p.c)
     return Reduction("exponential", tuple((weight * w, replace(p, f=f, g=g)) for f in left for w, g in right))
 
 
