@@ -74,7 +74,7 @@ _LATEX = re.compile(
 )
 _PLAIN = re.compile(
     r"(?P<space>\s+)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<word>[A-Za-z_]\w*)"
-    r"|(?P<sign>\*\*|[-+*/^(),|=<>'])|(?P<other>.)",
+    r"|(?P<sign>\*\*|:=|[-+*/^(),|=<>'])|(?P<other>.)",
     re.ASCII | re.DOTALL,
 )
 

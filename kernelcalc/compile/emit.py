@@ -23,9 +23,10 @@ from kernelcalc.errors import InputError
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
+from kernelcalc.compile.lookup import lookup
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
-from kernelcalc.compile.primitives import fma, inline, offset, wide
+from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
     angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
     sinh, sqrt,
@@ -183,7 +184,7 @@ class Module:
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
         self.printer = Printer({"fully_qualified_modules": False})
-        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale"]
+        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale", "at"]  # at: of the table
 
     @property
     def constant_count(self) -> int:
@@ -205,10 +206,14 @@ class Module:
     def _value(self, expr: object) -> str:
         return str(self.printer.doprint(numeric(sp.sympify(expr))))
 
+    def _loaded(self, names: list[str]) -> list[str]:
+        lines = [f"    {x} = numbers[{i}]" for i, x in enumerate(names)]
+        return [*lines, "    mean = offset(numbers, int(at))"]
+
     def _given(self, program: Program) -> list[str]:
         """The numbers as local variables."""
         constants = [str(t) for statement in program.constants for t in statement.targets]
-        return [f"    {x} = numbers[{i}]" for i, x in enumerate([*self.numbers, *constants])]
+        return [*self._loaded([*self.numbers, *constants])]
 
     def quantities(self, role: str) -> list[str]:
         """What a point table holds: the variance and the targets of the point statements that pairs use."""
@@ -218,7 +223,7 @@ class Module:
         return sorted(name for name in used if name.endswith(suffix))
 
     def _constants(self) -> list[str]:
-        lines = ["def constants(numbers):", *(f"    {x} = numbers[{i}]" for i, x in enumerate(self.numbers))]
+        lines = ["def constants(numbers):", *self._loaded(self.numbers)]
         lines += [f"    {self._line(statement)}" for statement in self.near.constants]
         start = len(self.numbers)
         targets = [t for statement in self.near.constants for t in statement.targets]
@@ -249,7 +254,7 @@ class Module:
         diagonal = self.diagonal
         lines = [
             "def same(n, depth, tangent, values, numbers, out):",
-            *self._given(self.near)[: len(self.numbers)],
+            *self._loaded(self.numbers),
             *(f"    {self._line(statement)}" for statement in diagonal.constants),
             "    for i in range(n):",
             "        a = values[i]",
@@ -285,6 +290,7 @@ class Module:
             "@inline",
             "def advance(w, m, row, column, numbers):",
             "    wide()",
+            "    apart()",
             *self._given(self.program),
             *(f"    {name} = row[{k}*STRIDE]" for k, name in enumerate(rows)),
             "    for j in range(m):",

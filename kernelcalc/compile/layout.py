@@ -7,3 +7,5 @@ PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front o
 PRODUCT_SPACE = PANEL + 4 * STRIDE
 LANES = 6  # rows of STRIDE numbers: the state of the pairs of one row of a tile
 SCRATCH = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # work space of a tile
+TABLE_TERMS = 8  # of the polynomials of a table: one cache line
+TABLE_HEADER = 8  # numbers in front of them

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mpmath import mpf
     from numpy.typing import NDArray
 
+    from kernelcalc.expectation.reduced import Reduced
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -44,6 +46,19 @@ class Expectation:
     def _put(self, form: sp.Expr, *, but: sp.Symbol | None = None) -> sp.Expr:
         """A form in parameter symbols with the values put in, but for one parameter."""
         return form.subs([(s, x) for s, x in self.values if s not in (x, but)], simultaneous=True)
+
+    @cached_property
+    def reduction(self) -> Reduced | None:
+        """A dual as weights times a mean G(v) of one of its functions, in parameter symbols, or None."""
+        from kernelcalc.expectation.reduced import reduce
+
+        return None if self.g is None else reduce(self.f.symbolic, self.g.symbolic)
+
+    @cached_property
+    def reduced(self) -> sp.Expr | None:
+        """A dual in a, b, c and the unevaluated mean G(v) = E g(Z), Z ~ N(0, v), of g (or of f); None where
+        more than a mean is left. Exists with and without a closed form."""
+        return None if self.reduction is None else self._put(self.reduction.form)
 
     @property
     def closed_form(self) -> bool:
