@@ -11,7 +11,7 @@ import kernelcalc as kc
 from kernelcalc.symbols import a, b, c
 from kernelcalc.verify.claim import Claim
 
-from ._catalogue import D, Q, above, both, density, hinge, hinges, rho, theta
+from ._catalogue import NEAR, D, Q, above, both, density, hinge, hinges, rho, theta
 
 ROOT = sp.sqrt(D)
 tau = sp.Symbol("tau", real=True)
@@ -63,6 +63,7 @@ CLAIMS = (
         kc.HardTanh,
         c - 2 * c * (Q(1 / sp.sqrt(a)) + Q(1 / sp.sqrt(b))) + 2 * hinges(1, 1) - 2 * hinges(1, 1, -c),
         1 - 2 * Q(1 / sp.sqrt(a)) - 2 * Q(1 / sp.sqrt(b)) + 2 * BOTH_SIDES,
+        laws=NEAR,
     ),
     *pieces(),
 )

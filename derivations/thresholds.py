@@ -4,7 +4,8 @@ Take the paper's smooth networks, but centred at theta: sigma_m(x) = erf(m (x - 
 a normal density of variance h = 1/(2 m^2): sigma_m'(x) = 2 N(x; theta, h). So X + sqrt(h) Z = theta is a
 condition on a Gaussian variable, and for every surrogate derivative s, at every finite m,
 
-    E[sigma_m'(X) s(Y)] = 2 N(theta; 0, a + h) G(c theta/(a + h), b - c^2/(a + h)),    G(mu, v) = E s(N(mu, v)).
+    E[sigma_m'(X) s(Y)] = 2 N(theta; 0, a + h) G(c theta/(a + h), b - c^2/(a + h)),
+    G(mu, v) = E s(Z), Z ~ N(mu, v).
 
 For m -> oo, h -> 0: the sign network with threshold theta. A step 1_{x > t} is half of it, and several steps
 add up: E[sum_j w_j delta(X - t_j) s(Y)] = sum_j w_j N(t_j; 0, a) G(c t_j/a, D/a). A surrogate centred at the
