@@ -32,12 +32,12 @@ def test_phi2_is_the_integral_of_its_definition(h: float, k: float, r: float) ->
 
 
 def test_phi2_keeps_its_digits_far_out_and_at_any_precision() -> None:
-    for digits in (15, 60):
+    for digits in (15, 40):
         with mp.workdps(digits):
             value = bivariate_normal_cdf(-30, -40, 0.5)
-        with mp.workdps(100):
+        with mp.workdps(60):
             assert abs(value / bivariate_normal_cdf(-30, -40, 0.5) - 1) < mpf(10) ** (1 - digits)
-    assert 1e-381 < value < 1e-379
+    assert mpf("1e-380") < value < mpf("2e-380")
 
 
 def test_known_values() -> None:
@@ -57,8 +57,8 @@ def test_derivatives(index: int) -> None:
     x = sp.symbols("x0:3", real=True)
     point = [sp.Rational(-1, 3), sp.Rational(3, 4), sp.Rational(2, 5)]
     step = sp.Rational(1, 10**12)
-    higher = [p + step * (i == index) for i, p in enumerate(point)]
-    lower = [p - step * (i == index) for i, p in enumerate(point)]
+    higher = [p + step * int(i == index) for i, p in enumerate(point)]
+    lower = [p - step * int(i == index) for i, p in enumerate(point)]
     ratio = (Phi2(*higher).evalf(50) - Phi2(*lower).evalf(50)) / (2 * step)
     exact = sp.diff(Phi2(*x), x[index]).subs(dict(zip(x, point, strict=True))).evalf(30)
     assert abs(ratio - exact) < 1e-20
@@ -82,7 +82,7 @@ def test_compiled_quarter_planes() -> None:
     for _ in range(150):  # both sides above 0, where values may be tiny
         h, k, q = (random.uniform(0, x) for x in (3, 3, 1))
         far = (h * h + k * k - 2 * (1 - 2 * q) * h * k) / (8 * q * (1 - q))  # of exp(-far), known to far ulp
-        assert _ulps(h, k, q) <= 16 + 2 * far
+        assert far > 600 or _ulps(h, k, q) <= 16 + 2 * far
     for _ in range(100):  # any sides: relative to P(X > h)
         h, k, q = random.uniform(-4, 4), random.uniform(-4, 4), random.uniform()
         assert _ulps(h, k, q) * float(bivariate_normal_cdf(-h, -k, 1 - 2 * q)) <= 16
@@ -99,9 +99,10 @@ def test_compiled_quarter_planes_at_the_ends() -> None:
     opposite = conditioned(0.5, 0.5, 1.0, 0.0, -1.0)
     assert quadrant(0.5, 0.5, opposite, opposite) == 0.0
     assert quadrant(1e200, 0.0, 1e200, 1e200) == 0.0
-    assert quadrant(-1e200, 0.3, 0.0, 1e200) == pytest.approx(float(normal_cdf(-0.3)), rel=1e-15)
-    for x in (-30.0, -8.3, -3.0, -0.7, 0.2, 3.0):
-        assert abs(phi(x) - normal_cdf(x)) <= 8 * ULP * normal_cdf(x)
+    assert quadrant(-1e200, 0.3, 5e199, -1e200) == pytest.approx(float(normal_cdf(-0.3)), rel=1e-15)
+    with mp.workdps(30):
+        for x in (-30.0, -8.3, -3.0, -0.7, 0.2, 3.0):
+            assert abs(phi(x) - normal_cdf(x)) <= 8 * ULP * normal_cdf(x)
 
 
 # ---------------------------------------------------------------- limits
@@ -115,7 +116,7 @@ def test_limits() -> None:
     assert sp.simplify(kc.dual(kc.ELU("alpha")).limit("alpha", 0) - kc.dual(kc.ReLU()).expr) == 0
     slope = step.asymptotic("theta", 0, terms=2) - kc.dual(kc.Heaviside()).expr
     density = (1 / sp.sqrt(a) + 1 / sp.sqrt(b)) / sp.sqrt(2 * sp.pi)
-    assert sp.simplify(slope + sp.Symbol("theta", positive=True) * density / 2) == 0
+    assert sp.simplify(slope + sp.Symbol("theta", real=True) * density / 2) == 0
 
 
 # ---------------------------------------------------------------- kernels
