@@ -81,7 +81,7 @@ def at_threshold(f: Function, s: Function, limit: bool = False) -> sp.Expr:
 
 def finite(name: str) -> Claim:
     s, mean = SURROGATES[name]
-    steep = kc.Erf(m).shifted(theta)
+    steep = kc.Erf(m).centred(theta)
     return Claim(
         tag=f"thresholds/finite/{name}",
         title=f"E[erf_m'(X - theta) s(Y)], s = {s.name}",
@@ -106,8 +106,8 @@ def infinite(name: str) -> Claim:
         statement="E[2 delta(X - theta) s(Y)] = 2 N(theta; 0, a) G(c theta/a, D/a)",
         conditions="c^2 < a b",
         printed=sp.expand_mul(2 * normal(theta, a) * mean(c * theta / a, D / a)),
-        derive=lambda: at_threshold(kc.Sign().shifted(theta), s),
-        witness=numeric(kc.Sign().shifted(theta).derivative, s),
+        derive=lambda: at_threshold(kc.Sign().centred(theta), s),
+        witness=numeric(kc.Sign().centred(theta).derivative, s),
         points=points((theta, beta), "-4/3 3/4"),
         digits=30,
     )
@@ -115,7 +115,7 @@ def infinite(name: str) -> Claim:
 
 STEPS = kc.MultiStep(T, W)
 BELL = kc.Gaussian(beta)
-SHIFTED = BELL.shifted(theta)
+SHIFTED = BELL.centred(theta)
 
 CLAIMS = (
     *map(finite, SURROGATES),
@@ -127,8 +127,8 @@ CLAIMS = (
         statement="lim_{m->oo} E[erf_m'(X - theta) s(Y)] = E[2 delta(X - theta) s(Y)], s = exp(-beta z^2)",
         conditions="c^2 < a b",
         printed=2 * normal(theta, a) * gaussian_mean(c * theta / a, D / a),
-        derive=lambda: at_threshold(kc.Erf(m).shifted(theta), BELL, limit=True),
-        witness=numeric(kc.Sign().shifted(theta).derivative, BELL),
+        derive=lambda: at_threshold(kc.Erf(m).centred(theta), BELL, limit=True),
+        witness=numeric(kc.Sign().centred(theta).derivative, BELL),
         points=points((theta, beta), "2/3 3/4"),
         digits=30,
     ),
@@ -139,7 +139,7 @@ CLAIMS = (
         statement="E[2 delta(X - theta) s(Y)] at theta = 0 is sqrt(2/(pi a)) G(0, D/a)",
         conditions="c^2 < a b",
         printed=sp.sqrt(2 / (sp.pi * a)) * gaussian_mean(sp.S.Zero, D / a),
-        derive=lambda: at_threshold(kc.Sign().shifted(theta), BELL).subs(theta, 0),
+        derive=lambda: at_threshold(kc.Sign().centred(theta), BELL).subs(theta, 0),
         witness=numeric(kc.Sign().derivative, BELL),
         points=points((beta,), "3/4"),
         digits=30,
@@ -167,7 +167,7 @@ CLAIMS = (
         derive=lambda: kc.dual(kc.Step(theta).derivative, SHIFTED).diagonal,
         witness=lambda point, digits: quadrature.dual(
             kc.Step(point[theta]).derivative,
-            kc.Gaussian(2).shifted(point[theta]),
+            kc.Gaussian(2).centred(point[theta]),
             *(point[a],) * 3,
             digits=digits,
         ),

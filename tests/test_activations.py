@@ -33,7 +33,7 @@ R = sp.Rational
         (kc.MultiStep([-1, 1], [2, 3]), 0, 2),
         (kc.PiecewiseLinear([0, 2], [1, -1, 3], value=5), 3, 6),
         (kc.Polynomial([1, 0, 2]), 3, 19),
-        (kc.Erf().derivative.shifted(2), 2, 2 / sp.sqrt(sp.pi)),
+        (kc.Erf().derivative.centred(2), 2, 2 / sp.sqrt(sp.pi)),
     ],
     ids=str,
 )
@@ -42,11 +42,11 @@ def test_values(f: Function, at: object, value: sp.Expr) -> None:
 
 
 def test_shifts() -> None:
-    f = kc.Sign().derivative.shifted(R(1, 3))
+    f = kc.Sign().derivative.centred(R(1, 3))
     assert f.deltas == ((R(1, 3), 2),)
-    assert kc.Sign().shifted(0) is not None
-    assert kc.Sign().shifted(0) == kc.Sign()
-    assert kc.Step(1).shifted(2).breakpoints == (3,)
+    assert kc.Sign().centred(0) is not None
+    assert kc.Sign().centred(0) == kc.Sign()
+    assert kc.Step(1).centred(2).breakpoints == (3,)
 
 
 @pytest.mark.parametrize("f", [kc.Step(1), kc.HardTanh(), kc.Abs(), kc.Sign().derivative], ids=str)
@@ -72,7 +72,7 @@ def test_smoothing_adds_to_the_variances(f: Function) -> None:
         (lambda: kc.PiecewiseLinear([0], [1, "x"]), "real number"),
         (lambda: kc.Polynomial([]), "at least one"),
         (lambda: kc.ReLU().smoothed(0), "must be > 0"),
-        (lambda: kc.ReLU().shifted(sp.I), "must be real"),
+        (lambda: kc.ReLU().centred(sp.I), "must be real"),
         (lambda: kc.ELU(-1), "must be > 0"),
         (lambda: kc.Tanh().smoothed(1), "no formula"),
     ],

@@ -123,7 +123,7 @@ def test_limits() -> None:
 
 KERNELS: dict[str, Kernel] = {
     "hard-tanh": kc.NTK(kc.HardTanh(), 3, sigma_b=0.2),
-    "threshold": kc.SGNTK(kc.Step(1), kc.Gaussian(2).shifted(1), 3, sigma_w=2.0, sigma_b=0.2),
+    "threshold": kc.SGNTK(kc.Step(1), kc.Gaussian(2).centred(1), 3, sigma_w=2.0, sigma_b=0.2),
     "sign, gradients of hard-tanh": kc.GeneralizedNTK(
         (kc.Sign(), kc.Sign().derivative), (kc.HardTanh(), kc.HardTanh().derivative), 3, sigma_b=0.2
     ),

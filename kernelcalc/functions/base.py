@@ -16,7 +16,7 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
-from kernelcalc.symbols import z
+from kernelcalc.symbols import mu, z
 
 Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
 RESERVED = {"z", "a", "b", "c", "v"}  # the argument, variances and the covariance
@@ -128,7 +128,7 @@ class Function:
         free = next(word for word in names if word not in self.params)
         return sp.Symbol(free, **assumptions), exact(value, name)
 
-    def shifted(self, theta: object) -> Function:
+    def centred(self, theta: object) -> Function:
         """f(z - theta), theta a real number or symbol: a surrogate derivative centred at a threshold."""
         symbol, value = self._new_parameter(theta, "theta", real=True)
         if not value.is_real:
@@ -137,7 +137,7 @@ class Function:
             return self
         return replace(
             self,
-            name=f"shifted {self.name}",
+            name=f"{self.name}[z - {shown(value)}]",
             template=self.template.subs(z, z - symbol),
             parameters=(*self.parameters, (symbol, value)),
             masses=tuple((t + symbol, w) for t, w in self.masses),
@@ -152,6 +152,21 @@ class Function:
         if not value.is_positive:
             raise InputError(f"{self!r}: epsilon={epsilon!r} must be > 0")
         return smoothed(self, symbol, value)
+
+    def shifted(self, by: object) -> Function:
+        """f(z + mu) for a number, or for a symbol: kc.symbols.mu, or "mu" for short."""
+        value = mu if by == mu.name else exact(by, "shift")
+        if value == 0:
+            return self
+        if mu in dict(self.parameters):
+            raise InputError(f"{self!r} is shifted already")
+        return replace(
+            self,
+            name=f"{self.name}[z + {shown(value)}]",
+            template=self.template.subs(z, z + mu),
+            masses=tuple((t - mu, w) for t, w in self.masses),
+            parameters=(*self.parameters, (mu, value)),
+        )
 
     @cached_property
     def derivative(self) -> Function:
@@ -215,5 +230,11 @@ class Function:
         return f"{self.name}({inner})" if inner else self.name
 
     def _repr_latex_(self) -> str:
-        delta = sum((w * sp.DiracDelta(z - t) for t, w in self.deltas), sp.Integer(0))
-        return f"$\\displaystyle {sp.latex(self.expr + delta)}$"
+        from kernelcalc.display import function_latex
+
+        return function_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        from kernelcalc.display import code
+
+        return f"{code(repr(self))}: {self._repr_latex_()}"
