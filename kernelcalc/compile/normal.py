@@ -39,6 +39,7 @@ nodes, weights = constants("normal_nodes", NODES), constants("normal_weights", W
 @inline
 def phi(x: float) -> float:
     """P(X < x); 4 ulp while the result is normal."""
+    x = min(max(x, -FAR), FAR)
     u = -x * ROOT_HALF
     rest = fma(-x, ROOT_HALF, -u) - x * ROOT_HALF_LOW
     square = u * u

@@ -116,7 +116,10 @@ def _apart(typingctx: Any) -> Any:
 
 
 def constants(name: str, values: Sequence[float]) -> Callable[[], Any]:
-    """A function to be called in compiled code: the pointer to these numbers, laid down in the code itself."""
+    """A function to call in compiled code: the pointer to these numbers, laid down in the code itself."""
+
+    known: Any = types  # untyped
+    pointer = known.CPointer(types.float64)
 
     def make(typingctx: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -128,7 +131,7 @@ def constants(name: str, values: Sequence[float]) -> Callable[[], Any]:
                 table.initializer = ir.Constant(array, list(values))
             return builder.bitcast(table, ir.DoubleType().as_pointer())
 
-        return types.CPointer(types.float64)(), emit
+        return pointer(), emit
 
     return cast(Callable[[], Any], intrinsic(make))
 
