@@ -105,7 +105,7 @@ def test_a_weight_of_zero_is_no_mass() -> None:
 def test_mixed_pairs(f: Function, g: Function) -> None:
     e = kc.dual(f, g)
     if e.expr is None:
-        assert "sin" in repr(e.g)  # a wave against a step away from 0: an error function of a complex argument
+        assert "sin" in repr(e.g)  # a wave against a step away from 0: erf of a complex argument
         return
     for point in ((1.25, 0.75, 0.5), (1.0, 2.0, -1.25)):
         exact = float(e.reference(*point, digits=17))

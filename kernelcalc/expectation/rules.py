@@ -151,8 +151,8 @@ def mean_pieces(p: Mean) -> Reduction | None:
             parts.append((weight, Mean(replace(p.atom, kind=replace(kind, g=g, lo=lo, hi=hi)), p.v)))
             continue
         for atom in known:
-            for w, moved in moved(atom, kind.shift):
-                whole = replace(moved, n=moved.n + p.atom.n)
+            for w, part in moved(atom, kind.shift):
+                whole = replace(part, n=part.n + p.atom.n)
                 sides = _indicator(kind, lo, hi)
                 parts += [(weight * w * x, Mean(replace(whole, kind=k), p.v)) for x, k in sides]
     return Reduction("pieces", tuple(parts))
