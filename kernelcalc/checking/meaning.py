@@ -28,6 +28,7 @@ from kernelcalc.checking.syntax import (
     Sum,
     Transposed,
 )
+from kernelcalc.functions.normal import Phi, Phi2
 from kernelcalc.functions.special import erfcx, goodwin_staton
 
 Expr = Any  # SymPy carries no types
@@ -49,6 +50,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
     "erfcx": (1, erfcx), "gs": (1, goodwin_staton), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
+    "Phi": (1, Phi), "Phi2": (3, Phi2),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip
 

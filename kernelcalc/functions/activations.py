@@ -108,3 +108,5 @@ ACTIVATIONS: tuple[Entry, ...] = (
     Entry("MexicanHat", "mexican_hat", (1 - 2 * beta * z**2) * _bell, (_BETA,)),
     Entry("Gabor", "gabor", _bell * sp.cos(_OMEGA.symbol * z + _PHASE.symbol), (_BETA, _OMEGA, _PHASE)),
 )
+# those whose duals fit into a table
+TABLED = ACTIVATIONS[: 1 + [entry.name for entry in ACTIVATIONS].index("GELU")]
