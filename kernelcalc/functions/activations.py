@@ -18,6 +18,7 @@ _EPSILON = parameter("epsilon", sp.Rational(1, 10), positive=True)
 _ALPHA = parameter("alpha", 1, positive=True)
 _SCALE = parameter("scale", sp.Rational("1.0507009873554804934193349852946"), positive=True)
 _SELU_ALPHA = Parameter(_ALPHA.symbol, sp.Rational("1.6732632423543772848170429916717"))
+_LEVEL = parameter("theta", 1, positive=True)
 _THETA, _TAU = parameter("theta", 0), parameter("tau", 0)
 _OMEGA = parameter("omega", 1, positive=True)
 _ORDER = parameter("k", 2, nonnegative=True, integer=True)
@@ -76,7 +77,8 @@ ACTIVATIONS: tuple[Entry, ...] = (
     # thresholds
     Entry("Step", "threshold", H(z - theta), (_THETA,), "fires above theta"),
     Entry("ThresholdReLU", "threshold_relu", (z - theta) * H(z - theta), (_THETA,)),
-    Entry("ThresholdedReLU", "thresholded_relu", z * H(z - theta), (_THETA,), "Konda et al. 2014"),
+    Entry("ThresholdedReLU", "thresholded_relu", z * H(z - _LEVEL.symbol), (_LEVEL,),
+          "Konda et al. 2014"),
     # rectifiers
     Entry("ReLU6", "relu6", _clip(z, 0, 6), (), "Krizhevsky 2010"),
     Entry("ELU", "elu", alpha * (sp.exp(z) - 1) * H(-z) + z * H(z), (_ALPHA,), "Clevert et al. 2016"),
