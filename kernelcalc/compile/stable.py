@@ -24,7 +24,7 @@ from kernelcalc.compile import named
 from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.gaps import gap
 from kernelcalc.compile.program import Program, share
-from kernelcalc.errors import InputError
+from kernelcalc.errors import Uncompiled
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b
 
@@ -65,7 +65,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     """
     for e in kernel.layer.expectations:
         if e.template is None and not (e is kernel.layer.factor and named.role(e)):
-            raise InputError(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
+            raise Uncompiled(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
     builder = Builder()
     after = builder.at_row(w2 * variance(layer.first, builder, "_x") + s2)
