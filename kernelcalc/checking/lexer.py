@@ -21,7 +21,7 @@ FUNCTIONS = {
     "arcsinh": "asinh", "arsinh": "asinh", "asinh": "asinh",
     "arccosh": "acosh", "arcosh": "acosh", "acosh": "acosh",
     "arctanh": "atanh", "artanh": "atanh", "atanh": "atanh", "atan2": "atan2",
-    "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei",
+    "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
     "max": "max", "min": "min", "Max": "max", "Min": "min", "det": "det", "norm": "norm", "dot": "inner",
 }  # fmt: skip

@@ -28,6 +28,7 @@ from kernelcalc.checking.syntax import (
     Sum,
     Transposed,
 )
+from kernelcalc.functions.special import erfcx, goodwin_staton
 
 Expr = Any  # SymPy carries no types
 Vector = Mapping[str, Expr]  # a combination of x and y: letter -> coefficient
@@ -47,7 +48,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "sech": (1, lambda u: 1 / sp.cosh(u)), "asin": (1, sp.asin), "acos": (1, sp.acos),
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
-    "erfcx": (1, lambda u: sp.exp(u**2) * sp.erfc(u)), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
+    "erfcx": (1, erfcx), "gs": (1, goodwin_staton), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip
 
