@@ -148,11 +148,11 @@ class Evaluator:
         """InputError where a variance is beyond the table of the mean."""
         if self.mean is None or self.mean.reach == math.inf:
             return
-        f, slope = getattr(self.kernel, self.structure.mean), self.structure.slope
-        most = (self.mean.reach / (float(f.params[slope]) if slope else 1.0)) ** 2
+        slope = self.parameters[-2]  # weight is the last
+        most = (self.mean.reach / slope) ** 2
         if values.max() > most:
             raise InputError(
-                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean of {f!r} is known up"
+                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean is known up"
                 f" to {most:.3g}; scale the data"
             )
 
@@ -229,8 +229,22 @@ def evaluator(kernel: Kernel) -> Evaluator:
     free += [name for name in ("sigma_w", "sigma_b") if not getattr(kernel, name).is_number]
     if free:
         raise InputError(f"{kernel!r}: give numbers for {', '.join(free)} before asking for values")
-    numbers = (kernel.sigma_w**2, kernel.sigma_b**2, *parameters.values())
-    return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), _structure(kernel))
+    structure = _structure(kernel)
+    numbers = (kernel.sigma_w**2, kernel.sigma_b**2, *_parameters(kernel, structure))
+    return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), structure)
+
+
+def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
+    """What the code takes as parameters: for a tabulated mean its slope and weight."""
+    pairs = _apart(kernel)
+    if not structure.mean:
+        return list(share([dict(f.parameters + g.parameters) for f, g in pairs])[1].values())
+    from kernelcalc.compile.means import slope_and_weight
+
+    other = pairs[3][0 if structure.mean == "s2" else 1]
+    given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
+    _, parameters = share([*given, dict(other.parameters)])
+    return [*parameters.values(), *slope_and_weight(getattr(kernel, structure.mean), structure.slope)]
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
