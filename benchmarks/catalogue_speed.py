@@ -1,17 +1,20 @@
-"""Time per entry of the SG-NTK of the sign network with every surrogate, relative to erf'; of NTK(tanh) to ReLU.
+"""Time per entry of the SG-NTK of the sign network with every surrogate, against erf'; NTK(tanh) against ReLU.
 
     python benchmarks/catalogue_speed.py [--n 1000] [--depth 3] [--seconds 0.3] [--only NAME] [--json FILE]
 
-One thread, rows of one norm for NTK(tanh), rows of different norms for the surrogates. Every kernel is compiled
-before anything is timed; then the kernels take turns, so that all meet the same machine, and the best counts.
+One thread, rows of one norm for NTK(tanh), rows of different norms for the surrogates. Every kernel is
+compiled before anything is timed; then the kernels take turns, so that all meet the same machine, and the best
+counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +41,7 @@ def kernels(depth: int, only: str) -> tuple[dict[str, Kernel], dict[str, str]]:
         try:
             k(rows)
             found[name] = k
+            print(f"compiled {name}", file=sys.stderr)
         except InputError as error:
             refused[name] = str(error)
     return found, refused
@@ -56,7 +60,8 @@ def best(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--n", type=int, default=1000, help="rows")
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.3, help="per kernel")
@@ -69,9 +74,9 @@ def main() -> None:
     found, refused = kernels(options.depth, options.only)
     tanh, relu = (kc.NTK(f, options.depth, sigma_b=0.1) for f in (kc.function("tanh(z)"), kc.ReLU()))
     calls: dict[str, Callable[[], object]] = {
-        name: lambda k=k: k(rows, out=out, threads=1) for name, k in found.items()
+        name: partial(k, rows, out=out, threads=1) for name, k in found.items()
     }
-    calls |= {"tanh": lambda: tanh(unit, out=out, threads=1), "relu": lambda: relu(unit, out=out, threads=1)}
+    calls |= {name: partial(k, unit, out=out, threads=1) for name, k in (("tanh", tanh), ("relu", relu))}
     for call in calls.values():
         call()
     nanoseconds = {name: 1e9 * t / options.n**2 for name, t in best(calls, options.seconds).items()}
