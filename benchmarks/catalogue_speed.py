@@ -1,10 +1,10 @@
-"""Time per entry of the SG-NTK of the sign network with every surrogate, against erf'; NTK(tanh) against ReLU.
+"""Time per entry of SG-NTK(sign, .) with every surrogate, against erf'; of NTK(tanh), against ReLU.
 
     python benchmarks/catalogue_speed.py [--n 1000] [--depth 3] [--seconds 0.3] [--only NAME] [--json FILE]
 
 One thread, rows of one norm for NTK(tanh), rows of different norms for the surrogates. Every kernel is
-compiled before anything is timed; then the kernels take turns, so that all meet the same machine, and the best
-counts.
+compiled before anything is timed; then the kernels take turns, so that all meet the same machine, and the
+best counts.
 """
 
 from __future__ import annotations
