@@ -24,7 +24,8 @@ FUNCTIONS = {
     "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
     "Phi": "Phi", "Phi2": "Phi2",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
-    "max": "max", "min": "min", "Max": "max", "Min": "min", "det": "det", "norm": "norm", "dot": "inner",
+    "max": "max", "min": "min", "Max": "max", "Min": "min", "Phi": "Phi", "Phi2": "Phi2",
+    "det": "det", "norm": "norm", "dot": "inner",
 }  # fmt: skip
 RELATIONS = {
     r"\approx", r"\sim", r"\simeq", r"\propto", r"\le", r"\leq", r"\ge", r"\geq", r"\ne", r"\neq", r"\to",

@@ -38,8 +38,9 @@ MAX_DEGREE = 64
 MAX_BITS = 4096  # of a power of a number
 MAX_DEFINITIONS = 20  # that stand inside each other
 CONSTANTS = {"pi": sp.pi, "oo": sp.oo}
-GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei)
-WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc)  # slow or impossible at giants
+GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei, erfcx)
+# slow or impossible at giants
+WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc, Phi, Phi2)
 
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "exp": (1, sp.exp), "log": (1, sp.log), "sqrt": (1, sp.sqrt), "abs": (1, sp.Abs),
