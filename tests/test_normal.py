@@ -96,6 +96,8 @@ def test_compiled_quarter_planes_at_the_ends() -> None:
     assert quadrant(0.5, 0.5, conditioned(0.5, 0.5, 0.0, 1.0, 1.0), 0.0) == pytest.approx(
         float(normal_cdf(-0.5)), rel=1e-15
     )
+    zero = conditioned(0.0, 0.0, 0.25, 0.75, 0.5)  # the origin itself: only the angle matters
+    assert quadrant(0.0, 0.0, zero, zero) == pytest.approx(1 / 3, rel=1e-15)
     opposite = conditioned(0.5, 0.5, 1.0, 0.0, -1.0)
     assert quadrant(0.5, 0.5, opposite, opposite) == 0.0
     assert quadrant(1e200, 0.0, 1e200, 1e200) == 0.0

@@ -27,6 +27,7 @@ COUNT = len(NODES)
 NEAR = 1.3  # squared distance of the corner from the origin up to which the pole is taken out
 FAR = 40.0  # P(X > 40) = 0 in float64
 STEEP = 1e8
+TINY = 1e-200  # stands for 0, where only the ratio of h and A has a meaning
 ROOT_HALF = math.sqrt(0.5)
 ROOT_HALF_LOW = -4.833646656726457e-17  # sqrt(1/2) - ROOT_HALF
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -50,6 +51,8 @@ def phi(x: float) -> float:
 @inline
 def conditioned(h: float, k: float, q: float, p: float, r: float) -> float:
     """(h - r k)/sqrt(1 - r^2), q and p = (1 -+ r)/2 exact to their last digits: how far off h is, given k."""
+    k = TINY if h == 0.0 and k == 0.0 else k
+    h = k if h == 0.0 and k == TINY else h
     size = q * p
     half = 0.5 * rsqrt(size if size > 1e-280 else 1e-280)
     return ((h - k) + 2.0 * q * k) * half if r > 0.0 else ((h + k) - 2.0 * p * k) * half
@@ -91,7 +94,7 @@ def _triangle(h: float, A: float) -> float:
 @inline
 def _side(h: float, A: float) -> float:
     """sgn(h) W(|h|, A) for any h and A."""
-    size = min(abs(h), FAR)
+    size = max(min(abs(h), FAR), TINY)
     found = _triangle(size, min(abs(A), STEEP))
     found = phi(-size) - found if A < 0.0 else found
     return -found if h < 0.0 else found

@@ -18,6 +18,7 @@ _EPSILON = parameter("epsilon", sp.Rational(1, 10), positive=True)
 _ALPHA = parameter("alpha", 1, positive=True)
 _SCALE = parameter("scale", sp.Rational("1.0507009873554804934193349852946"), positive=True)
 _SELU_ALPHA = Parameter(_ALPHA.symbol, sp.Rational("1.6732632423543772848170429916717"))
+_LEVEL = parameter("theta", 1, positive=True)
 _THETA, _TAU = parameter("theta", 0), parameter("tau", 0)
 _OMEGA = parameter("omega", 1, positive=True)
 _ORDER = parameter("k", 2, nonnegative=True, integer=True)
@@ -76,7 +77,8 @@ ACTIVATIONS: tuple[Entry, ...] = (
     # thresholds
     Entry("Step", "threshold", H(z - theta), (_THETA,), "fires above theta"),
     Entry("ThresholdReLU", "threshold_relu", (z - theta) * H(z - theta), (_THETA,)),
-    Entry("ThresholdedReLU", "thresholded_relu", z * H(z - theta), (_THETA,), "Konda et al. 2014"),
+    Entry("ThresholdedReLU", "thresholded_relu", z * H(z - _LEVEL.symbol), (_LEVEL,),
+          "Konda et al. 2014"),
     # rectifiers
     Entry("ReLU6", "relu6", _clip(z, 0, 6), (), "Krizhevsky 2010"),
     Entry("ELU", "elu", alpha * (sp.exp(z) - 1) * H(-z) + z * H(z), (_ALPHA,), "Clevert et al. 2016"),
@@ -108,3 +110,5 @@ ACTIVATIONS: tuple[Entry, ...] = (
     Entry("MexicanHat", "mexican_hat", (1 - 2 * beta * z**2) * _bell, (_BETA,)),
     Entry("Gabor", "gabor", _bell * sp.cos(_OMEGA.symbol * z + _PHASE.symbol), (_BETA, _OMEGA, _PHASE)),
 )
+# those whose duals fit into a table
+TABLED = ACTIVATIONS[: 1 + [entry.name for entry in ACTIVATIONS].index("GELU")]

@@ -96,10 +96,9 @@ class Function:
 
     @cached_property
     def symbolic(self) -> Function:
-        """The same function with its parameters left as symbols; those that shape the formula, integers and
-        zeros, keep their values."""
-        kept = tuple((s, v if s.is_integer or v == 0 else s) for s, v in self.parameters)
-        return replace(self, parameters=kept)
+        """The same function with its parameters left as symbols (integer ones shape the formula: they keep
+        their values)."""
+        return replace(self, parameters=tuple((s, v if s.is_integer else s) for s, v in self.parameters))
 
     def renamed(self, names: Mapping[sp.Symbol, sp.Symbol]) -> Function:
         """The same function written in other parameter symbols."""
