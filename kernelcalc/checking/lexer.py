@@ -24,7 +24,7 @@ FUNCTIONS = {
     "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
     "Phi": "Phi", "Phi2": "Phi2",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
-    "max": "max", "min": "min", "Max": "max", "Min": "min", "Phi": "Phi", "Phi2": "Phi2",
+    "max": "max", "min": "min", "Max": "max", "Min": "min",
     "det": "det", "norm": "norm", "dot": "inner",
 }  # fmt: skip
 RELATIONS = {
