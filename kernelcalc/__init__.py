@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from kernelcalc.functions.catalogue import function as function
     from kernelcalc.functions.catalogue import function_by_name as function_by_name
     from kernelcalc.functions.named import surrogate as surrogate
+    from kernelcalc.functions.piecewise import MultiStep as MultiStep
+    from kernelcalc.functions.piecewise import PiecewiseLinear as PiecewiseLinear
+    from kernelcalc.functions.piecewise import Polynomial as Polynomial
     from kernelcalc.kernels import NNGP as NNGP
     from kernelcalc.kernels import NTK as NTK
     from kernelcalc.kernels import SGNTK as SGNTK
@@ -63,6 +66,9 @@ _HOME = {
     "catalogue": "functions.catalogue",
     "function": "functions.catalogue",
     "function_by_name": "functions.catalogue",
+    "MultiStep": "functions.piecewise",
+    "PiecewiseLinear": "functions.piecewise",
+    "Polynomial": "functions.piecewise",
     "surrogate": "functions.named",
     "NNGP": "kernels",
     "NTK": "kernels",
