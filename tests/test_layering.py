@@ -33,6 +33,7 @@ MAY_IMPORT: dict[
     "checking": BASE | {"functions", "expectation", "kernels", "verify"},
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
+    "functions": {"expectation"},
     "expectation": {"quadrature", "limits"},
     "kernels": {"quadrature", "limits", "notation", "gram"},
     "notation": {"kernels"},

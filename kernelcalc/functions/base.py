@@ -134,6 +134,16 @@ class Function:
             parameters=(*self.parameters, (mu, value)),
         )
 
+    def smoothed(self, epsilon: object) -> Function:
+        """E f(z + epsilon Z), Z standard normal: smooth, with mean G(v + epsilon^2); derived.
+
+        For bounded f it is bounded and Lipschitz, with a constant of at most sqrt(2/pi) sup |f| / epsilon.
+        Raises InputError where the rules find no closed form.
+        """
+        from kernelcalc.expectation.smoothing import smoothed
+
+        return smoothed(self, epsilon)
+
     @cached_property
     def derivative(self) -> Function:
         """The derivative as a distribution: regular part plus a mass of the height of every jump."""
