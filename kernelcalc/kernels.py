@@ -164,8 +164,23 @@ class Kernel:
 
         return kernel_latex(self)
 
+    def code(self, language: str) -> str:
+        """Source code of the kernel, nothing else needed: "python", "c", "mathematica" or "julia".
+
+        k(x, y) of two vectors (in C with their length n), by the recursion over layers; parameters without
+        values, and a symbolic depth, are further arguments. This is the textbook form: it loses digits near
+        parallel points, which the compiled k(X) does not. Raises InputError without a closed form, and for
+        functions that the language lacks.
+        """
+        from kernelcalc.codegen.languages import code
+
+        return code(self, language)
+
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+    def _repr_markdown_(self) -> str:
+        return f"`{self!r}`\n\n$${self.latex()}$$"
 
     def limit(self, name: str, point: object) -> Kernel:
         """The kernel in the limit of a parameter of the network, for example k.limit("m", oo)."""
@@ -293,7 +308,7 @@ def SGNTK(
 ) -> Kernel:
     """The surrogate-gradient NTK I(x, y) (Eilers et al. 2024, Theorem 2.4, section E.2).
 
-    A SurrogateWarning says which theorems do not cover a surrogate derivative with jumps, or an unbounded one.
+    A SurrogateWarning says which theorems do not cover a surrogate derivative that jumps or is unbounded.
     The first argument carries the true derivative, the second the surrogate: the kernel is not symmetric.
     """
     f, s = _activation(activation), _surrogate(surrogate)

@@ -30,14 +30,17 @@ MAY_IMPORT: dict[
     "compile": BASE | {"functions", "expectation", "kernels"},
     "gram": BASE | {"kernels", "compile"},
     "verify": BASE | {"functions"},
+    "codegen": BASE | {"functions", "expectation", "kernels"},
+    "display": BASE | {"notation"},
     "checking": BASE | {"functions", "expectation", "kernels", "verify"},
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
-    "functions": {"expectation"},
-    "expectation": {"quadrature", "limits"},
-    "kernels": {"quadrature", "limits", "notation", "gram"},
+    "functions": {"display", "expectation"},
+    "expectation": {"quadrature", "limits", "display", "codegen"},
+    "kernels": {"quadrature", "limits", "notation", "gram", "codegen"},
     "notation": {"kernels"},
-    "verify": {"expectation", "quadrature", "limits", "kernels"},
+    "display": {"functions", "expectation", "verify"},
+    "verify": {"expectation", "quadrature", "limits", "kernels", "display"},
 }
 
 

@@ -122,8 +122,26 @@ class Expectation:
         """The closed form as LaTeX."""
         return str(sp.latex(self._put(self._found())))
 
+    def code(self, language: str) -> str:
+        """Source code of the closed form, nothing else needed: "python", "c", "mathematica" or "julia".
+
+        expectation(a, b, c), or expectation(v) for a mean; parameters without values are further arguments.
+        This is the textbook form: it loses digits near parallel points, which a call of this object does not.
+        Raises InputError without a closed form, and for functions that the language lacks.
+        """
+        from kernelcalc.codegen.languages import code
+
+        return code(self, language)
+
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$" if self.closed_form else f"$\\text{{{self}}}$"
+        from kernelcalc.display import expectation_latex
+
+        return expectation_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        from kernelcalc.display import expectation_markdown
+
+        return expectation_markdown(self)
 
     def __call__(self, *arguments: Any) -> Any:
         """Float64 values; arrays broadcast. A mean takes v, a dual takes a, b, c (variances, covariance).

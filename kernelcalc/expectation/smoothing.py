@@ -22,6 +22,7 @@ def smoothed(f: Function, epsilon: object) -> Function:
     shifted = mean(f, mu.name)
     if shifted.template is None:
         raise InputError(f"{f!r} cannot be smoothed in closed form: {shifted.reason}")
-    template = shifted.template.subs({mu: z, v: EPSILON**2}, simultaneous=True)
+    plain = shifted.template.replace(lambda e: hasattr(e, "definition"), lambda e: e.definition())
+    template = plain.subs({mu: z, v: EPSILON**2}, simultaneous=True)
     kept = tuple((s, x) for s, x in shifted.values if s in template.free_symbols)
     return Function(f"{f.name} smoothed by {shown(value)}", sp.expand(template), (*kept, (EPSILON, value)))

@@ -206,5 +206,11 @@ class Function:
         return f"{self.name}({inner})" if inner else self.name
 
     def _repr_latex_(self) -> str:
-        delta = sum((w * sp.DiracDelta(z - t) for t, w in self.deltas), sp.Integer(0))
-        return f"$\\displaystyle {sp.latex(self.expr + delta)}$"
+        from kernelcalc.display import function_latex
+
+        return function_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        from kernelcalc.display import code
+
+        return f"{code(repr(self))}: {self._repr_latex_()}"

@@ -44,5 +44,6 @@ def warn(s: Function) -> None:
     if not found:
         return
     theorems = "; ".join(theorem for theorem, _ in found)
-    remedy = "" if not s.bounded else "; surrogate.smoothed(epsilon) is smooth, and its mean is G(v + epsilon^2)"
-    warnings.warn(f"{s!r}: {found[0][1]}, so it is not covered by {theorems}{remedy}", SurrogateWarning, stacklevel=4)
+    remedy = "; surrogate.smoothed(epsilon) is smooth, and its mean is G(v + epsilon^2)" if s.bounded else ""
+    words = f"{s!r}: {found[0][1]}, so it is not covered by {theorems}{remedy}"
+    warnings.warn(words, SurrogateWarning, stacklevel=3)  # at the kernel's caller
