@@ -103,11 +103,13 @@ def plot() -> None:
 @click.option("--sigma-b", type=click.FloatRange(0), default=0.1, show_default=True)
 @click.option("-o", "--output", type=_FILE, multiple=True, metavar="FILE",
               help="PNG, PDF or SVG; repeatable. Default: surrogates-NAME.png and .pdf.")  # fmt: skip
-def surrogates(library: str, depth: int, sigma_w: float, sigma_b: float, output: tuple[Path]) -> None:
+def surrogates(
+    library: str, depth: int, sigma_w: float, sigma_b: float, output: tuple[Path, ...]
+) -> None:
     """The SG-NTK of the sign network against the angle, for the surrogate derivatives of one library.
 
-    Left the surrogate derivatives, right the kernels, both divided by their value at 0; dashed where a theorem
-    does not cover the surrogate derivative.
+    Left the surrogate derivatives, right the kernels, both divided by their value at 0; dashed where a
+    theorem does not cover the surrogate derivative.
 
     \b
     Examples:

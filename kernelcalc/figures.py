@@ -14,14 +14,18 @@ from kernelcalc.functions.base import Function
 from kernelcalc.functions.hypotheses import violations
 from kernelcalc.functions.named import library
 from kernelcalc.kernels import SGNTK
-from kernelcalc.training.plots import plt
+
+try:
+    import matplotlib.pyplot as plt
+except ImportError as error:
+    raise ImportError("the plots need matplotlib: pip install 'kernelcalc[plot]'") from error
 
 POINTS = 241
 
 
 def plot_surrogates(name: str, depth: int = 3, *, sigma_w: float = 1.0, sigma_b: float = 0.1) -> Any:
-    """A Matplotlib figure: s(z)/s(0), and I(x, x')/I(x, x) of the sign network against the angle of x and x' on
-    the unit circle; not divided where that is 0. Raises InputError for an unknown library.
+    """A Matplotlib figure: s(z)/s(0), and I(x, x')/I(x, x) of the sign network against the angle of x and x'
+    on the unit circle; not divided where that is 0. Raises InputError for an unknown library.
     """
     sign = next(entry for entry in ACTIVATIONS if entry.name == "Sign")()
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
