@@ -312,7 +312,8 @@ def SGNTK(
     The first argument carries the true derivative, the second the surrogate: the kernel is not symmetric.
     """
     f, s = _activation(activation), _surrogate(surrogate)
-    hypotheses.warn(s)
+    if s != f.derivative:  # with its own derivative it is the NTK
+        hypotheses.warn(s)
     return Kernel("SGNTK", f, f.derivative, f, s, *_numbers(depth, sigma_w, sigma_b))
 
 

@@ -162,7 +162,9 @@ def _step(inputs: tuple[sp.Symbol, ...], forms: list[Expr]) -> Step:
 
 
 def _elementary(form: Expr) -> Expr:
-    """Distribution functions and w - w erf(u) as erfc, which keeps digits; sign and Heaviside as cases."""
+    """Distribution functions and w - w erf(u) as erfc, which keeps digits; sign and Heaviside as cases; erfcx
+    and the like by their definitions."""
+    form = form.replace(lambda e: hasattr(e, "definition"), lambda e: e.definition())
     form = form.replace(lambda e: e.is_Add and e.has(sp.erf), _complementary)
     form = form.replace(Phi, lambda u: sp.erfc(-u / sp.sqrt(2)) / 2)
     form = form.replace(sp.sign, lambda u: sp.Piecewise((1, u > 0), (-1, u < 0), (0, True)))
