@@ -1,4 +1,4 @@
-"""Families of surrogate derivatives with symbols for their parameters, and their means as people write them."""
+"""Families of surrogate derivatives with symbols for parameters, and their means as people write them."""
 
 from __future__ import annotations
 

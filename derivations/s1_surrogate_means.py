@@ -34,7 +34,8 @@ CLAIMS = (
     mean_claim("surrogate/F10/G", family("ATanSurrogate"), "ATan",
                "A*sqrt(pi)/(kappa*sqrt(2*v))*erfcx(1/(kappa*sqrt(2*v)))"),
     mean_claim("surrogate/F11/G", family("LogAbs"), "log-abs", f"2/sqrt(2*pi*v)*gs(1/{x})"),
-    mean_claim("surrogate/F12/G-half", family("QPseudoSpike", alpha=sp.Rational(5, 2)), "q-pseudo, alpha = 5/2",
+    mean_claim("surrogate/F12/G-half", family("QPseudoSpike", alpha=sp.Rational(5, 2)),
+               "q-pseudo, alpha = 5/2",
                "2/sqrt(pi)*(gamma*sqrt(2*v))**Rational(-5, 2)*J(Rational(5, 2), 1/(gamma*sqrt(2*v)))"),
     mean_claim("surrogate/F12/G-third", family("QPseudoSpike", alpha=3), "q-pseudo, alpha = 3",
                "2/sqrt(pi)*(gamma*sqrt(2*v))**(-3)*((gamma*sqrt(2*v))**2 - 2*gs(1/(gamma*sqrt(2*v)))"

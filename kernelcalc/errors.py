@@ -9,5 +9,9 @@ class SurrogateWarning(UserWarning):
     """A surrogate derivative breaks a hypothesis of the theorems about surrogate-gradient kernels."""
 
 
+class Uncompiled(InputError):
+    """A formula has no compiled form: the kernel has to be evaluated numerically."""
+
+
 class Undefined(InputError):
     """The mathematics has no (finite) value at this input, for example 0/0 or a divergent expectation."""

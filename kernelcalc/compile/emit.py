@@ -18,12 +18,12 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from kernelcalc.compile.program import Let, Program
-from kernelcalc.errors import InputError
+from kernelcalc.errors import Uncompiled
 
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
-from kernelcalc.compile.lookup import lookup
+from kernelcalc.compile.lookup import lookup, lookup_side
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
 from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
@@ -107,7 +107,7 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
 
     def _print_Function(self, expr: sp.Expr) -> str:
         if expr.func.__name__ not in HEADER:
-            raise InputError(
+            raise Uncompiled(
                 f"{expr.func.__name__} has no compiled form yet: use kernel.reference, or another function"
             )
         return self._call(expr.func.__name__, *expr.args)
