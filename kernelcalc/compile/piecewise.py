@@ -156,8 +156,10 @@ def tabulate(
     stop: float | None = None,
     most: int = 100,
     ways: tuple[int, ...] = BITS,
+    target: float = TARGET,
 ) -> Table:
-    """The function as a table; start: the first octave tried as the lowest; ways: the bits tried.
+    """The function as a table; start: the first octave tried as the lowest; ways: the bits tried; target: of
+    the polynomials.
 
     The table ends at `stop`, or (None) where the function is constant or falls like 1/x to 2^-58; a function
     that does neither before 2^most is tabulated that far. Raises InputError where the error wanted is not
@@ -165,7 +167,7 @@ def tabulate(
     """
     end, falling = (None, np.inf) if stop is not None else _settled(sampled, start, most)
     for bits in ways:
-        low, worst = _lowest(sampled, start, bits), 0.0
+        low, worst = _lowest(sampled, start, bits, target), 0.0
         if low is None:
             continue
         tops = range(low, most if stop is None else int(np.ceil(np.log2(stop))))
@@ -178,24 +180,24 @@ def tabulate(
             part, wrong = _fit(sampled, left[used], (middle + width / 2)[used], middle[used])
             parts.append(part)
             worst = max(worst, wrong)
-            if worst > TARGET:
+            if worst > target:
                 break
             if octave + 1 == end:
                 tail = falling
                 break
         else:
             reach = 2.0**tops.stop if stop is None else stop
-        if worst <= TARGET:
+        if worst <= target:
             return Table(low, bits, np.concatenate(parts), tail, reach, 2 * worst + ROUNDING)
     raise InputError(f"{name} cannot be tabulated to the digits of float64: it is too steep or too singular")
 
 
-def _lowest(sampled: Sampled, start: int, bits: int) -> int | None:
+def _lowest(sampled: Sampled, start: int, bits: int, target: float) -> int | None:
     """The largest octave (in steps) below which one polynomial resolves the function down to 0."""
     for low in range(start, LOWEST, -3):
         left, middle = intervals(low, 1, bits)
         _, wrong = _fit(sampled, left[:1] * ZERO, left[1:2], middle[:1])
-        if wrong <= TARGET:
+        if wrong <= target:
             return low
     return None
 
