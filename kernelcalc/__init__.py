@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from kernelcalc.functions.catalogue import function as function
     from kernelcalc.functions.catalogue import function_by_name as function_by_name
     from kernelcalc.functions.named import surrogate as surrogate
+    from kernelcalc.functions.piecewise import MultiStep as MultiStep
+    from kernelcalc.functions.piecewise import PiecewiseLinear as PiecewiseLinear
+    from kernelcalc.functions.piecewise import Polynomial as Polynomial
     from kernelcalc.kernels import NNGP as NNGP
     from kernelcalc.kernels import NTK as NTK
     from kernelcalc.kernels import SGNTK as SGNTK
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from kernelcalc.training.estimators import InfiniteNetworkRegressor as InfiniteNetworkRegressor
     from kernelcalc.training.flow import GradientFlow as GradientFlow
     from kernelcalc.training.gp_kernel import InfiniteNetworkKernel as InfiniteNetworkKernel
+    from kernelcalc.training.plots import plot_components as plot_components
     from kernelcalc.training.plots import plot_kernel as plot_kernel
     from kernelcalc.training.plots import plot_prediction as plot_prediction
     from kernelcalc.training.plots import plot_training as plot_training
@@ -62,6 +66,9 @@ _HOME = {
     "catalogue": "functions.catalogue",
     "function": "functions.catalogue",
     "function_by_name": "functions.catalogue",
+    "MultiStep": "functions.piecewise",
+    "PiecewiseLinear": "functions.piecewise",
+    "Polynomial": "functions.piecewise",
     "surrogate": "functions.named",
     "NNGP": "kernels",
     "NTK": "kernels",
@@ -75,6 +82,7 @@ _HOME = {
     "InfiniteNetworkKernel": "training.gp_kernel",
     "ConditioningWarning": "training.spectrum",
     "HypothesisWarning": "training.spectrum",
+    "plot_components": "training.plots",
     "plot_kernel": "training.plots",
     "plot_prediction": "training.plots",
     "plot_training": "training.plots",

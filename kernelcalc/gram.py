@@ -160,8 +160,11 @@ class Task:
             worker(0)
             return
         with ThreadPoolExecutor(count) as pool:
-            for _ in pool.map(worker, range(count)):
-                pass
+            try:
+                for _ in pool.map(worker, range(count)):
+                    pass
+            finally:
+                pieces.clear()  # after Ctrl-C no thread takes another piece
 
     def compute(
         self, where: tuple[int, int, int, int], space: Space, out: Matrix, mirrored: Matrix | None
