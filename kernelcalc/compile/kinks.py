@@ -103,8 +103,7 @@ class AngleFunction:
         if len(inner):  # by a rule, as the antiderivative cancels: f has a finite value at 0
             u, w = leggauss(DEGREE + 3)
             t = x[inner, None] * (1 + u.astype(np.longdouble)) / 2
-            flat: Long = t.reshape(-1)
-            values = self._evaluate(self.coefficients, flat).reshape(t.shape)
+            values = np.array([self._evaluate(self.coefficients, row) for row in t], np.longdouble)
             total[inner] = (values * t) @ w * x[inner] / 2
         return total
 

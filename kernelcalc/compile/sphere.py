@@ -136,7 +136,8 @@ class Sphere:
             size = np.sqrt(level.first.sum() * level.second.sum())
             return c, size - c, size + c
         k = np.arange(len(level.cross))
-        logs = np.log1p(-2 * np.minimum(q, p))[:, None]  # of |r|
+        most = np.longdouble(0.5) - np.longdouble(2.0) ** -62  # |r| > 0: its logarithm is finite
+        logs = np.log1p(-2 * np.minimum(np.minimum(q, p), most))[:, None]  # of |r|
         less = -np.expm1(k * logs)  # 1 - |r|^k
         more = 1 + np.exp(k * logs)
         odd = (k % 2 == 1) & (q > p)[:, None]  # where r^k is negative
