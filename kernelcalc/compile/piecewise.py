@@ -29,7 +29,7 @@ CHECKS = 5  # points per interval at which the polynomial is compared with the f
 TARGET = 2.0**-54  # of the polynomial, relative to the size of the function
 ROUNDING = 2.5 * 2.0**-53  # of the coefficients and of the evaluation
 FOREVER = 2.0**900  # where constant tails would begin to fall
-FAR = 250  # octaves of a tail like 1/x: powers of x must not overflow
+FAR = 120  # octaves of a tail like 1/x: its coefficients go down to 2^(-8 FAR) and must not underflow
 LOWEST = -40  # no first interval ends below 2^-40
 ZERO = 2.0**-40  # what stands for 0, relative to the end of the first interval
 
