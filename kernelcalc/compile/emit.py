@@ -15,9 +15,10 @@ apart without asking: only then do the layers become vector code.
 from __future__ import annotations
 
 import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
-from kernelcalc.compile.program import Let, Program
+from kernelcalc.compile.program import Let, Program, level, used
 from kernelcalc.errors import InputError
 
 HEADER = """\
@@ -26,7 +27,7 @@ from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, writ
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
 from kernelcalc.compile.primitives import fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
-    angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
+    acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
     sinh, sqrt,
 )
 
@@ -144,6 +145,49 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
             return f"(1.0/({product}))" if power < 0 else f"({product})"
         return str(super()._print_Pow(expr, rational=rational))
 
+    # Loops hoist what changes least, so that comes first. What belongs to the row and to the column is brought
+    # together before anything else, so that exchanging the two points changes no bit of what is symmetric.
+
+    def _factors(self, expr: sp.Expr) -> list[str]:
+        """Factors of a product: shared by all pairs, of the points, of the pair."""
+        groups: list[list[str]] = [[], [], [], []]
+        for arg in sorted(sp.Mul.make_args(expr), key=str):
+            if arg != -1:
+                groups[_variability(arg)].append(self.parenthesize(arg, PRECEDENCE["Mul"]))
+        shared, row, column, pair = ("*".join(group) for group in groups)
+        points = f"({row}*({column}))" if row and column else row + column
+        factors = [part for part in (shared, points, pair) if part] or ["1.0"]
+        if len(factors) == 1:
+            factors = [row, f"({column})"] if row and column else sum(groups, []) or ["1.0"]
+        if -1 in sp.Mul.make_args(expr):
+            factors[0] = f"-{factors[0]}"
+        return factors
+
+    def _print_Mul(self, expr: sp.Expr) -> str:
+        over, under = expr.as_numer_denom() if any(map(_divides, expr.args)) else (expr, sp.S.One)
+        product = "*".join(self._factors(over))
+        return product if under == 1 else f"{product}/({self._print(under)})"
+
+    def _print_Add(self, expr: sp.Expr, order: object = None) -> str:
+        """Sums of products by fused multiply-adds."""
+        terms = sorted(expr.args, key=lambda arg: (_variability(arg) in (0, 3), str(arg)))
+        fused = [term for term in terms if len(self._two(term)) == 2]
+        if len(fused) == len(terms) == 2 and all({"_x", "_y"} <= _sides(term) for term in terms):
+            fused = []
+        rest = [term for term in terms if term not in fused] or [fused.pop(0)]
+        total = " + ".join(map(self._print, rest))
+        for term in fused:
+            first, second = self._two(term)
+            total = f"fma({first}, {second}, {total})"
+        return total if fused else f"({total})"
+
+    def _two(self, term: sp.Expr) -> list[str]:
+        """The two factors with which a product enters a fused multiply-add; otherwise fewer."""
+        if not term.is_Mul or any(map(_divides, term.args)):
+            return []
+        *left, right = self._factors(term)
+        return ["*".join(left), right] if left else [right]
+
     def _print_Pi(self, expr: sp.Expr) -> str:
         return repr(float(sp.pi))
 
@@ -155,6 +199,23 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
 
     def _print_Integer(self, expr: sp.Integer) -> str:
         return f"{float(expr)!r}"
+
+
+def _sides(expr: sp.Expr) -> set[str]:
+    """The suffixes in an expression: _x for the row's, _y for the column's quantities, "" for the pair's."""
+    names = {symbol.name for symbol in expr.free_symbols}
+    shared = {name for name in names if name in ("w2", "s2") or name.startswith(("k", "par"))}
+    return {name[-2:] if name.endswith(("_x", "_y")) else "" for name in names - shared}
+
+
+def _variability(expr: sp.Expr) -> int:
+    """0 for what all pairs share, 1 for what belongs to the row, 2 to the column, 3 to the pair."""
+    sides = _sides(expr)
+    return 0 if not sides else 1 if sides == {"_x"} else 2 if sides == {"_y"} else 3
+
+
+def _divides(factor: sp.Expr) -> bool:
+    return bool(factor.is_Pow and factor.exp.is_Integer and factor.exp < 0)
 
 
 def numeric(expr: sp.Expr) -> sp.Expr:
@@ -175,7 +236,7 @@ def numeric(expr: sp.Expr) -> sp.Expr:
 class Module:
     """The source of one kernel structure: ordinary pairs in vectors, close pairs one by one.
 
-    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, then the constants. Point tables: for layer l
+    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, then the constants of both programs. Point tables: for layer l
     and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
     """
 
@@ -186,8 +247,8 @@ class Module:
 
     @property
     def constant_count(self) -> int:
-        """How many constants the programs have (those of close pairs come first and are all)."""
-        return sum(len(statement.targets) for statement in self.near.constants)
+        """How many constants the two programs have together."""
+        return sum(len(self._targets(program)) for program in (self.program, self.near))
 
     def text(self) -> str:
         """The whole source."""
@@ -204,24 +265,30 @@ class Module:
     def _value(self, expr: object) -> str:
         return str(self.printer.doprint(numeric(sp.sympify(expr))))
 
+    def _targets(self, program: Program) -> list[str]:
+        return [str(target) for statement in program.constants for target in statement.targets]
+
     def _given(self, program: Program) -> list[str]:
         """The numbers as local variables."""
-        constants = [str(t) for statement in program.constants for t in statement.targets]
-        return [f"    {x} = numbers[{i}]" for i, x in enumerate([*self.numbers, *constants])]
+        start = len(self.numbers) + (len(self._targets(self.program)) if program is self.near else 0)
+        places = [*range(len(self.numbers)), *range(start, start + len(self._targets(program)))]
+        names = [*self.numbers, *self._targets(program)]
+        return [f"    {x} = numbers[{i}]" for i, x in zip(places, names, strict=True)]
 
     def quantities(self, role: str) -> list[str]:
         """What a point table holds: the variance and the targets of the point statements that pairs use."""
-        program, suffix = self.program, {"row": "_x", "column": "_y"}[role]
-        used = {s.name for statement in program.pair for s in statement.value.free_symbols}
-        used |= {s.name for value in program.outputs.values() for s in sp.sympify(value).free_symbols}
-        return sorted(name for name in used if name.endswith(suffix))
+        suffix = {"row": "_x", "column": "_y"}[role]
+        return sorted(name for name in used(self.program) if name.endswith(suffix))
 
     def _constants(self) -> list[str]:
         lines = ["def constants(numbers):", *(f"    {x} = numbers[{i}]" for i, x in enumerate(self.numbers))]
-        lines += [f"    {self._line(statement)}" for statement in self.near.constants]
         start = len(self.numbers)
-        targets = [t for statement in self.near.constants for t in statement.targets]
-        return [*lines, *(f"    numbers[{start + i}] = {t}" for i, t in enumerate(targets)), ""]
+        for program in (self.program, self.near):
+            targets = self._targets(program)
+            lines += [f"    {self._line(statement)}" for statement in program.constants]
+            lines += [f"    numbers[{start + i}] = {target}" for i, target in enumerate(targets)]
+            start += len(targets)
+        return [*lines, ""]
 
     def _points(self, role: str) -> list[str]:
         """Tables of all layers: values[l n + i] are the variances, the first layer's given."""
@@ -266,32 +333,36 @@ class Module:
         """The statements of a pair, then its new state; keep: where c, q, p, T, S, ... go."""
         lines = [self._line(statement) for statement in program.pair]
         lines.append(f"cross = {self._value(program.outputs['c'])}")
-        lines.append(f"{keep['c']} = cross")
-        if "factor" in program.outputs:
-            lines.append(f"{keep['T']} = cross + {keep['T']}*{self._value(program.outputs['factor'])}")
-        if "transposed" in program.outputs:
-            lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
+        if "factor" not in program.outputs:
+            lines.append(f"{keep['c']} = cross")
+        for total, factor in (("T", "factor"), ("S", "transposed")):
+            if factor in program.outputs:
+                value = self._value(program.outputs[factor])
+                lines.append(f"{keep[total]} = fma({keep[total]}, {value}, cross)")
         state = [x for x in ("q", "p", "r", "d", "a_x", "a_y") if x in keep]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
         lines.append(f"{', '.join(keep[x] for x in state)} = {values}")
         return [indent + line for line in lines]
 
     def _advance(self) -> list[str]:
-        """One layer for the pairs of a row."""
+        """One layer for the pairs of a row: the first, and the later ones."""
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
         rows, columns = self.quantities("row"), self.quantities("column")
-        lines = [
-            "@inline",
-            "def advance(w, m, row, column, numbers):",
-            "    wide()",
-            *self._given(self.program),
-            *(f"    {name} = row[{k}*STRIDE]" for k, name in enumerate(rows)),
-            "    for j in range(m):",
-            "        q, p, r = w[Q + j], w[P + j], w[R + j]",
-            *(f"        {name} = column[{k}*STRIDE + j]" for k, name in enumerate(columns)),
-            *self._layer(self.program, " " * 8, keep),
-        ]
-        return [*lines, ""]
+        lines = []
+        for name, program in (("advance", self.program), ("again", level(self.program))):
+            lines += [
+                "@inline",
+                f"def {name}(w, m, row, column, numbers):",
+                "    wide()",
+                *self._given(self.program),
+                *(f"    {x} = row[{k}*STRIDE]" for k, x in enumerate(rows)),
+                "    for j in range(m):",
+                "        q, p, r = w[Q + j], w[P + j], w[R + j]",
+                *(f"        {x} = column[{k}*STRIDE + j]" for k, x in enumerate(columns) if x in used(program)),
+                *self._layer(program, " " * 8, keep),
+                "",
+            ]
+        return lines
 
     def _tile(self) -> list[str]:
         """Rows i0.. and columns j0.. (multiples of TILE); mirror: 0 none, 1 all, 2 a tile on the diagonal."""
@@ -317,7 +388,10 @@ class Module:
             "        for l in range(depth - 1):",
             f"            at_row = (i0//TILE*(depth - 1) + l)*{step_row} + i",
             f"            at_column = (j0//TILE*(depth - 1) + l)*{step_column}",
-            "            advance(w, m, offset(row, at_row), offset(column, at_column), numbers)",
+            "            if l == 0:",
+            "                advance(w, m, offset(row, at_row), offset(column, at_column), numbers)",
+            "            else:",
+            "                again(w, m, offset(row, at_row), offset(column, at_column), numbers)",
             f"        copy(offset(w, {result}), m, offset(out, i*out_stride))",
             "        if mirror > 0:",
             f"            copy(offset(w, {mirrored}), m, products)",

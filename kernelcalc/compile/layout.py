@@ -8,3 +8,4 @@ PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front o
 PRODUCT_SPACE = PANEL + 8 * CHUNK
 LANES = 6  # rows of STRIDE numbers: the state of the pairs of one row of a tile
 SCRATCH = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # work space of a tile
+RSQRT_CUBIC = 0.3125001  # 5/16 in vecmath.rsqrt_estimate, by which processor.py knows it in machine code
