@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kernelcalc import limits as limits
     from kernelcalc import symbols as symbols
+    from kernelcalc.checking.compare import Comparison as Comparison
+    from kernelcalc.checking.compare import check as check
     from kernelcalc.errors import InputError as InputError
     from kernelcalc.errors import Undefined as Undefined
     from kernelcalc.expectation.result import Expectation as Expectation
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from kernelcalc.functions.catalogue import catalogue as catalogue
     from kernelcalc.functions.catalogue import function as function
     from kernelcalc.functions.catalogue import function_by_name as function_by_name
+    from kernelcalc.functions.named import surrogate as surrogate
     from kernelcalc.kernels import NNGP as NNGP
     from kernelcalc.kernels import NTK as NTK
     from kernelcalc.kernels import SGNTK as SGNTK
@@ -48,6 +51,8 @@ __version__ = "0.1.0"
 oo = math.inf  # for .limit("m", oo) and flow.mean(T, oo)
 
 _HOME = {
+    "Comparison": "checking.compare",
+    "check": "checking.compare",
     "InputError": "errors",
     "Undefined": "errors",
     "Expectation": "expectation.result",
@@ -57,6 +62,7 @@ _HOME = {
     "catalogue": "functions.catalogue",
     "function": "functions.catalogue",
     "function_by_name": "functions.catalogue",
+    "surrogate": "functions.named",
     "NNGP": "kernels",
     "NTK": "kernels",
     "SGNTK": "kernels",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelcalc.cli_check import check
 from kernelcalc.cli_predict import predict
 from kernelcalc.cli_tables import tables
 from kernelcalc.errors import InputError
@@ -231,7 +232,10 @@ def _function(name: str, m: float | None) -> Function:
     """The function of that name ("erf", "erf'", or a formula in z), its parameter m set if it has one."""
     from kernelcalc.functions.catalogue import function_by_name
 
-    function = function_by_name(name)
+    return _with_slope(function_by_name(name), m)
+
+
+def _with_slope(function: Function, m: float | None) -> Function:
     if m is None or "m" not in function.params:
         return function
     if not m > 0:
@@ -240,15 +244,10 @@ def _function(name: str, m: float | None) -> Function:
 
 
 def _surrogate(name: str, m: float | None) -> Function:
-    """The surrogate derivative: the derivative of a named function; a formula or "name'" as it is."""
-    function = _function(name, m)
-    if name.isidentifier() and name != "z":
-        function = function.derivative
-    if function.deltas:
-        raise InputError(
-            f"--surrogate {name}: its derivative is infinite at a jump; a surrogate must be finite"
-        )
-    return function
+    """The surrogate derivative of that name ("snntorch.atan", "erf" for erf', or a formula in z)."""
+    from kernelcalc.functions.named import surrogate_by_name
+
+    return _with_slope(surrogate_by_name(name), m)
 
 
 @cli.command()
@@ -320,6 +319,7 @@ def gram(
         _write_json(json_file, {"output": str(output), "shape": list(matrix.shape), "kernel": repr(k)})
 
 
+cli.add_command(check)
 cli.add_command(predict)
 cli.add_command(tables)
 

@@ -128,8 +128,8 @@ class Case:
 
 
 CASES = (
-    Case(vecmath.rsqrt_estimate, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], 2.0**38),
-    Case(vecmath.rsqrt, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], 1.1),
+    *(Case(function, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], bound)
+      for function, bound in ((vecmath.rsqrt, 1.1), (vecmath.rsqrt_estimate, 2.0**38))),
     Case(vecmath.sqrt, mp.sqrt, [joined(uniform(0, 9), magnitudes(-290, 308))], 0.51),
     Case(vecmath.quotient, lambda n, d: n / d, [signed(magnitudes(-140, 140)) for _ in range(2)], 0.51),
     *(Case(function, exact, arguments, bound, output)

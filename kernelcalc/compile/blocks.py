@@ -7,7 +7,8 @@ symmetric, equal rows have equal products to the last bit, a row's product with 
 from typing import Any
 
 from kernelcalc.compile.layout import CHUNK, PANEL, PRODUCT_SPACE, STRIDE, STRIP, TILE
-from kernelcalc.compile.primitives import add_products, fma, inline, offset, transpose8, wide
+from kernelcalc.compile.primitives import fma, inline, offset, transpose8, wide
+from kernelcalc.compile.registers import add_products
 
 __all__ = ["PRODUCT_SPACE", "STRIDE", "TILE", "inner_product", "product", "write_transposed"]
 
@@ -67,10 +68,12 @@ def product(x: Pointer, rows: int, y: Pointer, columns: int, d: int, space: Poin
             _pad(offset(x, whole * d + start), rows - whole, d, terms, padded)
         for j in range(0, columns, STRIP):  # a strip of the panel stays in the first-level cache
             strip = offset(space, j * terms)
+            target = offset(out, j)
             for i in range(0, whole, 8):
-                add_products(offset(x, i * d + start), d, strip, terms, offset(out, i * STRIDE + j), STRIDE, start)
+                xi = offset(x, i * d + start)
+                add_products(xi, d, strip, terms, offset(target, i * STRIDE), STRIDE, start)
             if whole < rows:
-                add_products(padded, CHUNK, strip, terms, offset(out, whole * STRIDE + j), STRIDE, start)
+                add_products(padded, CHUNK, strip, terms, offset(target, whole * STRIDE), STRIDE, start)
 
 
 @inline

@@ -6,7 +6,7 @@ The generated module holds, for one kernel structure (all numbers are arguments,
     rows, columns   what each layer needs of each point, in blocks of TILE points
     same            the diagonal
     tile            the matrix product of TILE rows and columns, all layers, the write and its mirror image
-    close           all layers for single pairs whose angle is small, from the rows themselves
+    close           all layers for pairs whose angle is small, from the rows themselves
 
 The state of the pairs of one row of a tile lies in one scratch array at constant offsets, which LLVM can tell
 apart without asking: only then do the layers become vector code.
@@ -15,23 +15,24 @@ apart without asking: only then do the layers become vector code.
 from __future__ import annotations
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE
-from sympy.printing.pycode import PythonCodePrinter
 
+from kernelcalc.compile.printer import Printer, numeric
 from kernelcalc.compile.program import Let, Program, level, used
-from kernelcalc.errors import InputError
 
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
-from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
+from kernelcalc.compile.normal import conditioned, phi, quadrant
+from kernelcalc.compile.pairs import (
+    comparison, gram_determinant, inner, largest, parallel_determinant, rejection, scaled,
+)
 from kernelcalc.compile.primitives import fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
     acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
     sinh, sqrt,
 )
 
-Q, P, R, C, T, S = 0, STRIDE, 2*STRIDE, 3*STRIDE, 4*STRIDE, 5*STRIDE
+Q, P, R, C, T, S, D, A, B = (k*STRIDE for k in range(9))
 LANES = TILE*STRIDE + PRODUCT_SPACE
 
 @inline
@@ -59,190 +60,58 @@ def copy(source, m, target):
         target[j] = source[j]
 """
 
-# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows are
-# scaled by powers of two, so that no square overflows.
+# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows of
+# extreme size are scaled by powers of two, so that no square overflows.
 CLOSE_GEOMETRY = """\
 px, py = power_row[i], power_column[j]
 pm = px if px < py else py
-for e in range(width):
-    xs[e] = X[i*width + e]*px
-    ys[e] = Y[j*width + e]*py
-distance = 0.0
-spread = 0.0
-for e in range(width):
-    difference = (X[i*width + e] - Y[j*width + e])*pm
-    distance += difference*difference
-    spread += difference*((X[i*width + e] + Y[j*width + e])*pm)
-equal = distance == 0.0
-xx, yy, xy = inner(xs, xs, width), inner(ys, ys, width), inner(xs, ys, width)
+x, y = offset(X, i*width), offset(Y, j*width)
+if px != 1.0 or py != 1.0:
+    scaled(x, width, pm, xs)
+    scaled(y, width, pm, ys)
+    _, _, distance, spread = comparison(xs, ys, width)
+    scaled(x, width, px, xs)
+    scaled(y, width, py, ys)
+    x, y = xs, ys
+    yy, xy, _, _ = comparison(x, y, width)
+else:
+    yy, xy, distance, spread = comparison(x, y, width)
+if i != known:
+    xx, known = inner(x, x, width), i
 sine = 0.0
-if xx > 0.0 and yy > 0.0:
-    rr, xr, _ = rejection(xs, ys, width, xy/xx)
+if xx > 0.0 and yy > 0.0 and distance > 0.0:
+    rr, xr, _ = rejection(x, y, width, xy/xx)
     determinant, found = gram_determinant(xx, rr, xr)
     if not found:
-        determinant = parallel_determinant(xs, ys, width, xx, largest(xs, width), zs)
+        determinant = parallel_determinant(x, y, width, xx, largest(x, width), zs)
     sine = determinant/(xx*yy)
 a_x, a_y = a_row[i], a_column[j]
 sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
 sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
-d = scale*(spread/pm/pm)
 c = scale*(xy/px/py) + s2
 apart = scale*(distance/pm/pm)
 if c > 0.0 and apart < 0.25*a_x and apart < 0.25*a_y:
     c = 0.5*(a_x + a_y - apart)
 r = c/(sqrt(a_x)*sqrt(a_y))
-q = 0.5*sine/(1.0 + abs(r))
-p = 1.0 - q
-if c < 0.0:
-    q, p = p, q
+small = 0.5*sine/(1.0 + abs(r))
+w[Q + k] = small if c >= 0.0 else 1.0 - small
+w[P + k] = 1.0 - small if c >= 0.0 else small
+w[R + k], w[C + k], w[T + k], w[S + k] = r, c, c, c
+w[D + k], w[A + k], w[B + k] = scale*(spread/pm/pm), a_x, a_y
+marks[1 + first + k] = -1 - mark if alike and distance == 0.0 else mark
 """
 
 
-class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
-    """Float64 code in the functions of vecmath."""
-
-    def _call(self, name: str, *args: sp.Expr) -> str:
-        return f"{name}({', '.join(self._print(arg) for arg in args)})"
-
-    def _print_Function(self, expr: sp.Expr) -> str:
-        if expr.func.__name__ not in HEADER:
-            raise InputError(
-                f"{expr.func.__name__} has no compiled form yet: use kernel.reference, or another function"
-            )
-        return self._call(expr.func.__name__, *expr.args)
-
-    _print_asin = _print_exp = _print_erf = _print_erfc = _print_log = _print_Function
-    _print_sinh = _print_cosh = _print_Function
-
-    def _print_sin(self, expr: sp.Expr) -> str:
-        return f"sincos({self._print(expr.args[0])})[0]"
-
-    def _print_cos(self, expr: sp.Expr) -> str:
-        return f"sincos({self._print(expr.args[0])})[1]"
-
-    def _print_Abs(self, expr: sp.Expr) -> str:
-        return self._call("abs", *expr.args)
-
-    def _print_sign(self, expr: sp.Expr) -> str:
-        return f"copysign(1.0, {self._print(expr.args[0])})"
-
-    def _print_Min(self, expr: sp.Expr) -> str:
-        x, y = (self._print(arg) for arg in expr.args)
-        return f"({x} if {x} < {y} else {y})"
-
-    def _print_Max(self, expr: sp.Expr) -> str:
-        x, y = (self._print(arg) for arg in expr.args)
-        return f"({y} if {x} < {y} else {x})"
-
-    def _print_Pow(self, expr: sp.Expr, rational: bool = False) -> str:
-        base, power = self._print(expr.base), expr.exp
-        if power.is_Rational and power.q == 2:
-            whole = int(abs(power) - sp.Rational(1, 2))
-            product = "*".join([f"sqrt({base})"] + [f"({base})"] * whole)
-            return f"(1.0/({product}))" if power < 0 else f"({product})"
-        if power.is_Integer and 1 < abs(power) <= 8:
-            product = "*".join([f"({base})"] * abs(int(power)))
-            return f"(1.0/({product}))" if power < 0 else f"({product})"
-        return str(super()._print_Pow(expr, rational=rational))
-
-    # Loops hoist what changes least, so that comes first. What belongs to the row and to the column is brought
-    # together before anything else, so that exchanging the two points changes no bit of what is symmetric.
-
-    def _factors(self, expr: sp.Expr) -> list[str]:
-        """Factors of a product: shared by all pairs, of the points, of the pair."""
-        groups: list[list[str]] = [[], [], [], []]
-        for arg in sorted(sp.Mul.make_args(expr), key=str):
-            if arg != -1:
-                groups[_variability(arg)].append(self.parenthesize(arg, PRECEDENCE["Mul"]))
-        shared, row, column, pair = ("*".join(group) for group in groups)
-        points = f"({row}*({column}))" if row and column else row + column
-        factors = [part for part in (shared, points, pair) if part] or ["1.0"]
-        if len(factors) == 1:
-            factors = [row, f"({column})"] if row and column else sum(groups, []) or ["1.0"]
-        if -1 in sp.Mul.make_args(expr):
-            factors[0] = f"-{factors[0]}"
-        return factors
-
-    def _print_Mul(self, expr: sp.Expr) -> str:
-        over, under = expr.as_numer_denom() if any(map(_divides, expr.args)) else (expr, sp.S.One)
-        product = "*".join(self._factors(over))
-        return product if under == 1 else f"{product}/({self._print(under)})"
-
-    def _print_Add(self, expr: sp.Expr, order: object = None) -> str:
-        """Sums of products by fused multiply-adds."""
-        terms = sorted(expr.args, key=lambda arg: (_variability(arg) in (0, 3), str(arg)))
-        fused = [term for term in terms if len(self._two(term)) == 2]
-        if len(fused) == len(terms) == 2 and all({"_x", "_y"} <= _sides(term) for term in terms):
-            fused = []
-        rest = [term for term in terms if term not in fused] or [fused.pop(0)]
-        total = " + ".join(map(self._print, rest))
-        for term in fused:
-            first, second = self._two(term)
-            total = f"fma({first}, {second}, {total})"
-        return total if fused else f"({total})"
-
-    def _two(self, term: sp.Expr) -> list[str]:
-        """The two factors with which a product enters a fused multiply-add; otherwise fewer."""
-        if not term.is_Mul or any(map(_divides, term.args)):
-            return []
-        *left, right = self._factors(term)
-        return ["*".join(left), right] if left else [right]
-
-    def _print_Pi(self, expr: sp.Expr) -> str:
-        return repr(float(sp.pi))
-
-    def _print_Infinity(self, expr: sp.Expr) -> str:
-        return "inf"
-
-    def _print_Rational(self, expr: sp.Rational) -> str:
-        return repr(float(expr))
-
-    def _print_Integer(self, expr: sp.Integer) -> str:
-        return f"{float(expr)!r}"
-
-
-def _sides(expr: sp.Expr) -> set[str]:
-    """The suffixes in an expression: _x for the row's, _y for the column's quantities, "" for the pair's."""
-    names = {symbol.name for symbol in expr.free_symbols}
-    shared = {name for name in names if name in ("w2", "s2") or name.startswith(("k", "par"))}
-    return {name[-2:] if name.endswith(("_x", "_y")) else "" for name in names - shared}
-
-
-def _variability(expr: sp.Expr) -> int:
-    """0 for what all pairs share, 1 for what belongs to the row, 2 to the column, 3 to the pair."""
-    sides = _sides(expr)
-    return 0 if not sides else 1 if sides == {"_x"} else 2 if sides == {"_y"} else 3
-
-
-def _divides(factor: sp.Expr) -> bool:
-    return bool(factor.is_Pow and factor.exp.is_Integer and factor.exp < 0)
-
-
-def numeric(expr: sp.Expr) -> sp.Expr:
-    """Numbers such as sqrt(2)/pi folded into one correctly rounded constant."""
-
-    def fold(node: sp.Expr) -> sp.Expr:
-        if not node.is_Mul and not node.is_Add:
-            return node
-        numbers = [arg for arg in node.args if arg.is_number]
-        if len(numbers) < 2 and not (numbers and not numbers[0].is_Rational):
-            return node
-        value = sp.Float(sp.N(node.func(*numbers), 30), 17)
-        return node.func(value, *(arg for arg in node.args if not arg.is_number))
-
-    return expr.replace(lambda e: e.is_Mul or e.is_Add, fold)
-
-
 class Module:
-    """The source of one kernel structure: ordinary pairs in vectors, close pairs one by one.
+    """The source of one kernel structure: ordinary pairs by tiles, close pairs gathered.
 
-    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, then the constants of both programs. Point tables: for layer l
-    and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
+    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, the constants of both programs. Point tables:
+    for layer l and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
     """
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
-        self.printer = Printer({"fully_qualified_modules": False})
+        self.printer = Printer(HEADER)
         self.numbers = ["w2", "s2", *map(str, program.parameters), "scale"]
 
     @property
@@ -347,7 +216,7 @@ class Module:
     def _advance(self) -> list[str]:
         """One layer for the pairs of a row: the first, and the later ones."""
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
-        rows, columns = self.quantities("row"), self.quantities("column")
+        rows, columns = self.quantities("row"), list(enumerate(self.quantities("column")))
         lines = []
         for name, program in (("advance", self.program), ("again", level(self.program))):
             lines += [
@@ -358,7 +227,7 @@ class Module:
                 *(f"    {x} = row[{k}*STRIDE]" for k, x in enumerate(rows)),
                 "    for j in range(m):",
                 "        q, p, r = w[Q + j], w[P + j], w[R + j]",
-                *(f"        {x} = column[{k}*STRIDE + j]" for k, x in enumerate(columns) if x in used(program)),
+                *(f"        {x} = column[{k}*STRIDE + j]" for k, x in columns if x in used(program)),
                 *self._layer(program, " " * 8, keep),
                 "",
             ]
@@ -409,34 +278,46 @@ class Module:
         """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
         program = self.near
         state = ("q", "p", "r", "d", "a_x", "a_y")
-        keep = {"c": "c", "T": "t", "S": "s"} | {name: name for name in state}
+        lane = {"a_x": "A", "a_y": "B"} | {name: name.upper() for name in ("q", "p", "r", "d")}
+        keep = {name: f"w[{name.upper()} + j]" for name in ("c", "T", "S")}
+        keep |= {name: f"w[{lane[name]} + j]" for name in state}
         tangent = "factor" in program.outputs
-        result = "t" if tangent else "c"
-        mirrored = "s" if "transposed" in program.outputs else result
+        result = "T" if tangent else "C"
+        mirrored = "S" if "transposed" in program.outputs else result
         lines = [
-            "def close(X, Y, i0, j0, width, depth, mirror, alike, power_row, power_column, a_row, a_column,",
-            "          diagonal, numbers, out, out_stride, mirrored, mirrored_stride, marks, xs, ys, zs):",
+            "@inline",
+            "def onward(w, m, numbers):",
+            "    wide()",
             *self._given(program),
-            "    for index in range(marks[0]):",
-            "        down, along = marks[1 + index]//TILE, marks[1 + index] % TILE",
-            "        i, j = i0 + down, j0 + along",
-            *(" " * 8 + line for line in CLOSE_GEOMETRY.splitlines()),
-            "        if equal and alike:",
-            "            out[down*out_stride + along] = diagonal[i]",
-            "            if mirror > 0:",
-            "                mirrored[along*mirrored_stride + down] = diagonal[i]",
-            "            continue",
-            "        t = c",
-            "        s = c",
-            "        for l in range(depth - 1):",
+            "    for j in range(m):",
+            *(f"        {name} = w[{lane[name]} + j]" for name in state),
         ]
         for role, side in (("row", "a_x"), ("column", "a_y")):
-            lines.append(f"            a = {side}")
-            lines += [f"            {self._line(statement)}" for statement in getattr(program, role)]
-        lines += self._layer(program, " " * 12, keep)
+            lines.append(f"        a = {side}")
+            lines += [f"        {self._line(statement)}" for statement in getattr(program, role)]
+        lines += self._layer(program, " " * 8, keep)
         lines += [
-            f"        out[down*out_stride + along] = {result}",
-            "        if mirror > 0:",
-            f"            mirrored[along*mirrored_stride + down] = {mirrored}",
+            "",
+            "def close(X, Y, i0, j0, width, depth, mirror, alike, power_row, power_column, a_row, a_column,",
+            "          diagonal, numbers, out, out_stride, mirrored, mirrored_stride, marks, xs, ys, zs, w):",
+            f"    scale, s2 = numbers[{self.numbers.index('scale')}], numbers[{self.numbers.index('s2')}]",
+            "    known, xx = -1, 0.0",
+            "    for first in range(0, marks[0], TILE):",
+            "        count = min(TILE, marks[0] - first)",
+            "        for k in range(count):",
+            "            mark = marks[1 + first + k]",
+            "            i, j = i0 + mark//TILE, j0 + mark % TILE",
+            *(" " * 12 + line for line in CLOSE_GEOMETRY.splitlines()),
+            "        for l in range(depth - 1):",
+            "            onward(w, count, numbers)",
+            "        for k in range(count):",
+            "            mark = marks[1 + first + k]",
+            "            equal = mark < 0",
+            "            mark = -1 - mark if equal else mark",
+            "            down, along = mark//TILE, mark % TILE",
+            f"            out[down*out_stride + along] = diagonal[i0 + down] if equal else w[{result} + k]",
+            "            if mirror > 0:",
+            f"                value = diagonal[i0 + down] if equal else w[{mirrored} + k]",
+            "                mirrored[along*mirrored_stride + down] = value",
         ]
         return [*lines, ""]

@@ -51,7 +51,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         POINTER,
         INTEGER,
         "int64*",
-        *(POINTER,) * 3,
+        *(POINTER,) * 4,
     ),
 }
 
@@ -61,7 +61,7 @@ class Points:
     """What the layers need of the points of one side. values[l]: the variances of layer l + 1."""
 
     data: Matrix
-    powers: Matrix  # per row, the power of two that brings its largest entry near 1
+    powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances
     table: Matrix
@@ -124,7 +124,8 @@ class Evaluator:
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
         largest = np.abs(data).max(axis=1)
-        powers = np.ldexp(1.0, np.clip(-np.frexp(largest)[1], -1000, 1000))
+        exponents = np.frexp(largest)[1]
+        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
@@ -178,7 +179,8 @@ class Evaluator:
             same = rows.inverse if diagonal is None else diagonal
             points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
             alike = diagonal is not None
-            self._call("close", *data, i0, j0, *sizes, alike, *points, *written, marks, *space.rows)
+            work = *space.rows, space.scratch
+            self._call("close", *data, i0, j0, *sizes, alike, *points, *written, marks, *work)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:

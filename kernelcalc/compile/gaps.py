@@ -10,8 +10,6 @@ from kernelcalc.compile.builder import (
     Builder,
     Inverse,
     Omega,
-    ax,
-    ay,
     d,
     normalised,
     p,
@@ -21,7 +19,7 @@ from kernelcalc.compile.builder import (
     variance,
     w2,
 )
-from kernelcalc.compile.program import acute_angles, angles, copysign, sin_minus_t_cos
+from kernelcalc.compile.program import acute_angles, angles, ax, ay, copysign, sin_minus_t_cos
 from kernelcalc.symbols import a, b, c
 
 

@@ -6,6 +6,6 @@ STRIDE = TILE + 8  # a row of a tile, whole strips; no power of two, or columns 
 CHUNK = 128  # terms summed before they are added to a total: shorter sums round less
 PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front of 8 rows
 PRODUCT_SPACE = PANEL + 8 * CHUNK
-LANES = 6  # rows of STRIDE numbers: the state of the pairs of one row of a tile
+LANES = 9  # rows of STRIDE numbers: the state of TILE pairs
 SCRATCH = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # work space of a tile
 RSQRT_CUBIC = 0.3125001  # 5/16 in vecmath.rsqrt_estimate, by which processor.py knows it in machine code

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,58 +95,6 @@ def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_st
 
 
 @intrinsic
-def _add_products(
-    typingctx: Any, x: Any, x_stride: Any, panel: Any, terms: Any, out: Any, out_stride: Any, more: Any
-) -> Any:
-    rows, vectors = 8, 3
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, x_stride, panel, terms, out, out_stride, more = args
-        vector = ir.VectorType(x.type.pointee, 8)
-        zero = ir.Constant(vector, None)
-        fused = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), "llvm.fma.v8f64"
-        )
-
-        def part(pointer: Any, place: Any) -> Any:
-            return builder.bitcast(builder.gep(pointer, [place]), vector.as_pointer())
-
-        def count(k: int) -> Any:
-            return ir.Constant(terms.type, k)
-
-        starts = [builder.gep(x, [builder.mul(x_stride, count(r))]) for r in range(rows)]
-        before, body, after = builder.block, *(builder.append_basic_block() for _ in range(2))
-        builder.branch(body)
-        builder.position_at_end(body)
-        k = builder.phi(terms.type)
-        sums = [builder.phi(vector) for _ in range(rows * vectors)]
-        place = builder.mul(k, count(8 * vectors))
-        columns = [builder.load(part(panel, builder.add(place, count(8 * v))), align=8) for v in range(vectors)]
-        following = []
-        for r in range(rows):
-            one = builder.insert_element(ir.Constant(vector, ir.Undefined), builder.load(builder.gep(starts[r], [k])), count(0))
-            factor = builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), 8), None))
-            following += [
-                builder.call(fused, [factor, columns[v], sums[r * vectors + v]]) for v in range(vectors)
-            ]
-        further = builder.add(k, count(1))
-        for phi, start, end in zip([k, *sums], [count(0)] + [zero] * len(sums), [further, *following], strict=True):
-            phi.add_incoming(start, before)
-            phi.add_incoming(end, body)
-        builder.cbranch(builder.icmp_signed("<", further, terms), body, after)
-        builder.position_at_end(after)
-        add = builder.icmp_signed("!=", more, count(0))
-        for r in range(rows):
-            for v in range(vectors):
-                target = part(out, builder.add(builder.mul(out_stride, count(r)), count(8 * v)))
-                total = builder.fadd(builder.load(target, align=8), following[r * vectors + v])
-                builder.store(builder.select(add, total, following[r * vectors + v]), target, align=8)
-        return context.get_dummy_value()
-
-    return types.none(x, types.intp, panel, types.intp, out, types.intp, types.intp), emit
-
-
-@intrinsic
 def _wide(typingctx: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         # llvmlite only knows attributes without a value; LLVM reads this one as any other string attribute.
@@ -173,12 +121,6 @@ offset = cast(Callable[[Any, int], Any], _offset)
 
 transpose8 = cast(Callable[[Any, int, Any, int], None], _transpose8)
 """transpose8(p, s, q, t): q[i t + j] = p[j s + i] for i, j < 8, by shuffles (LLVM would gather)."""
-
-add_products = cast(Callable[[Any, int, Any, int, Any, int, int], None], _add_products)
-"""add_products(x, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i s + k] p[24 k + j], i < 8, j < 24, k < n.
-
-Eight rows of three vectors stay in registers. more: 0 overwrites; n >= 1.
-"""
 
 wide = cast(Callable[[], None], _wide)
 """wide(): called anywhere in a function, its own loops use 512-bit registers where the processor has them.

@@ -18,7 +18,7 @@ BITS = {2: 128, 4: 256, 8: 512}
 
 
 def with_estimates(assembly: str, features: str) -> str:
-    """LLVM assembly with vecmath.rsqrt_estimate by the instruction, where the features of the target allow."""
+    """LLVM assembly with the instruction for vecmath.rsqrt_estimate, where the target has it."""
     if not {"+avx512f", "+avx512vl"} <= set(features.split(",")):
         return assembly
     cubic = f"0x{struct.unpack('<Q', struct.pack('<d', RSQRT_CUBIC))[0]:016X}"
@@ -40,13 +40,13 @@ def _in_function(text: str, cubic: str) -> str:
         if not started:
             continue
         kind, e = started.groups()
-        pair = rf"{re.escape(e)}, {re.escape(kind)} {re.escape(first)},|{re.escape(first)}, {re.escape(kind)} {re.escape(e)},"
-        (second,) = (n for n, d in definitions.items() if "@llvm.fma." in d and re.search(pair, d))
+        pairs = [f"{kind} {x}, {kind} {y}," for x, y in ((e, first), (first, e))]
+        (second,) = (n for n, d in definitions.items() if any(pair in d for pair in pairs))
         for result, last in definitions.items():
             start = re.search(rf"@llvm\.fma\.\w+\(.* {NAME}\)", last) if f" {second}," in last else None
             x: str | None = start[1] if start else None
-            for pattern in (rf"bitcast .*? {NAME} to", rf"sub .*, {NAME}", rf"lshr .*? {NAME}, ", rf"bitcast .*? {NAME} to"):
-                x = made_of(x, pattern) if x else None
+            for pattern in ("bitcast .*? {} to", "sub .*, {}", "lshr .*? {}, ", "bitcast .*? {} to"):
+                x = made_of(x, pattern.format(NAME)) if x else None
             if x:
                 changed[result] = _instruction(result, x, kind)
     return re.sub(rf"(?m)^  {NAME} = .*$", lambda line: changed.get(line[1], line[0]), text)

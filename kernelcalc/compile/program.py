@@ -79,7 +79,8 @@ def level(program: Program) -> Program:
     if len(after) > 1 or after.pop().has(a):
         return program
     alike = {value: target for target, value in row.items()} | {a: ax}
-    new: dict[sp.Symbol, sp.Expr] = {ay: ax} | {t: alike[value] for t, value in column.items() if value in alike}
+    new: dict[sp.Symbol, sp.Expr] = {ay: ax}
+    new |= {target: alike[value] for target, value in column.items() if value in alike}
     pair: list[Let] = []
     known: dict[sp.Expr, tuple[sp.Symbol, ...]] = {}
     for statement in program.pair:

@@ -52,7 +52,7 @@ RECIPROCAL_BITS = 0x7FDE623822FC16E6
 
 @inline
 def rsqrt_estimate(x: float) -> float:
-    """1/sqrt(x) to a part in 2^14, what AVX-512 has an instruction for: processor.py puts it in this place."""
+    """1/sqrt(x) to a part in 2^14, as the AVX-512 instruction that processor.py puts in its place."""
     y = from_bits(RSQRT_BITS - shift_right(bits(x), 1))
     e = fma(-x * y, y, 1.0)
     return fma(y * e, fma(e, fma(e, RSQRT_CUBIC, 0.375), 0.5), y)
