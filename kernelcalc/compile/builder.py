@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from kernelcalc.compile import named
 from kernelcalc.compile.program import Let, ax, ay, half_angle_triple, let, rsqrt
 from kernelcalc.compile.quadrants import normal_forms, point_forms
 from kernelcalc.symbols import a, b, c
@@ -121,12 +122,17 @@ class Builder:
             )
             return size ** (-2 * power.exp)
 
-        form = normal_forms(form, self, normalised)
+        form = normal_forms(named.at_pair(form, self), self, normalised)
         form = form.replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
         return self.hoisted(form.subs({a: ax, b: ay}))
+
+    @property
+    def half_sine(self) -> sp.Expr:
+        """sqrt(q p) = sin(theta)/2."""
+        return self.at_pair(sp.sqrt(self.at_pair(q * p)))
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""
@@ -221,5 +227,5 @@ def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
             * (a + builder.constant(sp.cancel(inside.coeff(a, 0) / slope))) ** power.exp
         )
 
-    form = point_forms(form).replace(sp.asin, asin)
+    form = point_forms(named.at_point(form)).replace(sp.asin, asin)
     return form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(a), root)

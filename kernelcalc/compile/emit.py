@@ -22,11 +22,12 @@ from kernelcalc.compile.program import Let, Program, level, used
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
+from kernelcalc.compile.lookup import lookup
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import (
     comparison, gram_determinant, inner, largest, parallel_determinant, rejection, scaled,
 )
-from kernelcalc.compile.primitives import fma, inline, offset, wide
+from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
     acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
     sinh, sqrt,
@@ -112,7 +113,7 @@ class Module:
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
         self.printer = Printer(HEADER)
-        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale"]
+        self.numbers = ["w2", "s2", *map(str, program.parameters), "scale", "at"]  # at: of the table
 
     @property
     def constant_count(self) -> int:
@@ -137,12 +138,17 @@ class Module:
     def _targets(self, program: Program) -> list[str]:
         return [str(target) for statement in program.constants for target in statement.targets]
 
+    def _loaded(self, names: list[str]) -> list[str]:
+        lines = [f"    {x} = numbers[{i}]" for i, x in enumerate(names)]
+        return [*lines, "    mean = offset(numbers, int(at))"]
+
     def _given(self, program: Program) -> list[str]:
         """The numbers as local variables."""
         start = len(self.numbers) + (len(self._targets(self.program)) if program is self.near else 0)
         places = [*range(len(self.numbers)), *range(start, start + len(self._targets(program)))]
         names = [*self.numbers, *self._targets(program)]
-        return [f"    {x} = numbers[{i}]" for i, x in zip(places, names, strict=True)]
+        lines = [f"    {x} = numbers[{i}]" for i, x in zip(places, names, strict=True)]
+        return [*lines, "    mean = offset(numbers, int(at))"]
 
     def quantities(self, role: str) -> list[str]:
         """What a point table holds: the variance and the targets of the point statements that pairs use."""
@@ -150,7 +156,7 @@ class Module:
         return sorted(name for name in used(self.program) if name.endswith(suffix))
 
     def _constants(self) -> list[str]:
-        lines = ["def constants(numbers):", *(f"    {x} = numbers[{i}]" for i, x in enumerate(self.numbers))]
+        lines = ["def constants(numbers):", *self._loaded(self.numbers)]
         start = len(self.numbers)
         for program in (self.program, self.near):
             targets = self._targets(program)
@@ -184,7 +190,7 @@ class Module:
         diagonal = self.diagonal
         lines = [
             "def same(n, depth, tangent, values, numbers, out):",
-            *self._given(self.near)[: len(self.numbers)],
+            *self._loaded(self.numbers),
             *(f"    {self._line(statement)}" for statement in diagonal.constants),
             "    for i in range(n):",
             "        a = values[i]",
@@ -223,6 +229,7 @@ class Module:
                 "@inline",
                 f"def {name}(w, m, row, column, numbers):",
                 "    wide()",
+                "    apart()",
                 *self._given(self.program),
                 *(f"    {x} = row[{k}*STRIDE]" for k, x in enumerate(rows)),
                 "    for j in range(m):",
@@ -288,6 +295,7 @@ class Module:
             "@inline",
             "def onward(w, m, numbers):",
             "    wide()",
+            "    apart()",
             *self._given(program),
             "    for j in range(m):",
             *(f"        {name} = w[{lane[name]} + j]" for name in state),

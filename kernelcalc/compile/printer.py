@@ -121,7 +121,7 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
 def _sides(expr: sp.Expr) -> set[str]:
     """The suffixes in an expression: _x for the row's, _y for the column's quantities, "" for the pair's."""
     names = {symbol.name for symbol in expr.free_symbols}
-    shared = {name for name in names if name in ("w2", "s2") or name.startswith(("k", "par"))}
+    shared = {name for name in names if name in ("w2", "s2", "at", "mean") or name.startswith(("k", "par"))}
     return {name[-2:] if name.endswith(("_x", "_y")) else "" for name in names - shared}
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from kernelcalc.compile import named
 from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.gaps import gap
 from kernelcalc.compile.program import Program, share
@@ -48,10 +49,12 @@ class Forms:
 def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
     layer = kernel.layer
     names, values = share([dict(e.values) for e in layer.expectations])
-    forms = [
-        (sp.sympify(e.template).xreplace(new), sp.sympify(e.symbolic_diagonal).xreplace(new))
-        for e, new in zip(layer.expectations, names, strict=True)
-    ]
+    pairs = [(sp.sympify(e.template), sp.sympify(e.symbolic_diagonal)) for e in layer.expectations[:3]]
+    if layer.factor is not None and named.role(layer.factor):
+        pairs.append(named.forms(layer.factor))
+    elif layer.factor is not None:
+        pairs.append((sp.sympify(layer.factor.template), sp.sympify(layer.factor.symbolic_diagonal)))
+    forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
     factor, diagonal = forms[3] if layer.factor is not None else (None, sp.Integer(0))
     return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal), tuple(values)
 
@@ -62,7 +65,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     Raises InputError where an expectation has no closed form.
     """
     for e in kernel.layer.expectations:
-        if e.template is None:
+        if e.template is None and not (e is kernel.layer.factor and named.role(e)):
             raise InputError(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
     builder = Builder()
