@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 W = TypeVar("W")
+S = TypeVar("S")
+LARGE = 2**25  # bytes: more than stays in a cache until it is read
+PAGE = 4096
 
 
 def gram(
@@ -32,22 +36,27 @@ def gram(
     out: NDArray[Any] | None = None,
     dtype: DTypeLike | None = None,
     threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> NDArray[Any]:
     """k(X, Z): shape (n, p); row: first argument (true derivative), column: second. Z=None means X.
 
     out: where to put it, a C-contiguous array of that shape; dtype: float64 or float32 (each entry computed
     in float64 and rounded once), default that of out, else float64; threads: how many (default: what
-    NUMBA_NUM_THREADS says, else all cores). Raises InputError for what is no data, Undefined for a row at
-    which the kernel does not exist.
+    NUMBA_NUM_THREADS says, else all cores); progress: called with the share done, by any thread. Raises
+    InputError for what is no data, Undefined for a row at which the kernel does not exist.
     """
     task = Task.of(kernel, X, Z)
     result = _output(out, dtype, task.shape)
     mirror = task.one and kernel.f1 == kernel.f2
+    large, count = result.nbytes >= LARGE, _threads(threads)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:
         task.fill(where, space, result, mirror)
 
-    task.run(task.tiles(mirror), _threads(threads), fill)
+    if large and out is None:  # the system clears memory at the first touch: better before than in between
+        data = result.reshape(-1)
+        run(range(0, data.size, LARGE // 8), count, lambda: None, lambda start, _: _touch(data, start))
+    run(task.tiles(mirror), count, lambda: Space(task.rows.data.shape[1], large), fill, progress)
     if mirror:
         np.fill_diagonal(result, task.diagonal)
     return result
@@ -72,7 +81,7 @@ def matvec(
             task.compute((start, size, first, wide), space, block, None)
             result[start : start + size] += block[:size, :wide] @ vector[first : first + wide]
 
-    task.run(range(0, n, TILE), _threads(threads), multiply)
+    run(range(0, n, TILE), _threads(threads), lambda: Space(task.rows.data.shape[1]), multiply)
     return result
 
 
@@ -123,24 +132,6 @@ class Task:
             for j in range(0, i + 1 if mirror else p, TILE)
         ]
 
-    def run(self, work: Iterable[W], threads: int, job: Callable[[W, Space], None]) -> None:
-        """The job for each piece of work; threads take pieces as they are ready for them."""
-        pieces = list(work)
-        waiting = iter(pieces)  # of a list: its next() is safe with threads
-
-        def worker(_: int) -> None:
-            space = Space(self.rows.data.shape[1])
-            for piece in waiting:
-                job(piece, space)
-
-        count = min(threads, len(pieces))
-        if count == 1:
-            worker(0)
-            return
-        with ThreadPoolExecutor(count) as pool:
-            for _ in pool.map(worker, range(count)):
-                pass
-
     def compute(
         self, where: tuple[int, int, int, int], space: Space, out: Matrix, mirrored: Matrix | None
     ) -> None:
@@ -172,6 +163,47 @@ class Task:
                 part[:] = values[:ni, :nj]
                 if mirror:
                     image[:] = turned[:nj, :ni]
+
+
+def run(
+    work: Iterable[W],
+    threads: int,
+    space: Callable[[], S],
+    job: Callable[[W, S], None],
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """The job for each piece of work; threads take pieces as they are ready for them, each with its space.
+
+    An interrupt (Ctrl-C) or an error lets every thread finish its piece, then is raised.
+    """
+    pieces = list(work)
+    waiting = enumerate(pieces)  # of a list: its next() is safe with threads
+    stopped = threading.Event()
+
+    def worker(_: int) -> None:
+        own = space()
+        for index, piece in waiting:
+            if stopped.is_set():
+                return
+            job(piece, own)
+            if progress is not None:
+                progress((index + 1) / len(pieces))
+
+    count = min(threads, len(pieces))
+    if count == 1:
+        worker(0)
+        return
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for _ in pool.map(worker, range(count)):
+                pass
+        finally:
+            stopped.set()
+
+
+def _touch(data: NDArray[Any], start: int) -> None:
+    """Write to every page of a part of fresh memory."""
+    data[start : start + LARGE // 8 : PAGE // data.itemsize] = 0
 
 
 def _data(X: ArrayLike, name: str) -> Matrix:

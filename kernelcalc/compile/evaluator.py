@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
+HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 SIGNATURES: dict[str, tuple[str, ...]] = {
@@ -36,7 +37,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "same": (*(INTEGER,) * 3, *(POINTER,) * 3),
     "tile": (
         *(POINTER,) * 2,
-        *(INTEGER,) * 7,
+        *(INTEGER,) * 8,
         NUMBER,
         *(POINTER,) * 6,
         INTEGER,
@@ -65,7 +66,7 @@ class Points:
     data: Matrix
     powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
     values: Matrix
-    inverse: Matrix  # 1/sqrt of the first variances
+    inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
 
     @cached_property
@@ -91,8 +92,11 @@ class Structure:
 class Space:
     """The arrays one thread works in."""
 
-    def __init__(self, dimension: int) -> None:
-        self.scratch = np.empty(SCRATCH)
+    def __init__(self, dimension: int, past: bool = False) -> None:
+        self.past = past  # results are written past the caches
+        self._pages = np.empty(2 * HUGE_PAGE // 8)  # numpy asks for huge pages from there on
+        start = -self._pages.ctypes.data % HUGE_PAGE // 8
+        self.scratch = self._pages[start : start + SCRATCH]
         self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
         self.rows = np.empty((3, dimension))
 
@@ -107,7 +111,7 @@ class Evaluator:
     structure: Structure
 
     def _call(self, entry: str, *arguments: Any) -> None:
-        passed = (x.ctypes.data if isinstance(x, np.ndarray) else x for x in arguments)
+        passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
         _function(self.structure.source, entry)(*passed)
 
     def prepare(self) -> None:
@@ -166,6 +170,7 @@ class Evaluator:
         self._check_reach(values)
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
+        inverse = np.pad(inverse, (0, blocks * TILE - n))
         return Points(data, powers, values, inverse, table)
 
     def diagonal(self, points: Points) -> Matrix:
@@ -202,9 +207,10 @@ class Evaluator:
         tables = rows.inverse, columns.inverse, rows.table, columns.table, numbers
         sizes = dimension, self.depth, mirror
         marks = space.marks
-        self._call("tile", *data, i0, ni, j0, nj, *sizes, NEAR, *tables, *written, marks, space.scratch)
+        past = space.past
+        self._call("tile", *data, i0, ni, j0, nj, *sizes, past, NEAR, *tables, *written, marks, space.scratch)
         if marks[0]:
-            same = rows.inverse if diagonal is None else diagonal
+            same = rows.values if diagonal is None else diagonal
             points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
             alike = diagonal is not None
             work = *space.rows, space.scratch
