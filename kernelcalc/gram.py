@@ -17,6 +17,7 @@ from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from scipy.sparse.linalg import LinearOperator
 
     from kernelcalc.kernels import Kernel
 
@@ -63,11 +64,20 @@ def gram(
 
 
 def matvec(
-    kernel: Kernel, X: ArrayLike, v: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+    kernel: Kernel,
+    X: ArrayLike,
+    v: ArrayLike,
+    Z: ArrayLike | None = None,
+    *,
+    threads: int | None = None,
+    transpose: bool = False,
 ) -> Matrix:
-    """k(X, Z) @ v without the matrix, in memory for a few tiles: v (p,) or (p, r) -> (n,) or (n, r)."""
+    """k(X, Z) @ v without the matrix, in memory for a few tiles: v (p,) or (p, r) -> (n,) or (n, r).
+
+    transpose: k(X, Z)^T @ v instead, v (n,) or (n, r).
+    """
     task = Task.of(kernel, X, Z)
-    n, p = task.shape
+    n, p = task.shape[::-1] if transpose else task.shape
     vector = np.asarray(v, dtype=np.float64)
     if vector.ndim not in (1, 2) or len(vector) != p:
         raise InputError(f"v must have shape ({p},) or ({p}, r); got {vector.shape}")
@@ -78,11 +88,33 @@ def matvec(
         block = np.empty((TILE, STRIDE))
         for first in range(0, p, TILE):
             wide = min(TILE, p - first)
-            task.compute((start, size, first, wide), space, block, None)
-            result[start : start + size] += block[:size, :wide] @ vector[first : first + wide]
+            where = (first, wide, start, size) if transpose else (start, size, first, wide)
+            task.compute(where, space, block, None)
+            part = block[:wide, :size].T if transpose else block[:size, :wide]
+            result[start : start + size] += part @ vector[first : first + wide]
 
     run(range(0, n, TILE), _threads(threads), lambda: Space(task.rows.data.shape[1]), multiply)
     return result
+
+
+def operator(
+    kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+) -> LinearOperator:
+    """k(X, Z) as a SciPy LinearOperator: every product computes the matrix anew, tile by tile."""
+    from scipy.sparse.linalg import LinearOperator
+
+    rows = _data(X, "X")
+    columns = None if Z is None else _data(Z, "Z")
+
+    def times(v: Matrix) -> Matrix:
+        return matvec(kernel, rows, v.reshape(len(v), -1), columns, threads=threads)
+
+    def transposed(v: Matrix) -> Matrix:
+        """k(X, Z)^T v: rows and columns of tiles exchanged."""
+        return matvec(kernel, rows, v.reshape(len(v), -1), columns, threads=threads, transpose=True)
+
+    shape = len(rows), len(rows if columns is None else columns)
+    return LinearOperator(shape, times, transposed, times, np.float64, transposed)
 
 
 def diag(kernel: Kernel, X: ArrayLike) -> Matrix:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from mpmath import mpf
     from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse.linalg import LinearOperator
 
 xx, yy, xy = (sp.Symbol(name, real=True) for name in ("xx", "yy", "xy"))  # <x,x>, <y,y>, <x,y>
 T = sp.Symbol("T", real=True)  # the tangent kernel of the layer before
@@ -211,6 +212,14 @@ class Kernel:
         from kernelcalc.gram import matvec
 
         return matvec(self, X, v, Z, threads=threads)
+
+    def operator(
+        self, X: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+    ) -> LinearOperator:
+        """k(X, Z) as a SciPy LinearOperator of shape (n, p) that never forms the matrix."""
+        from kernelcalc.gram import operator
+
+        return operator(self, X, Z, threads=threads)
 
     def reference(self, x: Sequence[float], y: Sequence[float], digits: int = 50) -> mpf:
         """k(x, y) by mpmath quadrature of the definition, layer by layer, on the exact float64 inputs."""
