@@ -65,16 +65,20 @@ def gram(
     result = _output(out, dtype, task.shape)
     mirror = task.one and kernel.f1 == kernel.f2
     large, count = result.nbytes >= LARGE, _threads(threads)
+    task.code.prepare(result.dtype.name)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:
-        task.fill(where, space, result, mirror)
+        i, ni, j, nj = where
+        image = result[j : j + nj, i : i + ni] if mirror else None
+        task.compute(where, space, result[i : i + ni, j : j + nj], image)
 
     if large and out is None:  # the system clears memory at the first touch: better before than in between
         data = result.reshape(-1)
         run(range(0, data.size, LARGE // 8), count, lambda: None, lambda start, _: _touch(data, start))
     run(task.tiles(mirror), count, lambda: Space(task.rows.data.shape[1], large), fill, progress)
     if mirror:
-        np.fill_diagonal(result, task.diagonal)
+        with np.errstate(over="ignore"):
+            np.fill_diagonal(result, task.diagonal)
     return result
 
 
@@ -97,6 +101,7 @@ def matvec(
         series = _series(kernel, X, Z)
         product: Matrix = (series.T if transpose else series) @ np.asarray(v, dtype=np.float64)
         return product
+    task.code.prepare()
     n, p = task.shape[::-1] if transpose else task.shape
     vector = np.asarray(v, dtype=np.float64)
     if vector.ndim not in (1, 2) or len(vector) != p:
@@ -171,7 +176,6 @@ class Task:
         code = _code(kernel, data, other)
         rows, columns = code.points(data, "row", "X"), code.points(other, "column", name)
         diagonal = code.diagonal(rows) if kernel.f1 == kernel.f2 else None
-        code.prepare()
         return cls(code, rows, columns, code.numbers(data.shape[1]), diagonal, one)
 
     @property
@@ -188,7 +192,11 @@ class Task:
         ]
 
     def compute(
-        self, where: tuple[int, int, int, int], space: Space, out: Matrix, mirrored: Matrix | None
+        self,
+        where: tuple[int, int, int, int],
+        space: Space,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
     ) -> None:
         """One tile, and its mirror image if asked for."""
         self.code.tile(self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space)
@@ -199,25 +207,6 @@ class Task:
             out[:ni, :nj][dead] = 0.0
             if mirrored is not None:
                 mirrored[:nj, :ni][dead.T] = 0.0
-
-    def fill(
-        self, where: tuple[int, int, int, int], space: Space, out: NDArray[Any], mirror: bool
-    ) -> None:
-        """One tile of out, and of its other half."""
-        i, ni, j, nj = where
-        part, image = out[i : i + ni, j : j + nj], out[j : j + nj, i : i + ni]
-        if out.dtype == np.float64:
-            self.compute(where, space, part, image if mirror else None)
-            return
-        values, turned = np.zeros((TILE, STRIDE)), np.zeros((TILE, STRIDE))
-        self.compute(where, space, values, turned if mirror else None)
-        with np.errstate(over="ignore"):
-            if mirror and i == j:
-                part[:] = np.tril(values[:ni, :nj]) + np.triu(turned[:nj, :ni], 1)
-            else:
-                part[:] = values[:ni, :nj]
-                if mirror:
-                    image[:] = turned[:nj, :ni]
 
 
 def run(

@@ -72,6 +72,15 @@ def test_rows_written_past_the_caches_at_any_address(columns: int) -> None:
     np.testing.assert_allclose(KERNEL(X, X[:1900]), K[:, :1900], rtol=8 * ULP)
 
 
+@pytest.mark.parametrize("n", [7, 257, 3001])
+def test_single_precision_is_double_precision_rounded_once(n: int) -> None:
+    X = np.random.default_rng(4).standard_normal((n, 4))
+    X[-1] = X[0]
+    K = KERNEL(X)
+    np.testing.assert_array_equal(KERNEL(X, dtype=np.float32), K.astype(np.float32))
+    np.testing.assert_array_equal(KERNEL(X, X[:5], dtype=np.float32), KERNEL(X, X[:5]).astype(np.float32))
+
+
 def test_progress_goes_from_nothing_to_all() -> None:
     shares: list[float] = []
     KERNEL(np.random.default_rng(2).standard_normal((600, 4)), threads=1, progress=shares.append)

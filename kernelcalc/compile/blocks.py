@@ -102,7 +102,8 @@ def write_transposed(tile: Pointer, rows: int, columns: int, target: Pointer, st
 @inline
 def stream(source: Pointer, count: int, target: Pointer) -> None:
     """target[j] = source[j] past the caches: a matrix larger than they are need not be read to be written."""
-    start = min(-(address(target) // 8) % 8, count)
+    size = address(offset(target, 1)) - address(target)
+    start = min(-(address(target) // size) % 8, count)
     for j in range(start):
         target[j] = source[j]
     for j in range(start, count - 7, 8):

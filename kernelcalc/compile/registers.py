@@ -68,9 +68,11 @@ def _add_products(
 @intrinsic
 def _stream8(typingctx: Any, source: Any, target: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = ir.VectorType(args[0].type.pointee, 8)
-        source, target = (builder.bitcast(pointer, vector.as_pointer()) for pointer in args)
-        store = builder.store(builder.load(source, align=8), target, align=64)
+        given, wanted = (ir.VectorType(pointer.type.pointee, 8) for pointer in args)
+        value = builder.load(builder.bitcast(args[0], given.as_pointer()), align=8)
+        value = value if given == wanted else builder.fptrunc(value, wanted)
+        size = 64 if isinstance(wanted.element, ir.DoubleType) else 32
+        store = builder.store(value, builder.bitcast(args[1], wanted.as_pointer()), align=size)
         store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
         return context.get_dummy_value()
 
@@ -106,7 +108,7 @@ i < 8, j < 24, k < n, n >= 1; more: 0 overwrites.
 """
 
 stream8 = cast(Callable[[Any, Any], None], _stream8)
-"""stream8(p, q): q[j] = p[j], j < 8, past the caches; q on a boundary of 64 bytes."""
+"""stream8(p, q): q[j] = p[j], j < 8, past the caches; q on a boundary of 8 numbers, of float64 or float32."""
 
 settle = cast(Callable[[], None], _settle)
 """settle(): what was streamed is in memory before anything that follows."""
