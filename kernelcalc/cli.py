@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelcalc.cli_catalogue import list_catalogue, plot
 from kernelcalc.cli_check import check
 from kernelcalc.cli_code import print_code
 from kernelcalc.cli_derive import derive
@@ -169,44 +170,6 @@ def verify(
     return FAILED if any(ledger.word(result) == "failed" for result in results) else 0
 
 
-@cli.command("list")
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the list as JSON instead.")
-def list_functions(json_file: Path | None) -> None:
-    """List the functions of the catalogue: name, parameters with defaults, expression.
-
-    \b
-    Examples:
-      kernelcalc list
-      kernelcalc list --json functions.json
-    """
-    from kernelcalc.functions.catalogue import CATALOGUE
-
-    rows = [
-        {
-            "name": entry.label,
-            "python": entry.name,
-            "parameters": {p.symbol.name: str(p.default) for p in entry.parameters},
-            "expression": str(entry.expr),
-            "source": entry.source,
-        }
-        for entry in CATALOGUE
-    ]
-    if json_file:
-        _write_json(json_file, rows)
-        return
-    cells = [
-        (
-            str(row["name"]),
-            ", ".join(f"{p.symbol.name}={p.default}" for p in entry.parameters),
-            str(row["expression"]),
-        )
-        for row, entry in zip(rows, CATALOGUE, strict=True)
-    ]
-    names, parameters = (max(len(cell[i]) for cell in cells) + 2 for i in (0, 1))
-    for name, given, expression in cells:
-        click.echo(f"{name:{names}}{given:{parameters}}{expression}")
-
-
 def _function(name: str, m: float | None) -> Function:
     """The function of that name ("erf", "erf'", or a formula in z), its parameter m set if it has one."""
     from kernelcalc.functions.catalogue import function_by_name
@@ -291,7 +254,10 @@ def gram(
         k = SGNTK(used, stand_in, depth, **sigmas)
     else:
         k = (NNGP if kernel == "nngp" else NTK)(used, depth, **sigmas)
-    matrix = k(read_matrix(file))
+    from kernelcalc.progress import share_done
+
+    with share_done() as progress:
+        matrix = k(read_matrix(file), progress=progress)
     write_matrix(output, matrix)
     click.echo(f"{output}: {matrix.shape[0]} x {matrix.shape[1]}, {k!r}")
     if json_file:
@@ -303,6 +269,8 @@ cli.add_command(derive)
 cli.add_command(print_code)
 cli.add_command(predict)
 cli.add_command(tables)
+cli.add_command(list_catalogue)
+cli.add_command(plot)
 
 if __name__ == "__main__":
     main()
