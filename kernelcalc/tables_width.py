@@ -9,7 +9,7 @@ import sympy as sp
 
 from kernelcalc.notation import latex, terms
 
-LINE = 62.0  # the width of a formula's line, in letters, that fits beside a column of names on A4
+LINE = 57.0  # the width of a formula's line, in letters, that fits beside a column of names on A4
 _WIDE = {r"\arcsin": 4.5, r"\arccos": 4.5, r"\arctan": 4.5, r"\exp": 3.0, r"\cos": 3.0, r"\sin": 3.0,
          r"\max": 3.0, r"\log": 3.0, r"\tanh": 4.0, r"\lVert": 1.0}  # fmt: skip
 _FLAT = re.compile(
