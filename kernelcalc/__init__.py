@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kernelcalc.checking.compare import Comparison as Comparison
     from kernelcalc.checking.compare import check as check
     from kernelcalc.errors import InputError as InputError
+    from kernelcalc.errors import SurrogateWarning as SurrogateWarning
     from kernelcalc.errors import Undefined as Undefined
     from kernelcalc.expectation.result import Expectation as Expectation
     from kernelcalc.expectation.result import dual as dual
@@ -58,6 +59,7 @@ _HOME = {
     "Comparison": "checking.compare",
     "check": "checking.compare",
     "InputError": "errors",
+    "SurrogateWarning": "errors",
     "Undefined": "errors",
     "Expectation": "expectation.result",
     "dual": "expectation.result",

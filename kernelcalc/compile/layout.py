@@ -9,4 +9,4 @@ LANES = 6  # rows of STRIDE numbers: the state of the pairs of one row of a tile
 SCRATCH = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # work space of a tile
 TABLE_TERMS = 8  # of the polynomials of a table: one cache line
 TABLE_HEADER = 8  # numbers in front of them
-SECOND = 6  # place in the header of the number of intervals of the first table of two
+SECOND = 5  # place in the header of the number of intervals of the first table of two
