@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kernelcalc.functions.catalogue import catalogue as catalogue
     from kernelcalc.functions.catalogue import function as function
     from kernelcalc.functions.catalogue import function_by_name as function_by_name
+    from kernelcalc.functions.named import surrogate as surrogate
     from kernelcalc.kernels import NNGP as NNGP
     from kernelcalc.kernels import NTK as NTK
     from kernelcalc.kernels import SGNTK as SGNTK
@@ -57,6 +58,7 @@ _HOME = {
     "catalogue": "functions.catalogue",
     "function": "functions.catalogue",
     "function_by_name": "functions.catalogue",
+    "surrogate": "functions.named",
     "NNGP": "kernels",
     "NTK": "kernels",
     "SGNTK": "kernels",

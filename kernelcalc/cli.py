@@ -231,7 +231,10 @@ def _function(name: str, m: float | None) -> Function:
     """The function of that name ("erf", "erf'", or a formula in z), its parameter m set if it has one."""
     from kernelcalc.functions.catalogue import function_by_name
 
-    function = function_by_name(name)
+    return _with_slope(function_by_name(name), m)
+
+
+def _with_slope(function: Function, m: float | None) -> Function:
     if m is None or "m" not in function.params:
         return function
     if not m > 0:
@@ -240,15 +243,10 @@ def _function(name: str, m: float | None) -> Function:
 
 
 def _surrogate(name: str, m: float | None) -> Function:
-    """The surrogate derivative: the derivative of a named function; a formula or "name'" as it is."""
-    function = _function(name, m)
-    if name.isidentifier() and name != "z":
-        function = function.derivative
-    if function.deltas:
-        raise InputError(
-            f"--surrogate {name}: its derivative is infinite at a jump; a surrogate must be finite"
-        )
-    return function
+    """The surrogate derivative of that name ("snntorch.atan", "erf" for erf', or a formula in z)."""
+    from kernelcalc.functions.named import surrogate_by_name
+
+    return _with_slope(surrogate_by_name(name), m)
 
 
 @cli.command()

@@ -12,7 +12,8 @@ from mpmath import mp, mpf
 import kernelcalc as kc
 from kernelcalc import quadrature
 from kernelcalc.functions.base import Function, exact
-from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME, CATALOGUE, Entry
+from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME, CATALOGUE
+from kernelcalc.functions.entry import Entry
 from kernelcalc.symbols import m, z
 
 R = sp.Rational
@@ -59,7 +60,7 @@ def test_values_and_parity(entry: Entry) -> None:
         if f.parity:
             assert f(-x) == pytest.approx({"even": 1, "odd": -1}[f.parity] * f(x), rel=1e-14)
     if f.parity is None:
-        assert abs(abs(f(1.3)) - abs(f(-1.3))) > 1e-3
+        assert any(abs(abs(f(x)) - abs(f(-x))) > 1e-4 for x in (0.7, 1.3))
 
 
 def test_masses() -> None:

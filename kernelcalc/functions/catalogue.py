@@ -1,99 +1,17 @@
-"""The catalogue: every named function as data (name, parameters with their domain, expression, source).
-
-To add one, write an entry; its derivative, kinks, bounds and kernels are derived, never typed.
-"""
+"""The catalogue: every named function, and functions by name or formula."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-
-import sympy as sp
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.base import Function, exact
+from kernelcalc.functions.activations import ACTIVATIONS
+from kernelcalc.functions.base import Function
+from kernelcalc.functions.entry import Entry
 from kernelcalc.functions.formula import parse
-from kernelcalc.symbols import m, z
+from kernelcalc.functions.surrogates import SURROGATES
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter: its symbol, its default, and what values it may take."""
-
-    symbol: sp.Symbol
-    default: sp.Expr
-
-    def value(self, given: object, owner: str) -> sp.Expr:
-        """The given value, exact; InputError if it breaks the symbol's assumptions."""
-        value = exact(self.default if given is None else given, f"{owner}: {self.symbol}")
-        if not value.is_real:
-            raise InputError(f"{owner}: {self.symbol}={given!r} must be real")
-        for holds, words in (
-            ("is_positive", "> 0"),
-            ("is_nonnegative", ">= 0"),
-            ("is_integer", "an integer"),
-        ):
-            if getattr(self.symbol, holds) and not getattr(value, holds):  # so a symbol must be declared so
-                raise InputError(f"{owner}: {self.symbol}={given!r} must be {words}")
-        return value
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One named family; calling it with parameter values gives a Function."""
-
-    name: str  # the public name, kc.<name>
-    label: str  # the name in formulas and on the command line
-    expr: sp.Expr
-    parameters: tuple[Parameter, ...] = ()
-    source: str = ""
-
-    def __call__(self, *args: object, **kwargs: object) -> Function:
-        names = [p.symbol.name for p in self.parameters]
-        if len(args) > len(names) or set(kwargs) - set(names) or set(names[: len(args)]) & set(kwargs):
-            raise InputError(f"{self.name} takes ({', '.join(names)}); got {args!r} {kwargs!r}")
-        given = dict(zip(names, args, strict=False)) | kwargs
-        values = tuple((p.symbol, p.value(given.get(p.symbol.name), self.name)) for p in self.parameters)
-        return Function(self.label, self.expr, values, source=self.source)
-
-    def __repr__(self) -> str:
-        inner = ", ".join(f"{p.symbol}={p.default}" for p in self.parameters)
-        return f"{self.name}({inner})"
-
-
-def _p(name: str, default: object, **assumptions: bool) -> Parameter:
-    return Parameter(sp.Symbol(name, **(assumptions or {"real": True})), sp.sympify(default))
-
-
-_B = _p("B", 1, positive=True)
-_BETA = _p("beta", 1, positive=True)
-_DEGREE = _p("k", 2, positive=True, integer=True)
-_LOW, _HIGH = _p("A", sp.Rational(1, 100)), _p("B", 1)
-_PHASE = _p("phi", 0)
-
-CATALOGUE: tuple[Entry, ...] = (
-    Entry("Identity", "identity", z),
-    Entry("Erf", "erf", sp.erf(m * z), (Parameter(m, sp.Integer(1)),), "Eilers et al. 2024, section D"),
-    Entry("Sign", "sign", sp.sign(z), (), "Eilers et al. 2024, section D"),
-    Entry("Heaviside", "heaviside", sp.Heaviside(z), (), "Cho and Saul 2009, order 0"),
-    Entry("ReLU", "relu", z * sp.Heaviside(z), (), "Cho and Saul 2009, order 1"),
-    Entry("RectifiedQuadratic", "relu2", z**2 * sp.Heaviside(z), (), "Cho and Saul 2009, order 2"),
-    Entry(
-        "ABReLU",
-        "abrelu",
-        _LOW.symbol * z * sp.Heaviside(-z) + _HIGH.symbol * z * sp.Heaviside(z),
-        (_LOW, _HIGH),
-    ),
-    Entry("LeakyReLU", "leaky_relu", _LOW.symbol * z * sp.Heaviside(-z) + z * sp.Heaviside(z), (_LOW,)),
-    Entry("Abs", "abs", sp.Abs(z)),
-    Entry("Sin", "sin", sp.sin(_B.symbol * z + _PHASE.symbol), (_B, _PHASE)),
-    Entry("Cos", "cos", sp.cos(_B.symbol * z), (_B,)),
-    Entry("Exp", "exp", sp.exp(_B.symbol * z), (_B,)),
-    Entry("Gaussian", "gaussian", sp.exp(-_BETA.symbol * z**2), (_BETA,)),
-    Entry("Monomial", "monomial", z**_DEGREE.symbol, (_DEGREE,)),
-    Entry("GELU", "gelu", z * (1 + sp.erf(z / sp.sqrt(2))) / 2, (), "Hendrycks and Gimpel 2016"),
-)
-
+CATALOGUE: tuple[Entry, ...] = (*ACTIVATIONS, *SURROGATES)
 BY_NAME: dict[str, Entry] = {entry.name: entry for entry in CATALOGUE}
 BY_LABEL: dict[str, Entry] = {entry.label: entry for entry in CATALOGUE}
 

@@ -114,7 +114,8 @@ def split(expr: sp.Expr) -> list[Piece]:
                 extremum = isinstance(e, sp.Max | sp.Min)
                 switches = [s - t for s, t in combinations(terms, 2)] if extremum else terms[:1]
             else:
-                switches = terms[:1] if is_singular(e.func(*terms)) else []
+                singular = (e.is_Pow or isinstance(e, sp.log)) and is_singular(e.func(*terms))
+                switches = terms[:1] if singular else []
             result += [
                 Piece(x, y, _value(e.func, terms, x, y) if switches else e.func(*terms))
                 for x, y in cut(switches, left, right)

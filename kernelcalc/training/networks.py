@@ -5,6 +5,7 @@ from __future__ import annotations
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.catalogue import function_by_name
+from kernelcalc.functions.named import surrogate_by_name
 from kernelcalc.kernels import NNGP, NTK, SGNTK, Kernel
 
 
@@ -18,20 +19,12 @@ def activation_named(given: Function | str) -> Function:
 
 
 def surrogate_named(given: Function | str) -> Function:
-    """A surrogate derivative: a function or formula as it is; the bare name of a function: its derivative."""
+    """A surrogate derivative: a function, or what ``surrogate_by_name`` makes of a name or formula."""
     if isinstance(given, Function):
-        function = given
-    elif isinstance(given, str):
-        function = function_by_name(given)
-        if given.isidentifier() and given != "z":
-            function = function.derivative
-    else:
+        return given
+    if not isinstance(given, str):
         raise InputError(f"surrogate={given!r} must be a function, the name of one, or a formula in z")
-    if function.deltas:
-        raise InputError(
-            f"surrogate {given!r}: the derivative is infinite at a jump; a surrogate must be finite"
-        )
-    return function
+    return surrogate_by_name(given)
 
 
 def network_kernel(

@@ -65,17 +65,19 @@ class Claim:
         for name in ("printed", "corrected"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, self._exact(getattr(self, name), name))
-        self._require(self.printed is not None, "printed is missing")
-        self._require(self.title.strip() and self.source.strip(), "title and source must not be empty")
-        self._require(self.derive or self.witness, "needs derive or witness")
-        self._require(self.digits > 0, f"digits = {self.digits} must be positive")
-        self._require(
-            self.corrected is None or self.note, "a corrected form needs a note saying what is wrong"
-        )
-        self._require(not self.doubtful or self.corrected is not None, "doubtful needs a corrected form")
         forms = [form for form in (self.printed, self.corrected) if form is not None]
         needed: set[sp.Symbol] = set().union(*(form.free_symbols for form in forms))
-        self._require(self.points or not needed, "needs at least one point")
+        for broken, message in (
+            (self.printed is None, "printed is missing"),
+            (not (self.title.strip() and self.source.strip()), "title and source must not be empty"),
+            (not (self.derive or self.witness), "needs derive or witness"),
+            (self.digits <= 0, "digits must be positive"),
+            (self.corrected is not None and not self.note, "a corrected form needs a note of what is wrong"),
+            (self.doubtful and self.corrected is None, "doubtful needs a corrected form"),
+            (needed and not self.points, "needs at least one point"),
+        ):
+            if broken:
+                raise self._wrong(message)
         points = tuple(self._point(point, needed) for point in self.points or ({},))
         object.__setattr__(self, "points", points)
 
@@ -84,39 +86,37 @@ class Claim:
         """The form that is claimed to be true: corrected if there is one, else printed."""
         return self.printed if self.corrected is None else self.corrected
 
-    def _require(self, condition: object, message: str) -> None:
-        if not condition:
-            raise InputError(f"claim {self.tag}: {message}")
+    def _wrong(self, message: str) -> InputError:
+        return InputError(f"claim {self.tag}: {message}")
 
     def _exact(self, given: object, name: str) -> Any:
         form: Any = sp.sympify(given)
         if isinstance(form, sp.MatrixBase):
             form = form.as_immutable()
-        self._require(
-            isinstance(form, sp.Expr | sp.ImmutableMatrix), f"{name} is no expression or matrix: {form}"
-        )
-        self._require(not form.has(sp.nan, sp.zoo), f"{name} = {form} is undefined")
-        decimals = sorted(map(str, form.atoms(sp.Float)))
-        self._require(not decimals, f"{name} contains decimals {decimals}; write sympy.Rational")
+        if not isinstance(form, sp.Expr | sp.ImmutableMatrix):
+            raise self._wrong(f"{name} is no expression or matrix: {form}")
+        if form.has(sp.nan, sp.zoo):
+            raise self._wrong(f"{name} = {form} is undefined")
+        if decimals := sorted(map(str, form.atoms(sp.Float))):
+            raise self._wrong(f"{name} contains decimals {decimals}; write sympy.Rational")
         return form
 
     def _point(self, point: Mapping[Any, object], needed: set[sp.Symbol]) -> Point:
         exact = {symbol: sp.sympify(value) for symbol, value in point.items()}
-        missing = sorted(str(symbol) for symbol in needed - set(exact))
-        self._require(not missing, f"point {point} gives no value for {', '.join(missing)}")
+        if missing := sorted(map(str, needed - set(exact))):
+            raise self._wrong(f"point {point} gives no value for {', '.join(missing)}")
         for symbol, value in exact.items():
-            self._require(isinstance(symbol, sp.Symbol), f"point {point}: {symbol!r} is no symbol")
-            self._require(
-                isinstance(value, sp.Rational), f"point {point}: {symbol} must be an exact rational number"
-            )
+            if not isinstance(symbol, sp.Symbol):
+                raise self._wrong(f"point {point}: {symbol!r} is no symbol")
+            if not isinstance(value, sp.Rational):
+                raise self._wrong(f"point {point}: {symbol} must be an exact rational number")
             for fact, holds in symbol.assumptions0.items():
-                actual = getattr(value, f"is_{fact}", None)
-                self._require(
-                    actual in (None, holds), f"point {point}: {symbol} = {value} breaks {fact} = {holds}"
-                )
-        if {a, b, c} <= set(exact):
-            self._require(exact[c] ** 2 <= exact[a] * exact[b], f"point {point}: c^2 > a b is no covariance")
-        self._require(abs(exact.get(rho, 0)) <= 1, f"point {point}: |rho| > 1")
+                if getattr(value, f"is_{fact}", None) not in (None, holds):
+                    raise self._wrong(f"point {point}: {symbol} = {value} breaks {fact} = {holds}")
+        if {a, b, c} <= set(exact) and exact[c] ** 2 > exact[a] * exact[b]:
+            raise self._wrong(f"point {point}: c^2 > a b is no covariance")
+        if abs(exact.get(rho, 0)) > 1:
+            raise self._wrong(f"point {point}: |rho| > 1")
         return MappingProxyType(exact)
 
 

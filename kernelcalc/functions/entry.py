@@ -1,0 +1,68 @@
+"""A named family of functions as data: name, parameters with their domain, expression, source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from kernelcalc.errors import InputError
+from kernelcalc.functions.base import Function, exact
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter: its symbol, its default, and what values it may take."""
+
+    symbol: sp.Symbol
+    default: sp.Expr
+    above: sp.Expr | None = None  # values must be greater
+
+    def value(self, given: object, owner: str) -> sp.Expr:
+        """The given value, exact; InputError if it breaks the symbol's assumptions."""
+        value = exact(self.default if given is None else given, f"{owner}: {self.symbol}")
+        if not value.is_real:
+            raise InputError(f"{owner}: {self.symbol}={given!r} must be real")
+        for holds, words in (
+            ("is_positive", "> 0"),
+            ("is_nonnegative", ">= 0"),
+            ("is_integer", "an integer"),
+        ):
+            if getattr(self.symbol, holds) and not getattr(value, holds):  # so a symbol must be declared so
+                raise InputError(f"{owner}: {self.symbol}={given!r} must be {words}")
+        if self.above is not None and not (value - self.above).is_extended_positive:
+            raise InputError(f"{owner}: {self.symbol}={given!r} must be > {self.above}")
+        return value
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named family; calling it with parameter values gives a Function."""
+
+    name: str  # the public name, kc.<name>
+    label: str  # the name in formulas and on the command line
+    expr: sp.Expr
+    parameters: tuple[Parameter, ...] = ()
+    source: str = ""
+
+    def __call__(self, *args: object, **kwargs: object) -> Function:
+        names = [p.symbol.name for p in self.parameters]
+        if len(args) > len(names) or set(kwargs) - set(names) or set(names[: len(args)]) & set(kwargs):
+            raise InputError(f"{self.name} takes ({', '.join(names)}); got {args!r} {kwargs!r}")
+        given = dict(zip(names, args, strict=False)) | kwargs
+        values = tuple((p.symbol, p.value(given.get(p.symbol.name), self.name)) for p in self.parameters)
+        if not self.expr.has(sp.Sum):
+            return Function(self.label, self.expr, values, source=self.source)
+        counts = {symbol: value for symbol, value in values if symbol.is_integer}  # they shape the formula
+        label = f"{self.label}[{', '.join(f'{symbol}={value}' for symbol, value in counts.items())}]"
+        rest = tuple(pair for pair in values if pair[0] not in counts)
+        return Function(label, self.expr.subs(counts).doit(), rest, source=self.source)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{p.symbol}={p.default}" for p in self.parameters)
+        return f"{self.name}({inner})"
+
+
+def parameter(name: str, default: object, **assumptions: bool) -> Parameter:
+    """A parameter, real unless more is assumed of its symbol."""
+    return Parameter(sp.Symbol(name, **(assumptions or {"real": True})), sp.sympify(default))
