@@ -24,9 +24,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import sympy as sp
-from exact_kernels import Exact, exact, layer_of, ulps
+from exact_kernels import exact, layer_of, ulps
 from numpy.typing import NDArray
 from pair_families import Pair, families
 
@@ -49,6 +50,8 @@ class Row:
     sigma_b: float
     family: str
     depth: int
+    value: float
+    exact: str
     error: float
     textbook: float | None = None
     peer: float | None = None
@@ -120,7 +123,7 @@ def measure(args: argparse.Namespace) -> Iterator[Row]:
             pairs = [
                 (name, draw())
                 for name, draw in families(rng)
-                if sigma_b > 0 or "zero" not in name
+                if (sigma_b > 0 or "zero" not in name) and args.family in name
                 for _ in range(args.pairs)
             ]
             rows = list(entries(activation, makers, sigma_b, pairs, args))
@@ -162,10 +165,10 @@ def entries(
                         forward, back = (forward, forward) if k is kernels[name] else (back, back)
                     other = ulps(plain[name][depth][i], e) if k is kernels[name] else None
                     third = ulps(peer[name][str(depth)][i], e) if name in peer else None
-                    error = max(ulps(forward, e), ulps(back, e))
+                    error, value = max((ulps(got, e), got) for got in (forward, back))
                     if family.endswith("duplicate") and forward != K[i, i]:
                         error = float("inf")
-                    yield Row(name, activation, sigma_b, family, depth, error, other, third)
+                    yield Row(name, activation, sigma_b, family, depth, value, mp.nstr(e.value, 20), error, other, third)
 
 
 def check_reference(rng: np.random.Generator) -> float:
@@ -199,6 +202,7 @@ def main() -> None:
     parser.add_argument("--sigma-b", type=float, nargs="*", default=[0.0, 0.1, 1.0])
     parser.add_argument("--all", action="store_true", help="every function of the catalogue")
     parser.add_argument("--only", help="activations whose name contains this")
+    parser.add_argument("--family", default="", help="families whose name contains this")
     parser.add_argument("--nt-python", help="interpreter of an environment with neural-tangents")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)

@@ -124,8 +124,14 @@ def _factor(given: Any, va: mp.mpf, vb: mp.mpf, vc: mp.mpf, side: int, same: boo
     factor, limit = given[3:]
     if factor is None:
         return mp.mpf(0)
-    f = limit(va, va, va) if same else mp.re(factor(va, vb, vc))
-    return mp.sign(f) * mp.inf if side and abs(f) * mp.sqrt(va * vb) > _hair() ** -0.35 else f
+    if same:
+        return limit(va, va, va)
+    f = mp.re(factor(va, vb, vc))
+    if side:
+        further = mp.re(factor(va, vb, side * mp.sqrt(va * vb) * (1 - _hair() / 100)))
+        if abs(further) > 5 * abs(f):
+            return mp.sign(f) * mp.inf
+    return f
 
 
 def _hair() -> mp.mpf:

@@ -106,12 +106,7 @@ class Builder:
             if found is None or sp.expand(found[2] + inside.coeff(c, 2)) != 0:
                 return power
             omega = self.omega(*found[:2])
-            size = (
-                self.constant(1 / sp.sqrt(found[2]))
-                * omega.inverse
-                * self.at_pair(rsqrt(omega.q * omega.p))
-                / 2
-            )
+            size = self.constant(1 / sp.sqrt(found[2])) * omega.inverse * self.cosecant(omega)
             return size ** (-2 * power.exp)
 
         form = form.replace(sp.asin, asin)
@@ -119,6 +114,10 @@ class Builder:
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
         return self.hoisted(form.subs({a: ax, b: ay}))
+
+    def cosecant(self, omega: Omega) -> sp.Expr:
+        """1/sqrt(1 - omega^2)."""
+        return self.at_pair(rsqrt(omega.q * omega.p)) / 2
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""
@@ -171,7 +170,7 @@ class Builder:
         return form.func(*(self.hoisted(arg) for arg in form.args))
 
     def _is_pair(self, name: str) -> bool:
-        return name in ("q", "p", "r", "d") or (
+        return name in ("q", "p", "r", "d", "root_q", "root_p") or (
             (not name.endswith(("_x", "_y")) and name[:2] in ("th", "co", "ha"))
             or (name[0] == "t" and name[1:].isdigit())
         )

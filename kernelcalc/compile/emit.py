@@ -26,8 +26,8 @@ from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, writ
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
 from kernelcalc.compile.primitives import fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
-    angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
-    sinh, sqrt,
+    angles, asin, cosh, erf, erfc, exp, half_angle_triple, hypot, log, root_angles, rsqrt, sin_minus_t_cos,
+    sincos, sinh, sqrt,
 )
 
 Q, P, R, C, T, S = 0, STRIDE, 2*STRIDE, 3*STRIDE, 4*STRIDE, 5*STRIDE
@@ -82,18 +82,19 @@ if xx > 0.0 and yy > 0.0:
         determinant = parallel_determinant(xs, ys, width, xx, largest(xs, width), zs)
     sine = determinant/(xx*yy)
 a_x, a_y = a_row[i], a_column[j]
-sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
-sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
+angle = sqrt(scale/a_x)*(sqrt(xx)/px)*(sqrt(scale/a_y)*(sqrt(yy)/py))*sqrt(sine)
+apart = sqrt(scale/a_x)*(sqrt(distance)/pm)
+angle = hypot(angle, apart*sqrt(s2/a_y))
 d = scale*(spread/pm/pm)
 c = scale*(xy/px/py) + s2
-apart = scale*(distance/pm/pm)
-if c > 0.0 and apart < 0.25*a_x and apart < 0.25*a_y:
-    c = 0.5*(a_x + a_y - apart)
+apart *= apart
+if c > 0.0 and apart < 0.25 and apart*a_x < 0.25*a_y:
+    c = 0.5*(a_x*(1.0 - apart) + a_y)
 r = c/(sqrt(a_x)*sqrt(a_y))
-q = 0.5*sine/(1.0 + abs(r))
-p = 1.0 - q
+root_q = angle/sqrt(2.0 + 2.0*abs(r))
+root_p = sqrt(1.0 - root_q*root_q)
 if c < 0.0:
-    q, p = p, q
+    root_q, root_p = root_p, root_q
 """
 
 
@@ -186,8 +187,11 @@ class Module:
 
     @property
     def constant_count(self) -> int:
-        """How many constants the programs have (those of close pairs come first and are all)."""
-        return sum(len(statement.targets) for statement in self.near.constants)
+        """How many constants the programs have together."""
+        return sum(len(statement.targets) for statement in self._constant_statements())
+
+    def _constant_statements(self) -> list[Let]:
+        return [*self.program.constants, *self.near.constants]
 
     def text(self) -> str:
         """The whole source."""
@@ -206,8 +210,10 @@ class Module:
 
     def _given(self, program: Program) -> list[str]:
         """The numbers as local variables."""
-        constants = [str(t) for statement in program.constants for t in statement.targets]
-        return [f"    {x} = numbers[{i}]" for i, x in enumerate([*self.numbers, *constants])]
+        own = {t for statement in program.constants for t in statement.targets}
+        constants = [t for statement in self._constant_statements() for t in statement.targets]
+        given = enumerate([*self.numbers, *constants])
+        return [f"    {x} = numbers[{i}]" for i, x in given if isinstance(x, str) or x in own]
 
     def quantities(self, role: str) -> list[str]:
         """What a point table holds: the variance and the targets of the point statements that pairs use."""
@@ -218,9 +224,9 @@ class Module:
 
     def _constants(self) -> list[str]:
         lines = ["def constants(numbers):", *(f"    {x} = numbers[{i}]" for i, x in enumerate(self.numbers))]
-        lines += [f"    {self._line(statement)}" for statement in self.near.constants]
+        lines += [f"    {self._line(statement)}" for statement in self._constant_statements()]
         start = len(self.numbers)
-        targets = [t for statement in self.near.constants for t in statement.targets]
+        targets = [t for statement in self._constant_statements() for t in statement.targets]
         return [*lines, *(f"    numbers[{start + i}] = {t}" for i, t in enumerate(targets)), ""]
 
     def _points(self, role: str) -> list[str]:
@@ -271,7 +277,7 @@ class Module:
             lines.append(f"{keep['T']} = cross + {keep['T']}*{self._value(program.outputs['factor'])}")
         if "transposed" in program.outputs:
             lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
-        state = [x for x in ("q", "p", "r", "d", "a_x", "a_y") if x in keep]
+        state = [x for x in ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y") if x in keep]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
         lines.append(f"{', '.join(keep[x] for x in state)} = {values}")
         return [indent + line for line in lines]
@@ -334,7 +340,7 @@ class Module:
     def _close(self) -> list[str]:
         """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
         program = self.near
-        state = ("q", "p", "r", "d", "a_x", "a_y")
+        state = ("root_q", "root_p", "r", "d", "a_x", "a_y")
         keep = {"c": "c", "T": "t", "S": "s"} | {name: name for name in state}
         tangent = "factor" in program.outputs
         result = "t" if tangent else "c"

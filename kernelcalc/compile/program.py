@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 half_angle_triple = sp.Function("half_angle_triple")  # (q, p, r) -> theta = acos r, pi - theta, pi/2 - theta
+root_angles = sp.Function("root_angles")  # half_angle_triple, given sqrt(q) and sqrt(p)
+hypot = sp.Function("hypot")
 angles = sp.Function("angles")  # (y, x) -> theta = atan2(y, x), pi - theta, y >= 0
 rsqrt = sp.Function("rsqrt")  # 1/sqrt
 t_minus_sin = sp.Function("t_minus_sin")  # (t, sin t) -> t - sin t

@@ -1,0 +1,236 @@
+"""The layer of pairs whose angle is tiny: the rules of stable.py with square roots as state.
+
+q = (1 - r)/2 of points 1e-150 long and 1e-15 of that apart is 1e-330, no float; its root is one. So the state is
+sqrt(q), sqrt(p), r and d = a_x - a_y, the difference of the variances, which the rounded variances do not fix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from kernelcalc.compile.builder import Builder, Inverse, Omega, d, q, r, s2, w2
+from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
+from kernelcalc.compile.program import angles, hypot, root_angles, sin_minus_t_cos
+from kernelcalc.symbols import a
+
+root_q, root_p = sp.Symbol("root_q", nonnegative=True), sp.Symbol("root_p", nonnegative=True)
+TINY = sp.Float(2.0**-900)  # added to what may be 0 where only 0/0 is to be avoided
+SMALL = sp.Float(2.0**-30)  # sin x = x to the last digit
+
+
+class RootBuilder(Builder):
+    """A Builder whose q and p stand for their square roots."""
+
+    def _omega(self, ha: sp.Expr, hb: sp.Expr) -> Omega:
+        """R1 in roots: sqrt(q_omega) = hypot(sqrt(q g), sqrt(e))."""
+        if ha == hb == 0:
+            return Omega(root_q, root_p, r, 1 / (self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a))))
+        inverse = self.inverse(ha, "_x") * self.inverse(hb, "_y")
+        gx, sx, cx = self._half(ha, "_x")
+        gy, sy, cy = self._half(hb, "_y")
+        root_g = self.at_row(sp.sqrt(gx)) * self.at_column(sp.sqrt(gy))
+        root_e = self.at_pair(hypot(self.at_pair(sx * cy), self.at_pair(cx * sy)))
+        both = (self.at_pair(hypot(self.at_pair(root_g * root), root_e)) for root in (root_q, root_p))
+        return Omega(*both, self.at_pair(r * self.at_pair(gx * gy)), inverse)
+
+    def constant(self, value: sp.Expr) -> sp.Expr:
+        """A quantity of the parameters alone; not named like those of the program for ordinary pairs."""
+        return self._name(self.constants, "kc", value)
+
+    def at(self, side: str, value: sp.Expr) -> sp.Expr:
+        """A quantity of the point of a side, written in a."""
+        return (self.at_row if side == "_x" else self.at_column)(value)
+
+    def inverse(self, h: sp.Expr, side: str) -> sp.Expr:
+        """1/sqrt(a + h)."""
+        return self.at(side, 1 / sp.sqrt(a + h))
+
+    def cosine(self, h: sp.Expr, side: str) -> sp.Expr:
+        """sqrt(a/(a + h)) = cos t."""
+        return self.at(side, self.at(side, sp.sqrt(a)) * self.inverse(h, side)) if h != 0 else sp.Integer(1)
+
+    def sine(self, h: sp.Expr, side: str) -> sp.Expr:
+        """sqrt(h/(a + h)) = sin t."""
+        return self.at(side, self.constant(sp.sqrt(h)) * self.inverse(h, side)) if h != 0 else sp.Integer(0)
+
+    def _half(self, h: sp.Expr, side: str) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+        """cos t, sin(t/2) and cos(t/2)."""
+        g = self.cosine(h, side)
+        wide = self.at(side, sp.sqrt((1 + g) / 2))
+        return g, self.at(side, self.sine(h, side) / (2 * wide)), wide
+
+    def cosecant(self, omega: Omega) -> sp.Expr:
+        return self.at_pair(1 / (omega.q * omega.p)) / 2
+
+    def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+        return self._triple(self.pair, root_angles(omega.q, omega.p, omega.r), "")
+
+    def arc(self, h: sp.Expr, side: str) -> tuple[sp.Symbol, sp.Symbol]:
+        alpha = self.at(side, self.cosine(h, side) ** 2)
+        half = self.at(side, self.sine(h, side) / sp.sqrt(2)), self.at(side, sp.sqrt((1 + alpha) / 2))
+        where = self.row if side == "_x" else self.column
+        theta, _, rest = self._triple(where, root_angles(*half, alpha), side)
+        return theta, rest
+
+
+@dataclass(frozen=True)
+class Step:
+    """C = E[f(X) f(Y)]; the roots of the next q and p, its r; A - B."""
+
+    C: sp.Expr
+    pair: tuple[sp.Expr, sp.Expr, sp.Expr]
+    difference: sp.Expr
+
+
+def step(form: sp.Expr, diagonals: tuple[sp.Expr, sp.Expr], builder: RootBuilder, inverse: Inverse) -> Step:
+    """R4 for the dual of one function with itself; diagonals: A and B; inverse: of the next deviations."""
+    if (found := arcsine_form(form)) is not None and found[2] == found[3]:
+        if found[2] == 0:
+            return _jump(*found[:2], builder)
+        return _Arcsine(*found[:3], builder, inverse).step()
+    if (homogeneous := homogeneous_form(form)) is not None:
+        return _homogeneous(*homogeneous, builder, inverse)
+    A, B = diagonals
+    C = builder.at_pair(builder.stable(form))
+    ix, iy = inverse
+    both = builder.at_pair(ix * iy)
+    P = builder.at_pair(builder.at_row(A * ix * ix) * builder.at_column(B * iy * iy) - (C * both) ** 2)
+    small = sp.sqrt(w2 * (w2 * P + _bias(builder, inverse) * (A + B - 2 * C) * both))
+    return Step(C, _next(builder, inverse, C, small), A - B)
+
+
+def _bias(builder: RootBuilder, inverse: Inverse) -> sp.Expr:
+    """sigma_b^2/sqrt(a' b')."""
+    sigma = builder.constant(sp.sqrt(s2))
+    return builder.at_pair(builder.at_row(sigma * inverse[0]) * builder.at_column(sigma * inverse[1]))
+
+
+def _next(builder: RootBuilder, inverse: Inverse, C: sp.Expr, root: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """sqrt(q'), sqrt(p') and r', given the root of D'/(a' b')."""
+    cross = builder.at_pair(w2 * C + s2)
+    ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
+    small = builder.at_pair(root / sp.sqrt(2 * (1 + sp.Abs(ratio))))
+    large = builder.at_pair(sp.sqrt(1 - small**2))
+    return (
+        sp.Piecewise((small, cross >= 0), (large, True)),
+        sp.Piecewise((large, cross >= 0), (small, True)),
+        ratio,
+    )
+
+
+def _jump(k0: sp.Expr, k: sp.Expr, builder: RootBuilder) -> Step:
+    """C = k0 + k asin r: all variances are one number s, q' = sigma_w^2 k phi/(2 s)."""
+    phi, complement, rest = builder.angle(builder.omega(sp.Integer(0), sp.Integer(0)))
+    s = builder.constant(w2 * (k0 + k * sp.pi / 2) + s2)
+    slope, shift = builder.constant(w2 * k / (2 * s)), builder.constant((w2 * k0 + s2) / s)
+    pair = sp.sqrt(slope * phi), sp.sqrt(slope * complement + shift), 2 * slope * rest + shift
+    return Step(k0 + k * rest, pair, sp.Integer(0))
+
+
+def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Inverse) -> Step:
+    """C = sqrt(ab) kappa, kappa = k1 (sin t - t cos t) + k3 cos t: kappa(0) -+ kappa without cancellation."""
+    roots = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
+    theta, complement, _ = builder.angle(builder.omega(sp.Integer(0), sp.Integer(0)))
+    sine = builder.at_pair(2 * root_q * root_p)
+    cubic = builder.at_pair(sin_minus_t_cos(theta, sine, r))
+    # kappa from the other end, where that of ReLU vanishes
+    kappa = builder.at_pair(k1 * sin_minus_t_cos(complement, sine, -r) + sp.expand(k3 - sp.pi * k1) * r)
+    less = builder.at_pair(root_q * sp.sqrt(2 * k3 - k1 * cubic / (root_q**2 + TINY)))
+    more = builder.at_pair(2 * k3 * root_p**2 + k1 * cubic)
+    split = builder.at_pair(d / (roots[0] + roots[1] + TINY))
+    ix, iy = inverse
+    size = builder.at_pair(builder.at_row(roots[0] * ix) * builder.at_column(roots[1] * iy))
+    bias = _bias(builder, inverse)
+    lengths = builder.at_row(sp.sqrt(ix)) * builder.at_column(sp.sqrt(iy))
+    root = hypot(
+        builder.at_pair(less * sp.sqrt(w2 * size * builder.at_pair(w2 * size * more + 2 * bias))),
+        builder.at_pair(split * lengths) * sp.sqrt(w2 * k3 * bias),
+    )
+    C = builder.at_pair(roots[0] * roots[1] * kappa)
+    return Step(C, _next(builder, inverse, C, root), k3 * d)
+
+
+class _Arcsine:
+    """C = k0 + k asin(omega), h > 0. With C_o = k asin|omega| and the angles phi = acos|omega|,
+    phi_x = acos(a/(a + h)):  Q_o = 2 k tau,  P_o = C_o Q_o + k^2 (tau^2 - turn^2/4),
+    tau = phi - (phi_x + phi_y)/2,  turn = |phi_x - phi_y|;  both from what is small itself."""
+
+    def __init__(
+        self, k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: RootBuilder, inverse: Inverse
+    ) -> None:
+        self.k0, self.k, self.builder, self.inverse = k0, k, builder, inverse
+        self.h = builder.constant(h)
+        self.omega = builder.omega(h, h)
+        self.g = tuple(builder.cosine(self.h, side) for side in ("_x", "_y"))
+        self.b = tuple(builder.sine(self.h, side) for side in ("_x", "_y"))
+        self.alpha = tuple(builder.at(s, g**2) for s, g in zip(("_x", "_y"), self.g, strict=True))
+        self.n = tuple(builder.at(s, sp.sqrt(1 + al)) for s, al in zip(("_x", "_y"), self.alpha, strict=True))
+        scaled = builder.at_pair(d * builder.inverse(self.h, "_x"))
+        self.spread = builder.at_pair(sp.Abs(scaled * builder.inverse(self.h, "_y")))  # |d|/sqrt((a+h)(b+h))
+
+    def _tau(self) -> tuple[sp.Expr, sp.Expr]:
+        """sqrt(tau) and tau, from  2 sin(tau) sin(phi + psi/2) = cos(psi) - cos(2 phi) =: N,
+
+        N = 2 E + (alpha_x - alpha_y)^2/(g2 + T),  E = 4 q p alpha_x alpha_y,  T = sin(phi_x) sin(phi_y),
+        g2 = beta_x alpha_y + alpha_x beta_y + beta_x beta_y,  psi = phi_x + phi_y.
+        """
+        at = self.builder.at_pair
+        (gx, gy), (bx, by), (nx, ny), (alx, aly) = self.g, self.b, self.n, self.alpha
+        roots = self.builder.at_row(sp.sqrt(bx * nx)) * self.builder.at_column(sp.sqrt(by * ny))
+        first, second = at(hypot(at(bx * gy), at(gx * by))), at(hypot(at(bx * by), at(roots)))
+        under = at(hypot(first, second))
+        root_E = at(2 * sp.sqrt(2) * at(root_q * root_p) * at(gx * gy))
+        root_N = at(hypot(root_E, at(self.spread * by) * at(bx / under)))
+        row = [self.builder.at_row(value) for value in (nx / sp.sqrt(2), bx / sp.sqrt(2))]  # of phi_x/2
+        column = [self.builder.at_column(value) for value in (ny / sp.sqrt(2), by / sp.sqrt(2))]
+        # cos(s + t) cos(s - t) = cos(s)^2 - sin(t)^2: the cosine of a sum near pi/2 without cancellation
+        cpsi = at((alx + aly) / (2 * (row[0] * column[0] + row[1] * column[1])))
+        spsi = at(row[1] * column[0] + row[0] * column[1])
+        sine, cosine = at(2 * self.omega.q * self.omega.p), at(sp.Abs(self.omega.r))
+        twice = at(2 * (sine * cpsi + cosine * spsi) + TINY)
+        y = at(root_N * at(root_N / twice))
+        tau, _ = self.builder.two(self.builder.pair, angles(y, at(cosine * cpsi + sine * spsi)))
+        return at(sp.Piecewise((root_N / sp.sqrt(twice), y < SMALL), (sp.sqrt(tau), True))), tau
+
+    def _turn(self) -> sp.Expr:
+        """|phi_x - phi_y|, with  sin = h |a - b| (2ab + h(a + b)) /
+
+        ((a + h)(b + h) (a sqrt(h(2b + h)) + b sqrt(h(2a + h)))),  divided above and below by sqrt(ab).
+        """
+        at = self.builder.at_pair
+        (gx, gy), (bx, by), (nx, ny), (alx, aly) = self.g, self.b, self.n, self.alpha
+        t = at((gx + TINY) / (gy + TINY))
+        top = at(2 * gx * gy + bx**2 / t + by**2 * t)
+        under = at(at(t * ny) / bx + at(nx / t) / by)
+        near = at(alx * aly + self.builder.at_row(bx * nx) * self.builder.at_column(by * ny))
+        turn, _ = self.builder.two(self.builder.pair, angles(at(self.spread * at(top / under)), near))
+        return turn
+
+    def step(self) -> Step:
+        builder, at, k = self.builder, self.builder.at_pair, self.k
+        ix, iy = self.inverse
+        both = at(ix * iy)
+        _, _, ha = builder.angle(self.omega)
+        Co = at(k * at(sp.Abs(ha)))
+        cosine = at(Co * both)  # C_o/sqrt(a'b'), named so that SymPy does not bring powers together
+        (_, arc_x), (_, arc_y) = builder.arc(self.h, "_x"), builder.arc(self.h, "_y")
+        A, B = builder.at_row(k * arc_x), builder.at_column(k * arc_y)
+        root_tau, tau = self._tau()
+        turn = self._turn()
+        steep = at(turn / (root_tau + TINY))
+        slope = at(k * both)
+        bias = at(builder.at_pair(w2 * self.k0 * both) + _bias(builder, self.inverse))  # all that multiplies Q
+        inner = at(2 * (w2 * cosine + bias) + w2 * slope * (tau - steep**2 / 4))  # D' = sigma_w^2 slope tau inner
+        direct = at(builder.at_row(A * ix * ix) * builder.at_column(B * iy * iy) - cosine**2)
+        # far from parallel, as rows of very different length may be behind a jump, the sum would cancel
+        large = at(w2 * (w2 * direct + bias * at(2 * slope * tau)))
+        root = at(
+            sp.Piecewise(
+                (sp.sqrt(large), direct > cosine**2 / 3), (root_tau * sp.sqrt(w2 * slope * inner), True)
+            )
+        )
+        opposite = at(sp.Piecewise((0, ha >= 0), (sp.sqrt(4 * w2 * bias * cosine), True)))  # Q = Q_o + 4 C_o
+        C = at(self.k0 + k * ha)
+        return Step(C, _next(builder, self.inverse, C, hypot(root, opposite)), k * sp.sign(d) * turn)
