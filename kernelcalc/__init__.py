@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kernelcalc import limits as limits
     from kernelcalc import symbols as symbols
+    from kernelcalc.checking.compare import Comparison as Comparison
+    from kernelcalc.checking.compare import check as check
     from kernelcalc.errors import InputError as InputError
     from kernelcalc.errors import Undefined as Undefined
     from kernelcalc.expectation.result import Expectation as Expectation
@@ -49,6 +51,8 @@ __version__ = "0.1.0"
 oo = math.inf  # for .limit("m", oo) and flow.mean(T, oo)
 
 _HOME = {
+    "Comparison": "checking.compare",
+    "check": "checking.compare",
     "InputError": "errors",
     "Undefined": "errors",
     "Expectation": "expectation.result",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelcalc.cli_check import check
 from kernelcalc.cli_predict import predict
 from kernelcalc.cli_tables import tables
 from kernelcalc.errors import InputError
@@ -318,6 +319,7 @@ def gram(
         _write_json(json_file, {"output": str(output), "shape": list(matrix.shape), "kernel": repr(k)})
 
 
+cli.add_command(check)
 cli.add_command(predict)
 cli.add_command(tables)
 

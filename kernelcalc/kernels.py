@@ -125,11 +125,12 @@ class Kernel:
         state = dict(zip("abc", first, strict=True)) | {"factor": sp.Integer(1), "T": first[2]}
         found = [state]
         for _ in range(self.depth - 1):
-            state = self._next(state, same)
+            state = self.step(state, same=same)
             found.append(state)
         return found
 
-    def _next(self, state: dict[str, sp.Expr], same: bool) -> dict[str, sp.Expr]:
+    def step(self, state: dict[str, sp.Expr], *, same: bool = False) -> dict[str, sp.Expr]:
+        """The layer after one with these "a", "b", "c" and "T"; "factor" is what multiplies T."""
         def put(expr: sp.Expr) -> sp.Expr:
             return expr.subs({s: state[s.name] for s in (a, b, c)}, simultaneous=True)
 

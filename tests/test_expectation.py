@@ -99,6 +99,10 @@ DERIVED = [
     (kc.function("sign(z - 1)*z**2"), kc.Monomial(2)),
     (kc.function("erf(2*z + 1)"), kc.Exp()),
     (kc.function("exp(-z**2)*sin(2*z)"), kc.function("z*exp(-z)")),
+    (kc.function("sign(z - 1)"), kc.function("erf(2*z - 1)")),
+    (kc.function("abs(z + 1) - abs(z - 1)"), kc.function("max(0, z - 1/2)")),
+    (kc.function("where(z > 0, z, exp(z) - 1)"), kc.GELU()),
+    (kc.function("exp(-abs(z))"), kc.function("z*heaviside(z + 1)")),
 ]
 
 
@@ -137,6 +141,7 @@ USES: dict[str, tuple[Function, ...]] = {  # one function or two, whose mean or 
     "dual_wave": (kc.Sign(), kc.Sin()),
     "dual_moment": (kc.Identity(), kc.function("z/(1 + z**2)")),
     "dual_stein": (kc.ReLU(), kc.ReLU()),
+    "dual_quadrant": (kc.function("sign(z - 1)"), kc.function("erf(z + 1)")),
 }
 
 

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[
     "compile": BASE | {"functions", "expectation", "kernels"},
     "gram": BASE | {"kernels", "compile"},
     "verify": BASE | {"functions"},
+    "checking": BASE | {"functions", "expectation", "kernels", "verify"},
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
     "expectation": {"quadrature", "limits"},

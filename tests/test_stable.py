@@ -11,6 +11,7 @@ from kernelcalc.compile.builder import normalised
 from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
 from kernelcalc.compile.program import Let, Program, share
 from kernelcalc.compile.stable import program
+from kernelcalc.functions.normal import bivariate_normal_cdf, normal_cdf
 from kernelcalc.symbols import a, b, c
 
 FUNCTIONS = {
@@ -24,10 +25,18 @@ FUNCTIONS = {
     "root_angles": lambda u, v, r: (2 * mp.asin(u), 2 * mp.asin(v), mp.asin(r)),
     "angles": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
     "rsqrt": lambda x: 1 / mp.sqrt(x),
+    "phi": normal_cdf,
+    "quadrant": lambda *sides: quarter_plane(*sides),
+    "conditioned": lambda h, k, q, p, r: (h - r * k) / (2 * mp.sqrt(q * p)),
     "t_minus_sin": lambda t, s: t - mp.sin(t),
     "sin_minus_t_cos": lambda t, s, k: s - t * k,
 }
 DIGITS = 60
+
+
+def quarter_plane(h: mp.mpf, k: mp.mpf, A: mp.mpf, B: mp.mpf) -> mp.mpf:
+    """P(X > h, Y > k); the corner seen from the origin tells the correlation."""
+    return bivariate_normal_cdf(-h, -k, -mp.cos(mp.atan2(h, A) + mp.atan2(k, B)))
 
 
 def execute(statements: tuple[Let, ...], values: dict[sp.Symbol, mp.mpf]) -> None:
@@ -77,6 +86,11 @@ KERNELS = {
     "generalised": lambda: kc.GeneralizedNTK(
         (kc.Sign(), kc.Sign().derivative), (kc.Erf(2), kc.Erf(2).derivative), 2
     ),
+    "ntk hard-tanh": lambda: kc.NTK(kc.function("max(-1, min(1, z))"), 2),
+    "ntk elu": lambda: kc.NTK(kc.function("where(z > 0, z, exp(z) - 1)"), 2),
+    "ntk probit": lambda: kc.NTK(kc.function("erf(2*z + 1)"), 2),
+    "sgntk threshold": lambda: kc.SGNTK(kc.function("heaviside(z - 1)"), kc.function("exp(-(z - 1)**2)"), 2),
+    "ntk threshold": lambda: kc.NTK(kc.function("heaviside(z - 1)"), 2),
 }
 CORRELATIONS = ["0.3", "-0.7", "0", "0.999999", "-0.999999"]
 

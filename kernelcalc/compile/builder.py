@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from kernelcalc.compile.program import Let, half_angle_triple, let, rsqrt
+from kernelcalc.compile.quadrants import normal_forms, point_forms
 from kernelcalc.symbols import a, b, c
 
 w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -109,6 +110,7 @@ class Builder:
             size = self.constant(1 / sp.sqrt(found[2])) * omega.inverse * self.cosecant(omega)
             return size ** (-2 * power.exp)
 
+        form = normal_forms(form, self, normalised)
         form = form.replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         if form.has(c):
@@ -212,5 +214,5 @@ def variance(form: sp.Expr, builder: Builder, side: str) -> sp.Expr:
             * (a + builder.constant(sp.cancel(inside.coeff(a, 0) / slope))) ** power.exp
         )
 
-    form = form.replace(sp.asin, asin)
+    form = point_forms(form).replace(sp.asin, asin)
     return form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(a), root)

@@ -23,6 +23,7 @@ from kernelcalc.errors import InputError
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
+from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
 from kernelcalc.compile.primitives import fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (

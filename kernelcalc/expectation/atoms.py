@@ -1,8 +1,10 @@
 """Functions as sums of atoms: the normal form the rules of the engine act on.
 
 An atom is  coef * z^n * exp(-k z^2 + s z) * K(z)  with K one of
-    1,  sgn(z - t),  erf(lam z + tau),  delta(z - t),  or an opaque function g(z + shift).
-The class is closed under derivative, shift and product with an exponential, which is all the rules need.
+    1,  sgn(z - t),  [side (z - t) > 0],  erf(lam z + tau),  delta(z - t),  or an opaque function g(z + u).
+A function that switches is written with sgn, or stepwise: the piece around 0 plus what steps add further out,
+so that nothing cancels far out in the tails. The class is closed under derivative, shift and product with an
+exponential, which is all the rules need.
 """
 
 from __future__ import annotations
@@ -57,6 +59,27 @@ class Sgn(Kind):
     @property
     def parity(self) -> int:
         return -1 if self.t == 0 else 0
+
+
+@dataclass(frozen=True)
+class Step(Kind):
+    """1 where side (z - t) > 0, else 0; side = +-1."""
+
+    t: sp.Expr = ZERO
+    side: int = 1
+
+    def expr(self, x: sp.Expr) -> sp.Expr:
+        return sp.Heaviside(self.side * (x - self.t))
+
+    def shifted(self, h: sp.Expr) -> Kind:
+        return Step(self.t - h, self.side)
+
+    def derivative(self) -> tuple[Atom, ...]:
+        return (Atom(sp.Integer(self.side), kind=Delta(self.t)),)
+
+    @property
+    def parity(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -169,12 +192,12 @@ def shifted(atom: Atom, h: sp.Expr) -> tuple[Atom, ...]:
     )
 
 
-def atoms(f: Function) -> tuple[Atom, ...]:
+def atoms(f: Function, *, stepwise: bool = False) -> tuple[Atom, ...]:
     """f as a sum of atoms; what lies outside the class becomes one opaque atom."""
     masses = tuple(Atom(weight, kind=Delta(t)) for t, weight in f.deltas)
     if f.expr == 0:
         return masses
-    regular = _piecewise(f.expr)
+    regular = (_stepwise if stepwise else _piecewise)(f.expr)
     return (regular or (Atom(ONE, kind=Opaque(f.expr)),)) + masses
 
 
@@ -202,6 +225,26 @@ def _piecewise(expr: sp.Expr) -> tuple[Atom, ...] | None:
                 return None  # erf times sgn: outside the class
             total += scaled(part, sp.Rational(1, 2))
             total += [replace(atom, coef=atom.coef / 2, kind=Sgn(low)) for atom in part]
+    return _merged(total)
+
+
+def _stepwise(expr: sp.Expr) -> tuple[Atom, ...] | None:
+    """The piece around 0 (or both, where 0 is a break) + what the function gains beyond every break."""
+    pieces = analysis.pieces(expr)
+    left = sum(1 for piece in pieces[1:] if piece.lo.is_negative)
+    middle = left + 1 < len(pieces) and pieces[left + 1].lo == 0
+    found = [(pieces[left].expr, Step(ZERO, -1) if middle else Kind())]
+    if middle:
+        found.append((pieces[left + 1].expr, Step(ZERO, 1)))
+    found += [(pieces[i].expr - pieces[i + 1].expr, Step(pieces[i].hi, -1)) for i in range(left)]
+    right = range(left + 1 + middle, len(pieces))
+    found += [(pieces[i].expr - pieces[i - 1].expr, Step(pieces[i].lo, 1)) for i in right]
+    total: list[Atom] = []
+    for smooth, kind in found:
+        part = _smooth(smooth)
+        if part is None or (type(kind) is not Kind and any(type(atom.kind) is not Kind for atom in part)):
+            return None
+        total += part if type(kind) is Kind else [replace(atom, kind=kind) for atom in part]
     return _merged(total)
 
 

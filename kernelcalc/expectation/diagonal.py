@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from kernelcalc.errors import InputError
+from kernelcalc.expectation.engine import derive_mean
+from kernelcalc.expectation.problem import NoRule
 from kernelcalc.expectation.tidy import tidy
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.normal import Phi2
 from kernelcalc.symbols import a, b, c, v, z
 
 if TYPE_CHECKING:
@@ -27,7 +31,8 @@ def diagonal(e: Expectation) -> sp.Expr | None:
         return None
     f, g = e.f.symbolic, e.g.symbolic
     if not f.deltas and not g.deltas:
-        return _of_product(e.f, e.g) if e.template is None else _continuous(e.template)
+        found = _of_product(e.f, e.g) if e.template is None or e.template.has(Phi2) else None
+        return _continuous(e.template) if found is None and e.template is not None else found
     meeting = [w * u for t, w in f.deltas for r, u in g.deltas if t == r]
     if meeting:
         signs = {sp.sign(product) for product in meeting}
@@ -55,11 +60,14 @@ def _value(f: Function, t: sp.Expr) -> sp.Expr:
 
 
 def _of_product(f: Function, g: Function) -> sp.Expr | None:
-    from kernelcalc.expectation.result import mean
-
     parameters = tuple(dict(f.parameters + g.parameters).items())
-    form = mean(Function(f"({f.name}) * ({g.name})", f.template * g.template, parameters)).template
-    return None if form is None else form.subs(v, a)
+    product = Function(f"({f.name}) * ({g.name})", f.template * g.template, parameters)
+    for form in (product.symbolic, product):
+        try:
+            return derive_mean(form, stepwise=True)[0].subs(v, a)
+        except (NoRule, InputError):  # InputError: parameters that leave the pieces of f g open
+            continue
+    return None
 
 
 def _continuous(expr: sp.Expr) -> sp.Expr:

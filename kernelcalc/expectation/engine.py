@@ -64,7 +64,7 @@ class Engine:
         ):
             raise NoRule(f"no closed form known for {product}")
         if 0 in (p.f.parity, p.g.parity):
-            raise NoRule(f"{product} needs Owen's T function: a step is not at 0")
+            raise NoRule(f"{product} needs a bivariate normal integral at complex arguments")
         general = replace(p, a=a, b=b, c=c)
         slope = sp.Integer(0)
         for df in derivative(p.f):
@@ -88,8 +88,8 @@ def _regular_and_masses(f: Function, x: sp.Symbol) -> sp.Expr:
     return f.expr.subs(sym.z, x) + sp.Add(*(w * sp.DiracDelta(x - t) for t, w in f.deltas))
 
 
-def _admitted(f: Function) -> tuple[Atom, ...]:
-    found = atoms(f)
+def _admitted(f: Function, *, stepwise: bool = False) -> tuple[Atom, ...]:
+    found = atoms(f, stepwise=stepwise)
     if any(isinstance(atom.kind, Opaque) and outgrows(atom.kind.g) for atom in found):
         raise NoRule(f"{f.name} may outgrow the Gaussian: its means need not exist")
     return found
@@ -97,18 +97,30 @@ def _admitted(f: Function) -> tuple[Atom, ...]:
 
 def derive_dual(f: Function, g: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
     """E[f(X) g(Y)] in a, b, c, and the derivation. Raises NoRule."""
+    lefts, rights = _admitted(f), _admitted(g)
+    if any(_quadrants(left, right) for left in lefts for right in rights):
+        lefts, rights = _admitted(f, stepwise=True), _admitted(g, stepwise=True)
     whole = E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), a, b, c)
     parts: list[tuple[sp.Expr, Problem]] = [
         (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c))
-        for left in _admitted(f)
-        for right in _admitted(g)
+        for left in lefts
+        for right in rights
     ]
     return _derive(whole, parts)
 
 
-def derive_mean(f: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
-    """E f(Z), Z ~ N(0, v), and the derivation. Raises NoRule."""
-    parts: list[tuple[sp.Expr, Problem]] = [(atom.coef, Mean(atom.bare, v)) for atom in _admitted(f)]
+def _quadrants(left: Atom, right: Atom) -> bool:
+    """Whether a product ends in probabilities of quarter planes that are not centred at 0."""
+    both = all(isinstance(atom.kind, Sgn | Erf) for atom in (left, right))
+    waves = left.s.has(sp.I) or right.s.has(sp.I)
+    centred = left.kind.parity and right.kind.parity and left.s == right.s == 0
+    return both and not centred and not waves
+
+
+def derive_mean(f: Function, *, stepwise: bool = False) -> tuple[sp.Expr, tuple[Step, ...]]:
+    """E f(Z), Z ~ N(0, v), and the derivation; stepwise: without cancellation in the tails. Raises NoRule."""
+    admitted = _admitted(f, stepwise=stepwise)
+    parts: list[tuple[sp.Expr, Problem]] = [(atom.coef, Mean(atom.bare, v)) for atom in admitted]
     return _derive(E(_regular_and_masses(f, Z), v), parts)
 
 

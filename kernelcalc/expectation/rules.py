@@ -13,8 +13,21 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from kernelcalc.expectation.atoms import ONE, ZERO, Atom, Delta, Erf, Kind, Opaque, Sgn, derivative, shifted
+from kernelcalc.expectation.atoms import (
+    ONE,
+    ZERO,
+    Atom,
+    Delta,
+    Erf,
+    Kind,
+    Opaque,
+    Sgn,
+    Step,
+    derivative,
+    shifted,
+)
 from kernelcalc.expectation.problem import Dual, Mean, NoRule, Problem
+from kernelcalc.functions.normal import Phi, Phi2
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def mean_base(p: Mean) -> Reduction | None:
     """E 1 = 1;  E sgn(Z - t) = -erf(t / sqrt(2v));  E erf(lam Z + tau) = erf(tau / sqrt(1 + 2 lam^2 v)).
 
     The second is the definition of erf; the third is the second for the sum of two Gaussians,
-    erf(w) = E sgn(w - N) with N ~ N(0, 1/2).
+    erf(w) = E sgn(w - N) with N ~ N(0, 1/2).  P(side (Z - t) > 0) = Phi(-side t / sqrt(v)).
     """
     kind = p.atom.kind
     if p.atom.n or p.atom.k != 0 or p.atom.s != 0:
@@ -109,6 +122,8 @@ def mean_base(p: Mean) -> Reduction | None:
         return Reduction("definition of erf", constant=-sp.erf(kind.t / sp.sqrt(2 * p.v)))
     if isinstance(kind, Erf):
         return Reduction("sum of Gaussians", constant=sp.erf(kind.tau / sp.sqrt(1 + 2 * kind.lam**2 * p.v)))
+    if isinstance(kind, Step):
+        return Reduction("definition of Phi", constant=Phi(-kind.side * kind.t / sp.sqrt(p.v)))
     return Reduction("E[1] = 1", constant=ONE) if type(kind) is Kind else None
 
 
@@ -224,10 +239,42 @@ def dual_stein(p: Dual) -> Reduction | None:
     return Reduction("Stein", first + second)
 
 
+def dual_quadrant(p: Dual) -> Reduction | None:
+    """Steps at U > u and V > v: P(U > u, V > v) = Phi2(-u/sqrt(Var U), -v/sqrt(Var V), correlation).
+
+    [side (X - t) > 0]: U = side X;  sgn(X - t) = 2 [X > t] - 1;  erf(lam X + tau) = E(2 [U > u] - 1 | X) with
+    U = sqrt(2) lam X - N, u = -sqrt(2) tau, N standard normal. With K = w [U > u] + k and L = x [V > v] + l:
+    E[K L] = w x P(U > u, V > v) + l E[K] + k E[L] - k l.  Two odd factors have an arcsine, by Price.
+    """
+    sides = [_threshold(p.f, p.a), _threshold(p.g, p.b)]
+    if None in sides or (p.f.parity and p.g.parity):
+        return None
+    (w, k, slope, h), (x, m, other, j) = (side for side in sides if side is not None)
+    value = Phi2(h, j, slope * other * p.c)
+    parts = ((m, Mean(p.f, p.a)), (k, Mean(p.g, p.b)))
+    kept = tuple((sp.Integer(weight), part) for weight, part in parts if weight)
+    return Reduction("definition of Phi2", kept, sp.Integer(w * x) * value - k * m, needs="D >= 0")
+
+
+def _threshold(atom: Atom, v: sp.Expr) -> tuple[int, int, sp.Expr, sp.Expr] | None:
+    """w, k, d sd(U)/d X / sd(U) and -u/sd(U) of an atom that is a bare step; None for others."""
+    kind = atom.kind
+    if atom != Atom(ONE, kind=kind) or kind.expr(ONE).has(sp.I):
+        return None
+    if isinstance(kind, Step):
+        return 1, 0, kind.side / sp.sqrt(v), -kind.side * kind.t / sp.sqrt(v)
+    if isinstance(kind, Sgn):
+        return 2, -1, 1 / sp.sqrt(v), -kind.t / sp.sqrt(v)
+    if isinstance(kind, Erf):
+        root = sp.sqrt(1 + 2 * kind.lam**2 * v)
+        return 2, -1, sp.sqrt(2) * kind.lam / root, sp.sqrt(2) * kind.tau / root
+    return None
+
+
 MEAN_RULES: tuple[MeanRule, ...] = (
     mean_linearity, mean_delta, mean_tilt, mean_parity, mean_shift, mean_wave, mean_stein, mean_base,
 )  # fmt: skip
 DUAL_RULES: tuple[DualRule, ...] = (
     dual_linearity, dual_delta, dual_tilt, dual_parity, dual_constant, dual_shift, dual_wave, dual_moment,
-    dual_stein,
+    dual_stein, dual_quadrant,
 )  # fmt: skip

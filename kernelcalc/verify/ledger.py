@@ -89,14 +89,14 @@ def output() -> Console:
 
 def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     """The ledger: a table of all verdicts, what was refuted and how, what failed and why, and the sums."""
-    table = _table("tag", "statement", "verdict", "digits", "points", "seconds")
+    rows = table("tag", "statement", "verdict", "digits", "points", "seconds")
     for verdict in verdicts:
         digits = str(verdict.digits) if verdict.digits or not verdict.proof else "–"  # "–": by symbols alone
         numbers = (digits, str(verdict.points), f"{verdict.seconds:.2f}")
-        table.add_row(
+        rows.add_row(
             verdict.tag, Text(verdict.statement or verdict.title), _coloured(word(verdict)), *numbers
         )
-    console.print(table)
+    console.print(rows)
     refuted = [verdict for verdict in verdicts if verdict.verdict == "refuted"]
     if refuted:
         console.print(Text("Refuted as printed", style="bold"))
@@ -125,11 +125,11 @@ def _show_refuted(verdict: Verdict, console: Console) -> None:
 
 def show_survivals(results: Sequence[Survival], console: Console) -> None:
     """The table of mutants per claim, the survivors, and the sums."""
-    table = _table("tag", "title", "verdict", "mutants", "rejected", "seconds")
+    rows = table("tag", "title", "verdict", "mutants", "rejected", "seconds")
     for result in results:
         numbers = (str(result.mutants), str(result.rejected), f"{result.seconds:.2f}")
-        table.add_row(result.tag, Text(result.title), _coloured(word(result)), *numbers)
-    console.print(table)
+        rows.add_row(result.tag, Text(result.title), _coloured(word(result)), *numbers)
+    console.print(rows)
     reasons = [
         (result.tag, "; ".join(filter(None, (result.reason, *result.survivors)))) for result in results
     ]
@@ -142,14 +142,15 @@ def show_survivals(results: Sequence[Survival], console: Console) -> None:
     )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+def table(*columns: str) -> Table:
+    """A table without frame, as wide as the console; numbers stand right."""
+    found = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         number = name in ("digits", "points", "seconds", "mutants", "rejected")
-        table.add_column(
+        found.add_column(
             name, justify="right" if number else "left", no_wrap=number or name in ("tag", "verdict")
         )
-    return table
+    return found
 
 
 def _coloured(name: str) -> Text:

@@ -52,11 +52,13 @@ def _settled(expr: Any, point: Point, digits: int) -> Number:
         precision *= 2
         new = _once(expr, point, precision)
         with mp.workdps(precision):
-            if old == new or abs(old - new) <= mp.mpf(10) ** -(digits + 3) * abs(new):
+            if new and (old == new or abs(old - new) <= mp.mpf(10) ** -(digits + 3) * abs(new)):
                 return new
-            if max(abs(old), abs(new)) <= mp.mpf(10) ** -(digits + 3):
+            if new and max(abs(old), abs(new)) <= mp.mpf(10) ** -(digits + 3):
                 return new  # zero, up to a rounding that shrinks with the precision
         old = new
+    if new == 0:  # at every precision: no cancellation of something smaller, 1 - erf(20), to nothing
+        return new
     raise NoNumber(f"{_brief(expr)} does not settle at {describe(point)}")
 
 

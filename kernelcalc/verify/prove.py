@@ -19,13 +19,13 @@ Expr = Any  # SymPy carries no types
 SECONDS = 24.0  # processor time for all methods together; one of them gets a third at most
 
 
-class _OutOfTime(BaseException):  # no Exception: SymPy catches those in places and would carry on
+class OutOfTime(BaseException):  # no Exception: SymPy catches those in places and would carry on
     pass
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise _OutOfTime after so much processor time: a clock would let a busy machine change verdicts.
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime after so much processor time: a clock would let a busy machine change verdicts.
 
     Without effect outside the main thread or without such timers; the limit per claim still holds then.
     """
@@ -34,7 +34,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise _OutOfTime
+        raise OutOfTime
 
     previous = signal.signal(signal.SIGVTALRM, stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
@@ -72,11 +72,11 @@ def proved_equal(
             if left <= 0:
                 return None
             try:
-                with _time_limit(min(left, seconds / 3)):
+                with time_limit(min(left, seconds / 3)):
                     if method(x, y):
                         return name
             # SymPy fails in many ways on forms it does not know: that way gave no proof, another one may
-            except (_OutOfTime, Exception):
+            except (OutOfTime, Exception):
                 continue
     return None
 

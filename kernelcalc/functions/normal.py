@@ -1,0 +1,179 @@
+"""The normal distribution functions of one and two variables, as SymPy functions with accurate values.
+
+    Phi(x) = P(X < x),   Phi2(h, k, r) = P(X < h, Y < k),   X, Y standard normal with correlation r.
+
+Values rest on Owen's T function. The quarter plane {X > h, Y > k} is, seen from the origin, the signed sum of
+two triangles with a corner at infinity (Owen 1956, Ann. Math. Stat. 27, 1075):
+
+    P(X > h, Y > k) = [h < 0 and k < 0] + sgn(h) W(|h|, A) + sgn(k) W(|k|, B),
+    A = (k - r h)/sqrt(1 - r^2),  B = (h - r k)/sqrt(1 - r^2),  W(h, A) = P(X > h, h X' > A X),  X' like X.
+
+For h, k > 0, where the value may be tiny, both terms are positive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath as mp
+import sympy as sp
+
+GUARD = 15  # decimal digits beyond those asked for
+FAR = 150  # square of the distance from which W is an integral, before that a series
+
+
+def normal_cdf(x: Any) -> Any:
+    """Phi(x) in mpmath."""
+    return mp.erfc(-mp.mpf(x) / mp.sqrt(2)) / 2
+
+
+def owens_t(h: Any, a: Any) -> Any:
+    """T(h, a) = 1/(2 pi) Int_0^a exp(-h^2 (1 + x^2)/2)/(1 + x^2) dx, 0 <= a <= 1, to the working precision.
+
+    atan(a) - 2 pi T = sum_j (-1)^j P(N > j) a^(2j+1)/(2j+1), N Poisson of mean h^2/2 (Patefield, Tandy 2000).
+    """
+    mean = h * h / 2
+    weight = mp.exp(-mean)
+    beyond, power, total, j = 1 - weight, a, mp.mpf(0), 0
+    while j < mean or abs(beyond * power) > mp.eps:
+        total += beyond * power / (2 * j + 1)
+        j += 1
+        weight *= mean / j
+        beyond -= weight
+        power *= -a * a
+    return (mp.atan(a) - total) / (2 * mp.pi)
+
+
+def _wedge(h: Any, A: Any) -> Any:
+    """W(h, A), h >= 0, to the working precision, relative to itself."""
+    above = mp.erfc(h / mp.sqrt(2)) / 2
+    if A < 0:
+        return above - _wedge(h, -A)
+    square = h * h + A * A
+    if square > FAR:
+        width = 1 / (1 + A)
+        integral = mp.quad(
+            lambda t: mp.exp(-t * (A + t / 2)) / (h * h + (A + t) ** 2), [0, width, 4 * width, mp.inf]
+        )
+        return h * mp.exp(-square / 2) * integral / (2 * mp.pi)
+    with mp.workdps(mp.mp.dps + int(square / 4) + 5):  # W > exp(-square/2) up to a power
+        if h >= A:
+            return mp.erfc(h / mp.sqrt(2)) / 4 - owens_t(h, A / h)
+        return owens_t(A, h / A) - mp.erfc(A / mp.sqrt(2)) * mp.erf(h / mp.sqrt(2)) / 4
+
+
+def bivariate_normal_cdf(h: Any, k: Any, r: Any) -> Any:
+    """Phi2(h, k, r) in mpmath to the working precision, |r| <= 1; relative to itself also in the tails."""
+    digits, extra = mp.mp.dps, GUARD
+    for _ in range(3):
+        with mp.workdps(digits + extra):
+            terms = _terms(-mp.mpf(h), -mp.mpf(k), mp.mpf(r))
+            value = mp.fsum(terms)
+            lost = int(mp.log10(max(map(abs, terms)) / abs(value))) if value else extra
+        if lost + GUARD // 2 <= extra:
+            break
+        extra = lost + 2 * GUARD
+    return +value
+
+
+def _terms(h: Any, k: Any, r: Any) -> list[Any]:
+    """P(X > h, Y > k), as a sum."""
+    if h == k == 0:
+        return [mp.mpf(1) / 4 + mp.asin(r) / (2 * mp.pi)]
+    square = (1 - r) * (1 + r)
+    if square <= 0:
+        return [normal_cdf(-max(h, k)) if r > 0 else max(mp.mpf(0), normal_cdf(-h) - normal_cdf(k))]
+    root = mp.sqrt(square)
+    sides = [(h, (k - r * h) / root), (k, (h - r * k) / root)]
+    return [mp.mpf(h < 0 and k < 0), *((1 if x >= 0 else -1) * _wedge(abs(x), A) for x, A in sides)]
+
+
+class Phi(sp.Function):  # type: ignore[misc]  # SymPy is untyped
+    """The standard normal distribution function."""
+
+    nargs = 1
+    _imp_ = staticmethod(normal_cdf)  # what lambdify puts in
+
+    @classmethod
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
+        return {sp.oo: sp.S.One, -sp.oo: sp.S.Zero, sp.S.Zero: sp.S.Half}.get(x)
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.exp(-(self.args[0] ** 2) / 2) / sp.sqrt(2 * sp.pi)
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0].is_extended_real else None
+
+    def _eval_rewrite_as_erf(self, x: sp.Expr, **_: object) -> sp.Expr:
+        return (1 + sp.erf(x / sp.sqrt(2))) / 2
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        return _evalf(self, prec)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return _call_latex("\\Phi", self, printer, exp)
+
+
+class Phi2(sp.Function):  # type: ignore[misc]  # SymPy is untyped
+    """P(X < h, Y < k) for standard normal X, Y with correlation r; Phi2(h, k, r) = Phi2(k, h, r)."""
+
+    nargs = 3
+    _imp_ = staticmethod(bivariate_normal_cdf)
+
+    @classmethod
+    def eval(cls, h: sp.Expr, k: sp.Expr, r: sp.Expr) -> sp.Expr | None:
+        if -sp.oo in (h, k):
+            return sp.S.Zero
+        if sp.oo in (h, k):
+            return Phi(k if h == sp.oo else h)
+        if h == k == 0:
+            return sp.S.One / 4 + sp.asin(r) / (2 * sp.pi)
+        if r == 0:
+            return Phi(h) * Phi(k)
+        if r == 1:
+            return Phi(_least(h, k))
+        if r == -1:
+            least = _least(h, -k)  # P(-k < X < h)
+            return sp.S.Zero if least == h else Phi(h) - Phi(-k) if least == -k else None
+        if sp.default_sort_key(k) < sp.default_sort_key(h):
+            return cls(k, h, r)
+        return None
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        h, k, r = self.args
+        root = sp.sqrt(1 - r**2)
+        if argindex == 3:
+            return sp.exp(-(h**2 - 2 * r * h * k + k**2) / (2 * (1 - r**2))) / (2 * sp.pi * root)
+        if argindex == 2:
+            h, k = k, h
+        return sp.exp(-(h**2) / 2) / sp.sqrt(2 * sp.pi) * Phi((k - r * h) / root)
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        return _evalf(self, prec)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return _call_latex("\\Phi_2", self, printer, exp)
+
+
+def _least(h: sp.Expr, k: sp.Expr) -> sp.Expr:
+    difference = h - k
+    if difference.is_nonnegative:
+        return k
+    return h if difference.is_nonpositive else sp.Min(h, k)
+
+
+def _evalf(call: sp.Expr, prec: int) -> sp.Expr | None:
+    """The value to prec bits; None (no number) where an argument is a symbol."""
+    arguments = [arg.evalf(mp.libmp.prec_to_dps(prec) + GUARD) for arg in call.args]
+    if not all(arg.is_Float or arg.is_Rational for arg in arguments):
+        return None
+    with mp.workprec(prec):
+        return sp.Float(call._imp_(*(mp.mpmathify(arg) for arg in arguments)), precision=prec)
+
+
+def _call_latex(name: str, call: sp.Expr, printer: Any, exp: str | None) -> str:
+    power = f"^{{{exp}}}" if exp else ""
+    return f"{name}{power}\\left({', '.join(printer.doprint(arg) for arg in call.args)}\\right)"
