@@ -120,18 +120,22 @@ def _pass(
 
 
 def _factor(given: Any, va: mp.mpf, vb: mp.mpf, vc: mp.mpf, side: int, same: bool) -> mp.mpf:
-    """E[s1 s2]; infinite if it grows without bound as the hair shrinks."""
+    """E[s1 s2]; infinite at parallel points where it has a pole."""
     factor, limit = given[3:]
     if factor is None:
         return mp.mpf(0)
     if same:
         return limit(va, va, va)
     f = mp.re(factor(va, vb, vc))
-    if side:
-        further = mp.re(factor(va, vb, side * mp.sqrt(va * vb) * (1 - _hair() / 100)))
-        if abs(further) > 5 * abs(f):
-            return mp.sign(f) * mp.inf
-    return f
+    return mp.sign(f) * mp.inf if side and _pole(factor, side) else f
+
+
+@lru_cache(maxsize=1024)
+def _pole(factor: Form, side: int) -> bool:
+    """Whether a factor grows without bound as c -> +-1 at a = b = 1."""
+    with mp.workdps(500):
+        far, near = (mp.re(factor(mp.mpf(1), mp.mpf(1), side * (1 - mp.mpf(10) ** -k))) for k in (400, 440))
+        return bool(abs(near) > 1e5 * abs(far))
 
 
 def _hair() -> mp.mpf:

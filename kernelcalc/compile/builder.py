@@ -90,8 +90,8 @@ class Builder:
 
     # ------------------------------------------------------------ closed forms
 
-    def stable(self, form: sp.Expr) -> sp.Expr:
-        """R2 and R3 wherever they apply; what remains of a, b, c is put in as it is."""
+    def stable(self, form: sp.Expr, unit: sp.Expr = sp.Integer(1)) -> sp.Expr:
+        """unit * form: R2 and R3 wherever they apply; what remains of a, b, c is put in as it is."""
 
         def asin(u: sp.Expr) -> sp.Expr:
             found = normalised(sp.factor(c**2 / u**2)) if u.has(c) else None
@@ -115,7 +115,7 @@ class Builder:
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
-        return self.hoisted(form.subs({a: ax, b: ay}))
+        return self.hoisted(unit * form.subs({a: ax, b: ay}))
 
     def cosecant(self, omega: Omega) -> sp.Expr:
         """1/sqrt(1 - omega^2)."""

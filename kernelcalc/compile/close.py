@@ -16,24 +16,37 @@ from kernelcalc.compile.program import angles, hypot, root_angles, sin_minus_t_c
 from kernelcalc.symbols import a
 
 root_q, root_p = sp.Symbol("root_q", nonnegative=True), sp.Symbol("root_p", nonnegative=True)
-TINY = sp.Float(2.0**-900)  # added to what may be 0 where only 0/0 is to be avoided
+TINY = sp.Float(2.0**-1060)  # added to what may be 0 where only 0/0 is to be avoided
+SERIES = 13  # terms of asin(x) for x < 1/4
 SMALL = sp.Float(2.0**-30)  # sin x = x to the last digit
 
 
-class RootBuilder(Builder):
-    """A Builder whose q and p stand for their square roots."""
+@dataclass(frozen=True)
+class RootOmega(Omega):
+    """A normalised pair with the square roots of q and p."""
 
-    def _omega(self, ha: sp.Expr, hb: sp.Expr) -> Omega:
+    root_q: sp.Expr
+    root_p: sp.Expr
+
+
+def _of_roots(root_q: sp.Expr, root_p: sp.Expr, r: sp.Expr, inverse: sp.Expr) -> RootOmega:
+    return RootOmega(root_q**2, root_p**2, r, inverse, root_q, root_p)
+
+
+class RootBuilder(Builder):
+    """A Builder that knows q and p by their square roots."""
+
+    def _omega(self, ha: sp.Expr, hb: sp.Expr) -> RootOmega:
         """R1 in roots: sqrt(q_omega) = hypot(sqrt(q g), sqrt(e))."""
         if ha == hb == 0:
-            return Omega(root_q, root_p, r, 1 / (self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a))))
+            return _of_roots(root_q, root_p, r, 1 / (self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a))))
         inverse = self.inverse(ha, "_x") * self.inverse(hb, "_y")
         gx, sx, cx = self._half(ha, "_x")
         gy, sy, cy = self._half(hb, "_y")
         root_g = self.at_row(sp.sqrt(gx)) * self.at_column(sp.sqrt(gy))
         root_e = self.at_pair(hypot(self.at_pair(sx * cy), self.at_pair(cx * sy)))
         both = (self.at_pair(hypot(self.at_pair(root_g * root), root_e)) for root in (root_q, root_p))
-        return Omega(*both, self.at_pair(r * self.at_pair(gx * gy)), inverse)
+        return _of_roots(*both, self.at_pair(r * self.at_pair(gx * gy)), inverse)
 
     def constant(self, value: sp.Expr) -> sp.Expr:
         """A quantity of the parameters alone; not named like those of the program for ordinary pairs."""
@@ -61,11 +74,11 @@ class RootBuilder(Builder):
         wide = self.at(side, sp.sqrt((1 + g) / 2))
         return g, self.at(side, self.sine(h, side) / (2 * wide)), wide
 
-    def cosecant(self, omega: Omega) -> sp.Expr:
-        return self.at_pair(1 / (omega.q * omega.p)) / 2
+    def cosecant(self, omega: RootOmega) -> sp.Expr:
+        return self.at_pair(1 / (omega.root_q * omega.root_p)) / 2
 
-    def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
-        return self._triple(self.pair, root_angles(omega.q, omega.p, omega.r), "")
+    def angle(self, omega: RootOmega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+        return self._triple(self.pair, root_angles(omega.root_q, omega.root_p, omega.r), "")
 
     def arc(self, h: sp.Expr, side: str) -> tuple[sp.Symbol, sp.Symbol]:
         alpha = self.at(side, self.cosine(h, side) ** 2)
@@ -153,46 +166,74 @@ def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Invers
 
 
 class _Arcsine:
-    """C = k0 + k asin(omega), h > 0. With C_o = k asin|omega| and the angles phi = acos|omega|,
-    phi_x = acos(a/(a + h)):  Q_o = 2 k tau,  P_o = C_o Q_o + k^2 (tau^2 - turn^2/4),
-    tau = phi - (phi_x + phi_y)/2,  turn = |phi_x - phi_y|;  both from what is small itself."""
+    """C = k0 + k asin(omega), h > 0: what q' needs as sums of non-negative terms, each known by its root.
+
+    Let s = asin|omega|, s_1 = asin(omega_1) with omega_1 = sqrt(alpha_x alpha_y), that of parallel points, and
+    phi = pi/2 - s, phi_1, phi_x, phi_y (cos phi_x = alpha_x = a/(a + h)) the complements. Then
+
+        Q_o = 2 k (turning + radial),  P_o = k^2 ((s_1 + s) turning + R),
+        turning = phi - phi_1,  radial = phi_1 - (phi_x + phi_y)/2,  R = asin(alpha_x) asin(alpha_y) - s_1^2.
+    """
 
     def __init__(
         self, k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: RootBuilder, inverse: Inverse
     ) -> None:
         self.k0, self.k, self.builder, self.inverse = k0, k, builder, inverse
         self.h = builder.constant(h)
+        sides = ("_x", "_y")
+        self.g = tuple(builder.cosine(self.h, side) for side in sides)
+        self.b = tuple(builder.sine(self.h, side) for side in sides)
+        self.alpha = tuple(builder.at(side, g**2) for side, g in zip(sides, self.g, strict=True))
+        self.n = tuple(builder.at(side, sp.sqrt(1 + x)) for side, x in zip(sides, self.alpha, strict=True))
+        self.arcs = tuple(builder.arc(self.h, side)[1] for side in sides)
         self.omega = builder.omega(h, h)
-        self.g = tuple(builder.cosine(self.h, side) for side in ("_x", "_y"))
-        self.b = tuple(builder.sine(self.h, side) for side in ("_x", "_y"))
-        self.alpha = tuple(builder.at(s, g**2) for s, g in zip(("_x", "_y"), self.g, strict=True))
-        self.n = tuple(builder.at(s, sp.sqrt(1 + al)) for s, al in zip(("_x", "_y"), self.alpha, strict=True))
+        self.omega_1 = self._parallel()
+        self.sine_1 = builder.at_pair(2 * self.omega_1.root_q * self.omega_1.root_p)
+        self.s_1 = builder.angle(self.omega_1)[2]
         scaled = builder.at_pair(d * builder.inverse(self.h, "_x"))
         self.spread = builder.at_pair(sp.Abs(scaled * builder.inverse(self.h, "_y")))  # |d|/sqrt((a+h)(b+h))
 
-    def _tau(self) -> tuple[sp.Expr, sp.Expr]:
-        """sqrt(tau) and tau, from  2 sin(tau) sin(phi + psi/2) = cos(psi) - cos(2 phi) =: N,
+    def _parallel(self) -> RootOmega:
+        """omega of parallel points, q = 0."""
+        builder, at = self.builder, self.builder.at_pair
+        (gx, sx, cx), (gy, sy, cy) = (builder._half(self.h, side) for side in ("_x", "_y"))
+        small = at(hypot(at(sx * cy), at(cx * sy)))
+        g = at(gx * gy)
+        return _of_roots(small, at(sp.sqrt((1 + g) / 2)), g, sp.Integer(0))
 
-        N = 2 E + (alpha_x - alpha_y)^2/(g2 + T),  E = 4 q p alpha_x alpha_y,  T = sin(phi_x) sin(phi_y),
-        g2 = beta_x alpha_y + alpha_x beta_y + beta_x beta_y,  psi = phi_x + phi_y.
+    def _turning(self) -> tuple[sp.Expr, sp.Expr]:
+        """Its root and itself: sin(phi - phi_1) (sin(phi) omega_1 + omega sin(phi_1)) = 4 q p omega_1^2."""
+        at = self.builder.at_pair
+        sine, cosine, g = at(2 * self.omega.root_q * self.omega.root_p), at(sp.Abs(self.omega.r)), self.omega_1.r
+        under = at(sp.sqrt(sine * g + cosine * self.sine_1 + TINY))
+        root = at(2 * at(root_q * root_p) * at(g / under))
+        return self._rooted(root, at(cosine * g + sine * self.sine_1))
+
+    def _rooted(self, root: sp.Expr, cosine: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """sqrt(t) and t, given the root of sin(t), and cos(t)."""
+        square = self.builder.at_pair(root**2)
+        t, _ = self.builder.two(self.builder.pair, angles(square, cosine))
+        return self.builder.at_pair(sp.Piecewise((root, square < SMALL), (sp.sqrt(t), True))), t
+
+    def _radial(self) -> tuple[sp.Expr, sp.Expr]:
+        """Its root and itself: 2 sin(radial) sin(phi_1 + psi/2) = (alpha_x - alpha_y)^2/(g2 + T),
+
+        psi = phi_x + phi_y, T = sin(phi_x) sin(phi_y), g2 = beta_x alpha_y + alpha_x beta_y + beta_x beta_y.
         """
         at = self.builder.at_pair
         (gx, gy), (bx, by), (nx, ny), (alx, aly) = self.g, self.b, self.n, self.alpha
         roots = self.builder.at_row(sp.sqrt(bx * nx)) * self.builder.at_column(sp.sqrt(by * ny))
         first, second = at(hypot(at(bx * gy), at(gx * by))), at(hypot(at(bx * by), at(roots)))
         under = at(hypot(first, second))
-        root_E = at(2 * sp.sqrt(2) * at(root_q * root_p) * at(gx * gy))
-        root_N = at(hypot(root_E, at(self.spread * by) * at(bx / under)))
         row = [self.builder.at_row(value) for value in (nx / sp.sqrt(2), bx / sp.sqrt(2))]  # of phi_x/2
         column = [self.builder.at_column(value) for value in (ny / sp.sqrt(2), by / sp.sqrt(2))]
         # cos(s + t) cos(s - t) = cos(s)^2 - sin(t)^2: the cosine of a sum near pi/2 without cancellation
         cpsi = at((alx + aly) / (2 * (row[0] * column[0] + row[1] * column[1])))
         spsi = at(row[1] * column[0] + row[0] * column[1])
-        sine, cosine = at(2 * self.omega.q * self.omega.p), at(sp.Abs(self.omega.r))
-        twice = at(2 * (sine * cpsi + cosine * spsi) + TINY)
-        y = at(root_N * at(root_N / twice))
-        tau, _ = self.builder.two(self.builder.pair, angles(y, at(cosine * cpsi + sine * spsi)))
-        return at(sp.Piecewise((root_N / sp.sqrt(twice), y < SMALL), (sp.sqrt(tau), True))), tau
+        cosine = self.omega_1.r
+        twice = at(sp.sqrt(2 * (self.sine_1 * cpsi + cosine * spsi) + TINY))
+        root = at(at(self.spread * by) * at(bx / under) / twice)
+        return self._rooted(root, at(cosine * cpsi + self.sine_1 * spsi))
 
     def _turn(self) -> sp.Expr:
         """|phi_x - phi_y|, with  sin = h |a - b| (2ab + h(a + b)) /
@@ -208,29 +249,57 @@ class _Arcsine:
         turn, _ = self.builder.two(self.builder.pair, angles(at(self.spread * at(top / under)), near))
         return turn
 
+    def _series(self) -> sp.Expr:
+        """The root of R for alpha < 1/4, from asin(x) = sum a_j x^(2j+1), all terms non-negative:
+
+        asin(x) asin(y) - asin(sqrt(xy))^2 = sum_{i<j} a_i a_j (xy)^(2i+1) (x^(j-i) - y^(j-i))^2.
+        """
+        at = self.builder.at_pair
+        x, y = self.alpha
+        coefficient = [sp.binomial(2 * j, j) / (4**j * (2 * j + 1)) for j in range(SERIES)]
+        power, ratio = sp.Integer(1), sp.Integer(1)  # y^(n-1), (x^n - y^n)/(x - y)
+        sums = [sp.Integer(0)] * SERIES
+        for n in range(1, SERIES):
+            square = at(ratio**2)
+            for i in range((SERIES - n) // 2 + 1):
+                sums[i] += coefficient[i] * coefficient[min(i + n, SERIES - 1)] * square
+            power = at(power * y)
+            ratio = at(x * ratio + power)
+        product = at(x * y)
+        total = sp.Integer(0)
+        for term in reversed(sums[: SERIES // 2]):
+            total = at(total * product**2 + term)
+        return at(at(self.g[0] * self.g[1]) * at(self.spread * self.b[0]) * self.b[1] * sp.sqrt(total))
+
     def step(self) -> Step:
         builder, at, k = self.builder, self.builder.at_pair, self.k
-        ix, iy = self.inverse
-        both = at(ix * iy)
-        _, _, ha = builder.angle(self.omega)
-        Co = at(k * at(sp.Abs(ha)))
-        cosine = at(Co * both)  # C_o/sqrt(a'b'), named so that SymPy does not bring powers together
-        (_, arc_x), (_, arc_y) = builder.arc(self.h, "_x"), builder.arc(self.h, "_y")
-        A, B = builder.at_row(k * arc_x), builder.at_column(k * arc_y)
-        root_tau, tau = self._tau()
-        turn = self._turn()
-        steep = at(turn / (root_tau + TINY))
-        slope = at(k * both)
-        bias = at(builder.at_pair(w2 * self.k0 * both) + _bias(builder, self.inverse))  # all that multiplies Q
-        inner = at(2 * (w2 * cosine + bias) + w2 * slope * (tau - steep**2 / 4))  # D' = sigma_w^2 slope tau inner
-        direct = at(builder.at_row(A * ix * ix) * builder.at_column(B * iy * iy) - cosine**2)
-        # far from parallel, as rows of very different length may be behind a jump, the sum would cancel
-        large = at(w2 * (w2 * direct + bias * at(2 * slope * tau)))
-        root = at(
+        both = at(self.inverse[0] * self.inverse[1])
+        signed = builder.angle(self.omega)[2]
+        s = at(sp.Abs(signed))
+        (root_turning, _), (root_radial, radial), turn = self._turning(), self._radial(), self._turn()
+        steep = at(turn / (root_radial + TINY))
+        direct = at(self.arcs[0] * self.arcs[1] - self.s_1**2)
+        root_R = at(
             sp.Piecewise(
-                (sp.sqrt(large), direct > cosine**2 / 3), (root_tau * sp.sqrt(w2 * slope * inner), True)
+                (self._series(), sp.Max(*self.alpha) < sp.Rational(1, 4)),
+                (sp.sqrt(direct), direct > self.s_1**2 / 3),
+                (root_radial * sp.sqrt(2 * self.s_1 + radial - steep**2 / 4), True),
             )
         )
-        opposite = at(sp.Piecewise((0, ha >= 0), (sp.sqrt(4 * w2 * bias * cosine), True)))  # Q = Q_o + 4 C_o
-        C = at(self.k0 + k * ha)
-        return Step(C, _next(builder, self.inverse, C, hypot(root, opposite)), k * sp.sign(d) * turn)
+        slope, root_slope = at(w2 * k * both), at(sp.sqrt(w2 * k * both))
+        bias = at(w2 * self.k0 * both + _bias(builder, self.inverse))  # what multiplies Q
+        turned = at(root_turning * root_slope * at(sp.sqrt(slope * (self.s_1 + s) + 2 * bias)))
+        moved = at(hypot(at(slope * root_R), at(root_radial * root_slope * at(sp.sqrt(2 * bias)))))
+        opposite = at(sp.Piecewise((0, signed >= 0), (root_slope * sp.sqrt(4 * bias * s), True)))  # Q_o + 4 C_o
+        C = at(self.k0 + k * signed)
+        root = at(hypot(at(hypot(turned, moved)), opposite))
+        pair, difference = _next(builder, self.inverse, C, root), k * sp.sign(d) * turn
+        if self.k0 != 0:
+            return Step(C, pair, difference)
+        # short rows without bias: the layer is linear to the last digit, and roundings should not pile up
+        linear = sp.And(sp.Max(*self.alpha) < SMALL, sp.Eq(s2, 0))
+        same = builder.at_row(k * self.arcs[0] / (a + TINY)) * d
+        first, second, ratio = (
+            sp.Piecewise((x, linear), (y, True)) for x, y in zip((root_q, root_p, r), pair, strict=True)
+        )
+        return Step(C, (first, second, ratio), sp.Piecewise((same, linear), (difference, True)))

@@ -274,10 +274,13 @@ class Module:
         lines = [self._line(statement) for statement in program.pair]
         lines.append(f"cross = {self._value(program.outputs['c'])}")
         lines.append(f"{keep['c']} = cross")
+        unit = "".join(f"/{program.outputs[x]}" for x in ("unit_x", "unit_y") if x in program.outputs)
         if "factor" in program.outputs:
-            lines.append(f"{keep['T']} = cross + {keep['T']}*{self._value(program.outputs['factor'])}")
+            lines.append(f"{keep['T']} = cross + {keep['T']}{unit}*{self._value(program.outputs['factor'])}")
         if "transposed" in program.outputs:
-            lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
+            lines.append(
+                f"{keep['S']} = cross + {keep['S']}{unit}*{self._value(program.outputs['transposed'])}"
+            )
         state = [x for x in ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y") if x in keep]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
         lines.append(f"{', '.join(keep[x] for x in state)} = {values}")

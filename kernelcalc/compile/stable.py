@@ -26,7 +26,7 @@ from kernelcalc.compile.gaps import gap
 from kernelcalc.compile.program import Program, share
 from kernelcalc.errors import InputError
 from kernelcalc.kernels import Kernel
-from kernelcalc.symbols import a, b
+from kernelcalc.symbols import a, b, c
 
 
 def _inverse_root(x: sp.Expr) -> sp.Expr:
@@ -104,10 +104,15 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         outputs |= {"r": ratio, "d": sp.Integer(0)}
     outputs["c"] = cross
     if layer.factor is not None:
-        outputs["factor"] = w2 * builder.stable(layer.factor)
+        unit = sp.Integer(1)
+        if close and not (layer.factor * sp.sqrt(a * b - c**2)).has(a, b, c):  # in units of sqrt(ab), or it
+            # overflows for short rows
+            outputs["unit_x"], outputs["unit_y"] = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
+            unit = outputs["unit_x"] * outputs["unit_y"]
+        outputs["factor"] = w2 * builder.stable(layer.factor, unit)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.subs({a: b, b: a}, simultaneous=True)
-            outputs["transposed"] = w2 * builder.stable(swapped)
+            outputs["transposed"] = w2 * builder.stable(swapped, unit)
     outputs = {
         name: builder.at_pair(value) if name in ("factor", "transposed") else value
         for name, value in outputs.items()
