@@ -15,6 +15,7 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
+from kernelcalc.limits import limit
 from kernelcalc.symbols import a, b, c, v
 from kernelcalc.verify.claim import Claim, Point
 
@@ -84,7 +85,7 @@ def density_from_erf(point: Point, digits: int) -> mp.mpf:
 def towards_diagonal(item: Surrogate) -> Expr:
     gap = sp.Symbol("g", positive=True)
     form: Expr = kc.dual(kc.Sign().derivative, item.function).expr
-    return w**2 * sp.limit(form.subs({b: a, c: a - gap}, simultaneous=True), gap, 0)
+    return w**2 * limit(form.subs({b: a, c: a - gap}, simultaneous=True), gap, sp.S.Zero)
 
 
 def near_diagonal(point: Point, digits: int) -> mp.matrix:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernelcalc.cli_check import check
+from kernelcalc.cli_code import print_code
 from kernelcalc.cli_predict import predict
 from kernelcalc.cli_tables import tables
 from kernelcalc.errors import InputError
@@ -320,6 +321,7 @@ def gram(
 
 
 cli.add_command(check)
+cli.add_command(print_code)
 cli.add_command(predict)
 cli.add_command(tables)
 

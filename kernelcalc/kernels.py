@@ -97,9 +97,15 @@ class Kernel:
         """sigma_w^2 E[f1(X) f2(Y)] + sigma_b^2 in a, b, c."""
         return self.sigma_w**2 * self._closed(self.layer.cross) + self.sigma_b**2
 
-    def factor_map(self) -> sp.Expr:
-        """sigma_w^2 E[s1(X) s2(Y)] in a, b, c; 0 for the NNGP."""
-        return self.sigma_w**2 * self._closed(self.layer.factor) if self.layer.factor else sp.Integer(0)
+    def factor_map(self, *, reduced: bool = False) -> sp.Expr:
+        """sigma_w^2 E[s1(X) s2(Y)] in a, b, c; 0 for the NNGP.
+
+        reduced: where there is no closed form, in a, b, c and the unevaluated mean G(v), if that is enough.
+        """
+        if self.layer.factor is None:
+            return sp.Integer(0)
+        named = self.layer.factor.reduced if reduced and self.layer.factor.expr is None else None
+        return self.sigma_w**2 * (self._closed(self.layer.factor) if named is None else named)
 
     def recursion(self) -> dict[str, sp.Expr]:
         """One layer: the next "a", "b", "c" and tangent kernel "T" in the present a, b, c and T."""
@@ -156,8 +162,23 @@ class Kernel:
 
         return kernel_latex(self)
 
+    def code(self, language: str) -> str:
+        """Source code of the kernel, nothing else needed: "python", "c", "mathematica" or "julia".
+
+        k(x, y) of two vectors (in C with their length n), by the recursion over layers; parameters without
+        values, and a symbolic depth, are further arguments. This is the textbook form: it loses digits near
+        parallel points, which the compiled k(X) does not. Raises InputError without a closed form, and for
+        functions that the language lacks.
+        """
+        from kernelcalc.codegen.languages import code
+
+        return code(self, language)
+
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+    def _repr_markdown_(self) -> str:
+        return f"`{self!r}`\n\n$${self.latex()}$$"
 
     def limit(self, name: str, point: object) -> Kernel:
         """The kernel in the limit of a parameter of the network, for example k.limit("m", oo)."""

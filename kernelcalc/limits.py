@@ -14,7 +14,7 @@ from kernelcalc.errors import InputError
 from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.functions.base import Function
 from kernelcalc.kernels import Kernel
-from kernelcalc.series import NoSeries, series, vanishes
+from kernelcalc.series import LOG, NoSeries, series, vanishes
 from kernelcalc.symbols import a, b, c
 
 Terms = list[tuple[sp.Expr, sp.Rational]]  # (coefficient, exponent of x), in increasing order
@@ -29,14 +29,20 @@ def limit(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
     if not found and known <= 0:
         raise InputError(f"no limit of {expr} for {symbol} -> {point}: the leading terms cancel")
     coefficient, power = found[0] if found else (sp.Integer(0), sp.Integer(0))
+    if coefficient.has(LOG):  # ln t -> -oo
+        coefficient = sp.LC(coefficient, LOG) * (-1) ** sp.degree(coefficient, LOG)
+        power = sp.S.NegativeOne if power == 0 else power
     return coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
 
 
 def expand(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, terms: int = 1) -> sp.Expr:
     """The first terms of the expansion of a closed form at a point, written in the symbol."""
     small = 1 / symbol if point == sp.oo else symbol - point
-    found = expansion(_at_zero(expr, symbol, point), symbol, terms)
-    return sp.Add(*(coefficient * small**power for coefficient, power in found))
+    found, known = _leading(_at_zero(expr, symbol, point), symbol, terms)
+    if not found and not vanishes(expr):
+        raise InputError(f"{expr} is smaller than {symbol}^{known}: no leading power found")
+    log = -sp.log(symbol) if point == sp.oo else sp.log(small)
+    return sp.Add(*(coefficient.subs(LOG, log) * small**power for coefficient, power in found))
 
 
 def _at_zero(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
@@ -54,6 +60,8 @@ def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
     found, known = _leading(expr, x, terms)
     if not found and not vanishes(expr):
         raise InputError(f"{expr} is smaller than {x}^{known}: no leading power found")
+    if any(coefficient.has(LOG) for coefficient, _ in found):
+        raise InputError(f"{expr} has a logarithm of {x} in its leading terms, so is no power there")
     return found or [(sp.Integer(0), sp.Integer(0))]
 
 
@@ -66,7 +74,9 @@ def _leading(expr: sp.Expr, x: sp.Symbol, terms: int) -> tuple[Terms, sp.Rationa
                 found = series(_regular(form, kept), t, kept)
                 powers = ((found.order + i) / root for i in range(len(found.coefs)))
                 nonzero = [
-                    (y, power) for y, power in zip(found.coefs, powers, strict=True) if not vanishes(y)
+                    (y.subs(LOG, LOG / root), power)  # ln t = ln(x)/root
+                    for y, power in zip(found.coefs, powers, strict=True)
+                    if not vanishes(y)
                 ]
                 if len(nonzero) >= terms:
                     return nonzero[:terms], nonzero[terms - 1][1]

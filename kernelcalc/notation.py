@@ -219,19 +219,20 @@ def kernel_latex(kernel: Kernel) -> str:
     """The recursion of a kernel as an aligned block."""
     cross, first, second = covariance_symbols(kernel)
     names = kernel_names(kernel)
-    step = kernel.recursion()
+    cross_map, first_map = kernel.covariance_map(), kernel.variance_map(kernel.layer.first)
     start = kernel.sigma_w**2 / sp.Symbol("n_0") * sp.Symbol("xy", real=True) + kernel.sigma_b**2
     lines = [
         rf"{cross}^{{(1)}}(x,y) &= {latex(start)}",
-        rf"{cross}^{{(l+1)}}(x,y) &= {latex(step['c'], names)}",
-        rf"{first}^{{(l+1)}}(x,x) &= {latex(step['a'], names)}",
+        rf"{cross}^{{(l+1)}}(x,y) &= {latex(cross_map, names)}",
+        rf"{first}^{{(l+1)}}(x,x) &= {latex(first_map, names)}",
     ]
     if kernel.f1 != kernel.f2:
-        lines += [rf"{second}^{{(l+1)}}(y,y) &= {latex(step['b'], names)}"]
+        second_map = kernel.variance_map(kernel.layer.second).subs(a, b)
+        lines += [rf"{second}^{{(l+1)}}(y,y) &= {latex(second_map, names)}"]
     if kernel.layer.factor is not None:
         tangent, factor = TANGENT[kernel.kind], FACTOR[kernel.kind]
         lines += [
-            rf"{factor}^{{(l+1)}}(x,y) &= {latex(kernel.factor_map(), names)}",
+            rf"{factor}^{{(l+1)}}(x,y) &= {latex(kernel.factor_map(reduced=True), names)}",
             rf"{tangent}^{{(1)}}(x,y) &= {cross}^{{(1)}}(x,y)",
             rf"{tangent}^{{(l+1)}}(x,y) &= {cross}^{{(l+1)}}(x,y)"
             rf" + {tangent}^{{(l)}}(x,y)\,{factor}^{{(l+1)}}(x,y)",

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
+from typing import Any
 
 import mpmath as mp
 import sympy as sp
 
 from kernelcalc.expectation.tidy import tidy
+from kernelcalc.functions.special import hyperu
 from kernelcalc.symbols import c
 
 ZERO, ONE = sp.Integer(0), sp.Integer(1)
+LOG = sp.Symbol("ln_t", real=True)  # the logarithm of the small variable, in coefficients
 
 
 class NoSeries(ValueError):
@@ -92,7 +95,20 @@ def series(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
         return _power(series(expr.base, t, n), expr.exp)
     if isinstance(expr, sp.Function) and len(expr.args) == 1:
         inner = series(expr.args[0], t, n)
+        if inner.order > 0 and (expr.func is sp.log or hasattr(expr.func, "at_zero")):
+            return _logarithmic(getattr(expr.func, "at_zero", None), inner, n)
         return _at_infinity(expr.func, inner, n) if inner.order < 0 else _function(expr.func, inner, n)
+    if isinstance(expr, sp.expint) and expr.args[0] == 1:
+        inner = series(expr.args[1], t, n)
+        return _exponential_integral(inner, n)
+    if isinstance(expr, hyperu) and not expr.args[0].has(t) and not expr.args[1].has(t):
+        p, q, argument = expr.args
+        inner = series(argument, t, n)
+        if inner.order < 0 and definite_sign(inner.coefs[0]) > 0:
+            return _terms(hyperu.far_out(p, q, n), inner, n)
+        if inner.order > 0 and q.is_Rational:
+            return _logarithmic(partial(hyperu.at_zero, p, q), inner, n)
+        raise NoSeries(f"no series for {expr} at this argument")
     raise NoSeries(f"no series for {expr}")
 
 
@@ -149,11 +165,72 @@ def _function(func: Callable[[sp.Expr], sp.Expr], inner: Series, n: int) -> Seri
     return Series(0, tuple(total)).normal()
 
 
-def _at_infinity(func: Callable[[sp.Expr], sp.Expr], inner: Series, n: int) -> Series:
+def _logarithmic(at_zero: Callable[..., sp.Expr] | None, inner: Series, n: int) -> Series:
+    """f(y) at y = c t^p (1 + u) -> 0+ from its form A(y) + B(y) ln y;  ln y = ln c + p ln t + ln(1 + u).
+
+    Without a form: ln y itself.
+    """
+    lead, order = inner.coefs[0], inner.order
+    if definite_sign(lead) <= 0:
+        raise NoSeries(f"the logarithm of {lead}")
+    rest = Series(0, (ZERO, *(tidy(x / lead) for x in inner.coefs[1:])))
+    unit = _function(sp.log, Series(0, (ONE, *rest.coefs[1:])), n)
+    log = _constant(sp.expand_log(sp.log(lead), force=True) + order * LOG, n) + unit
+    if at_zero is None:
+        return log
+    y, ln = sp.Dummy("y", positive=True), sp.Dummy("ln")
+    form = sp.expand(at_zero(y**2, 2 * ln, n))  # y^2: roots as powers
+    root = _power(inner, sp.S.Half) if inner.order % 2 == 0 else None
+    if root is None:
+        form, root = sp.expand(at_zero(y, ln, n)), inner
+        total, front = Series(0, (ZERO,) * n), log
+    else:
+        total, front = Series(0, (ZERO,) * n), log.scaled(sp.S.Half)
+    for power in (0, 1):
+        if (part := form.coeff(ln, power)) != 0:
+            found = _composed(series(part, y, n), root, n)
+            total = total + (found if power == 0 else found * front)
+    return total
+
+
+def _composed(outer: Series, inner: Series, n: int) -> Series:
+    """outer(inner(t)) for inner of positive order."""
+    return _terms([(x, sp.Integer(outer.order + i)) for i, x in enumerate(outer.coefs)], inner, n)
+
+
+def _terms(terms: list[tuple[sp.Expr, sp.Expr]], inner: Series, n: int) -> Series:
+    """The sum of coefficient * inner^exponent; the first of the terms left out bounds what is known."""
+    total: Series | None = None
+    for coefficient, exponent in terms:
+        part = _power(inner, exponent).scaled(coefficient) if coefficient != 0 else None
+        if part is not None:
+            total = part if total is None else total + part
+    order = abs(inner.order)
+    last = abs(terms[-1][1]) + abs(terms[-1][1] - terms[-2][1]) if len(terms) > 1 else abs(terms[-1][1]) + 1
+    known = int(order * last)
+    if total is None:
+        return Series(known, ())
+    return Series(total.order, total.coefs[: max(0, known - total.order)])
+
+
+def _exponential_integral(inner: Series, n: int) -> Series:
+    """E1(y) = -gamma - ln y - sum_k (-y)^k/(k k!) at 0; smaller than every power at oo."""
+    if inner.order < 0:
+        return Series(n, ())
+    if inner.order == 0:
+        raise NoSeries("E1 at a finite argument")
+    terms = [((-1) ** (k + 1) / (k * sp.factorial(k)), sp.Integer(k)) for k in range(1, n + 1)]
+    log = _logarithmic(None, inner, n)
+    return _terms(terms, inner, n) + _constant(-sp.EulerGamma, n) + log.scaled(-ONE)
+
+
+def _at_infinity(func: Any, inner: Series, n: int) -> Series:
     """exp at -oo and erf at +-oo: constants but for what is smaller than every power."""
     sign = definite_sign(inner.coefs[0])
     if func is sp.exp and sign < 0:
         return Series(n, ())
     if func is sp.erf and sign:
         return _constant(sp.Integer(sign), n)
+    if sign > 0 and hasattr(func, "at_infinity"):
+        return _terms(func.at_infinity(n), inner, n)
     raise NoSeries(f"{func} at infinity")

@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 from mpmath import mp, mpf
 from numpy.typing import NDArray
+from sympy.core.relational import Relational
 
 from kernelcalc.expectation.problem import E, Step, X, Y, Z
 from kernelcalc.symbols import a, b, c, v
@@ -126,11 +127,18 @@ def _density(x: Any, v: float) -> Any:
 
 def _call(F: sp.Expr, x: sp.Symbol) -> Callable[[Array], Array]:
     call = sp.lambdify(x, F, ["scipy", "numpy"])
-    return lambda points: call(points) + 0 * points
+
+    def values(points: Array) -> Array:
+        with np.errstate(invalid="ignore", divide="ignore"):  # branches that a condition leaves out
+            found: Array = call(points) + 0 * points
+        return found
+
+    return values
 
 
 def _breaks(F: sp.Expr, x: sp.Symbol) -> list[float]:
-    """Zeros of what stands in sign, Abs, Heaviside, Max and Min."""
+    """Zeros of what stands in sign, Abs, Heaviside, Max, Min and conditions."""
     inside = {f.args[0] for f in F.atoms(sp.sign, sp.Abs, sp.Heaviside) if f.has(x)}
     inside |= {p - q for f in F.atoms(sp.Max, sp.Min) for p, q in combinations(f.args, 2)}
+    inside |= {r.lhs - r.rhs for r in F.atoms(Relational) if r.has(x)}
     return [float(t) for u in inside for t in sp.solve(u, x)]

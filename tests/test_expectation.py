@@ -132,6 +132,8 @@ USES: dict[str, tuple[Function, ...]] = {  # one function or two, whose mean or 
     "mean_wave": (kc.function("sign(z)*sin(z)"),),
     "mean_stein": (kc.Monomial(2),),
     "mean_base": (kc.Gaussian(),),
+    "mean_pieces": (kc.SuperSpike(1, 2),),
+    "mean_interval": (kc.ATanSurrogate(1, 2),),
     "dual_linearity": (kc.Sign(), kc.Monomial(3)),
     "dual_parity": (kc.Sign(), kc.Abs()),
     "dual_constant": (kc.Heaviside(), kc.Gaussian()),

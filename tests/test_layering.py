@@ -23,20 +23,24 @@ MAY_IMPORT: dict[
     "functions": BASE,
     "quadrature": BASE,  # the witness: it must not see how results are derived
     "expectation": BASE | {"functions"},
-    "series": BASE | {"expectation"},
+    "series": BASE | {"functions", "expectation"},
     "kernels": BASE | {"functions", "expectation"},
     "limits": BASE | {"functions", "expectation", "series", "kernels"},
     "notation": BASE,
     "compile": BASE | {"functions", "expectation", "kernels"},
     "gram": BASE | {"kernels", "compile"},
     "verify": BASE | {"functions"},
+    "codegen": BASE | {"functions", "expectation", "kernels"},
+    "display": BASE | {"notation"},
     "checking": BASE | {"functions", "expectation", "kernels", "verify"},
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
-    "expectation": {"quadrature", "limits"},
-    "kernels": {"quadrature", "limits", "notation", "gram"},
+    "functions": {"display"},
+    "expectation": {"quadrature", "limits", "display", "codegen"},
+    "kernels": {"quadrature", "limits", "notation", "gram", "codegen"},
     "notation": {"kernels"},
-    "verify": {"expectation", "quadrature", "limits", "kernels"},
+    "display": {"functions", "expectation", "verify"},
+    "verify": {"expectation", "quadrature", "limits", "kernels", "display"},
 }
 
 

@@ -15,6 +15,7 @@ from kernelcalc.limits import (
     a1,
     depth_limits,
     diagonal_growth,
+    expand,
     expansion,
     limit,
     limit_function,
@@ -126,12 +127,21 @@ def test_expansion_of_asin_at_both_ends_is_the_function() -> None:
         assert abs(number(expr - value, {x: R(1, 10**16)})) < mpf(10) ** (-16 * float(terms[-1][1]) - 6)
 
 
-@pytest.mark.parametrize("expr", [sp.exp(1 / x), sp.log(x), sp.asin(2 / x), sp.Abs(c + x)])
+@pytest.mark.parametrize("expr", [sp.exp(1 / x), sp.asin(2 / x), sp.Abs(c + x)])
 def test_what_is_no_power_series_is_an_error(expr: sp.Expr) -> None:
     with pytest.raises(kc.InputError, match="no expansion"):
         expansion(expr, x, 1)
     with pytest.raises(NoSeries):
         series(expr, x, 3)
+
+
+def test_logarithms_are_no_powers_but_have_expansions_and_limits() -> None:
+    with pytest.raises(kc.InputError, match="logarithm"):
+        expansion(1 + sp.log(x), x, 1)
+    assert expand(sp.sqrt(x) * sp.log(2 * x), x, sp.oo) == sp.sqrt(x) * (sp.log(x) + sp.log(2))
+    assert limit(sp.log(x), x, sp.oo) == sp.oo
+    assert limit(x * sp.log(x), x, sp.S.Zero) == 0
+    assert limit(1 - sp.log(x) ** 3, x, sp.S.Zero) == sp.oo
 
 
 def test_smaller_than_every_power_is_a_limit_but_no_term() -> None:

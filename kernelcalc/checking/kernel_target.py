@@ -26,6 +26,7 @@ Expr = Any  # SymPy carries no types
 State = dict[str, Expr]
 MAX_LEVEL = 8
 TANGENTS, FACTORS = {"Theta", "I"}, {"dot", "tilde", "hat"}
+ANGLES: dict[str, Callable[[Expr], Expr]] = {"rho": lambda r: r, "theta": sp.acos}
 WHOLE = {"K", "k", "kappa", "Theta", "I", "Sigma"}  # what people call the kernel itself
 SWAP = {a: b, b: a, xx: yy, yy: xx}
 TANGENT = {key: sp.Symbol(f"T({','.join(key)})", real=True) for key in ("xx", "yy", "yx")}
@@ -92,9 +93,9 @@ class KernelTarget:
 
     def quantity(self, name: Name, default: tuple[str, int]) -> Quantity | None:
         """Which quantity of the kernel a name is; default: the level if it has none. None if it is none."""
-        if name.letter in TANGENTS and not name.accent:
+        if name.letter in TANGENTS and name.accent in ("", "tilde"):
             kind = "T" if self.kernel.layer.factor else ""
-        elif name.letter == "Sigma":
+        elif name.letter == "Sigma" or (name.letter == "K" and (name.accent or name.sub or name.level)):
             kind = "factor" if name.accent in FACTORS else "" if name.accent else "c"
         else:
             return None
@@ -138,22 +139,24 @@ class KernelTarget:
         before = (wanted.level[0], wanted.level[1] - 1)
         mentioned = [q for q in (self.quantity(name, before) for name in used) if q is not None]
         levels = [(*q.level, q.kind == "factor") for q in mentioned]
-        if any(name.key in ("a", "b", "c", "T", "rho", "theta") for name in used):
+        angles = [name for name in used if name.letter in ANGLES and name.level is not None]
+        levels += [(*self._level(name, before), False) for name in angles]
+        if any(name.key in ("a", "b", "c", "T", *ANGLES) and name.level is None for name in used):
             levels.append((*before, False))
         letters = {letter for letter, _, _ in levels} | {wanted.level[0]}
         if len(letters) > 1:
             shown = ", ".join(sorted(letter or "a number" for letter in letters))
             raise InputError(f"levels of different kinds appear ({shown}); write them in one letter")
         with_points = any(POINTS.get(name.key) for name in used)
-        lowest = min((number - factor for _, number, factor in levels), default=1)
+        lowest = min((number - factor for _, number, factor in levels), default=MAX_LEVEL)
         if wanted.level[0]:
-            return self._generic(wanted, lowest, before, with_points, note)
+            return self._generic(wanted, min(lowest, before[1]), before, with_points, note)
         if lowest < 1:
             raise InputError("a layer below the first one appears")
         full = self._case(self._full(), wanted, before, note)
-        if with_points or not levels:
+        if with_points or not levels or before[1] < 1:
             return [full]
-        return [self._case(self._free(lowest), wanted, before, note), full]
+        return [self._case(self._free(min(lowest, before[1])), wanted, before, note), full]
 
     def _generic(
         self, wanted: Quantity, lowest: int, before: tuple[str, int], with_points: bool, note: str
@@ -185,6 +188,7 @@ class KernelTarget:
             return layers.value(Quantity(kind, at, before))
 
         symbols: dict[str, Expr] = {"sigma_w": self.kernel.sigma_w, "sigma_b": self.kernel.sigma_b}
+        symbols |= {"C_w": self.kernel.sigma_w**2, "C_b": self.kernel.sigma_b**2}
         symbols |= self._parameters() | {"n_0": n0, "n0": n0}
         if before[1] >= layers.lowest:
             symbols |= {"a": put("c", "xx"), "b": put("c", "yy"), "c": put("c", "xy"), "T": put("T", "xy")}
@@ -193,6 +197,10 @@ class KernelTarget:
         inner = {"xx": xx, "yy": yy, "xy": xy}
 
         def resolve(name: Name) -> Expr | None:
+            if name.letter in ANGLES and name.level is not None and not name.accent:
+                place = self._placed(Quantity("c", "xy", self._level(name, before)))
+                first, second, cross = (layers.value(replace(place, at=at)) for at in ("xx", "yy", "xy"))
+                return ANGLES[name.letter](cross / sp.sqrt(first * second))
             found = self.quantity(name, before)
             return None if found is None else layers.value(found)
 

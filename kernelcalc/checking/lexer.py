@@ -21,7 +21,7 @@ FUNCTIONS = {
     "arcsinh": "asinh", "arsinh": "asinh", "asinh": "asinh",
     "arccosh": "acosh", "arcosh": "acosh", "acosh": "acosh",
     "arctanh": "atanh", "artanh": "atanh", "atanh": "atanh", "atan2": "atan2",
-    "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei",
+    "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
     "max": "max", "min": "min", "Max": "max", "Min": "min", "det": "det", "norm": "norm", "dot": "inner",
 }  # fmt: skip
@@ -74,7 +74,7 @@ _LATEX = re.compile(
 )
 _PLAIN = re.compile(
     r"(?P<space>\s+)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<word>[A-Za-z_]\w*)"
-    r"|(?P<sign>\*\*|[-+*/^(),|=<>'])|(?P<other>.)",
+    r"|(?P<sign>\*\*|:=|[-+*/^(),|=<>'])|(?P<other>.)",
     re.ASCII | re.DOTALL,
 )
 

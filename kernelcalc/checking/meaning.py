@@ -28,6 +28,7 @@ from kernelcalc.checking.syntax import (
     Sum,
     Transposed,
 )
+from kernelcalc.functions.special import erfcx, goodwin_staton
 
 Expr = Any  # SymPy carries no types
 Vector = Mapping[str, Expr]  # a combination of x and y: letter -> coefficient
@@ -47,7 +48,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "sech": (1, lambda u: 1 / sp.cosh(u)), "asin": (1, sp.asin), "acos": (1, sp.acos),
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
-    "erfcx": (1, lambda u: sp.exp(u**2) * sp.erfc(u)), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
+    "erfcx": (1, erfcx), "gs": (1, goodwin_staton), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip
 
@@ -57,14 +58,15 @@ class Names:
     """What names mean for a target.
 
     symbols: key -> expression. inner: the products "xx", "xy", "yy" of the two points, if there are points.
-    resolve: for names with a level or points; gives None for what it does not know. determinant: of such.
+    resolve: for names with a level or points; None for what it does not know. determinant, matrix: of a name
+    such as Sigma, None for others.
     """
 
     symbols: Mapping[str, Expr]
     inner: Mapping[str, Expr] = field(default_factory=dict)
     resolve: Callable[[Name], Expr | None] = lambda name: None
     determinant: Callable[[Name], Expr | None] = lambda name: None
-    hint: str = ""
+    matrix: Callable[[Name], Any] = lambda name: None
 
     def known(self) -> str:
         points = [r"\|x\|, \|y\|, x\cdot y"] if self.inner else []
@@ -155,7 +157,7 @@ class _Reader:
         return fail(
             self.text,
             name.at,
-            f"unknown symbol {str(name)!r}; known are {self.names.known()}{self.names.hint}; define "
+            f"unknown symbol {str(name)!r}; known are {self.names.known()}; define "
             f"others ({key} = ...)",
         )
 
@@ -279,7 +281,33 @@ class _Reader:
         free = isinstance(inner, Name) and not inner.arguments and inner.key not in self.names.symbols
         if isinstance(inner, Name) and free and (found := self.names.determinant(inner)) is not None:
             return found
+        if isinstance(inner, Sum) and (matrix := self.matrix(inner)) is not None:
+            return matrix.det()
         vector = self.vector(inner)
         if vector is not None:
             return self.expr(Norm(node.at, inner))
         return sp.Abs(self.expr(inner))
+
+    def matrix(self, node: Node) -> Any:
+        """A combination of Sigma and the identity I, as in |I/(2m^2) + Sigma|; None if the node is none."""
+        match node:
+            case Enclosed():
+                return self.matrix(node.inner)
+            case Name():
+                identity = node.key in ("I", "I_2") and node.key not in self.names.symbols
+                return sp.eye(2) if identity and not node.arguments else self.names.matrix(node)
+            case Sum():
+                total = sp.zeros(2)
+                for sign, term in node.terms:
+                    if (part := self.matrix(term)) is None:
+                        return None
+                    total += -part if sign == "-" else part
+                return total
+            case Product():
+                found = [self.matrix(factor) for _, factor in node.factors]
+                if sum(part is not None for part in found) == 1:
+                    i = next(i for i, part in enumerate(found) if part is not None)
+                    one = (node.factors[i][0], Number(node.at, sp.S.One))
+                    rest = (*node.factors[:i], one, *node.factors[i + 1 :])
+                    return self.product(Product(node.at, rest)) * found[i]
+        return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 import sympy as sp
@@ -18,9 +19,10 @@ from kernelcalc.expectation.result import Expectation
 from kernelcalc.functions.base import shown
 from kernelcalc.symbols import DETERMINANT, a, b, c, v
 from kernelcalc.verify.claim import Claim, Point
+from kernelcalc.verify.judge import derived
 
 Expr = Any  # SymPy carries no types
-COVARIANCES = {"Sigma"}
+COVARIANCES = {"Sigma", "K"}  # the second with indices or points, as in neural-tangents
 POINTS = {"x": "x", "y": "y", "x'": "y", "X": "x", "Y": "y", "X'": "y"}
 
 
@@ -95,7 +97,7 @@ def level(node: Node) -> tuple[str, int]:
     raise InputError("a level is a number, or a letter plus or minus a number")
 
 
-def covariance_names(symbols: Mapping[str, Expr], used: Sequence[Name], hint: str = "") -> Names:
+def covariance_names(symbols: Mapping[str, Expr], used: Sequence[Name]) -> Names:
     """a, b, c with everything that people write for them; symbols: what else there is."""
     levels = {repr(level(name.level)) for name in used if name.level is not None}
     if len(levels) > 1:
@@ -109,10 +111,14 @@ def covariance_names(symbols: Mapping[str, Expr], used: Sequence[Name], hint: st
         return entries.get(pair(name) or "")
 
     def determinant(name: Name) -> Expr | None:
-        return DETERMINANT if name.letter in COVARIANCES and not name.accent and not pair(name) else None
+        return DETERMINANT if matrix(name) is not None else None
+
+    def matrix(name: Name) -> Any:
+        plain = name.letter in COVARIANCES and not name.accent and pair(name) == ""
+        return sp.Matrix([[a, c], [c, b]]) if plain else None
 
     given = {"a": a, "b": b, "c": c, "rho": rho, "theta": sp.acos(rho)} | dict(symbols)
-    return Names(given, {}, resolve, determinant, hint)
+    return Names(given, {}, resolve, determinant, matrix)
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,11 @@ class FormTarget:
         return [Case(covariance_names(symbols, used) if "v" not in symbols else Names(symbols), self.form)]
 
 
+@lru_cache(maxsize=512)
+def _derived(claim: Claim) -> Any:
+    return derived(claim)
+
+
 @dataclass(frozen=True)
 class ClaimTarget:
     """The true form of a claim; entry: the row (and column) of a matrix, from 1."""
@@ -189,10 +200,8 @@ class ClaimTarget:
         return form[place[0] - 1, place[1] - 1]
 
     def cases(self, left: Name | None, used: Sequence[Name]) -> Sequence[Case]:
-        from kernelcalc.verify.judge import derived
-
         claim = self.claim
-        form = derived(claim)
+        form = _derived(claim)
         truth = self.pick(claim.holds if form is None else form)
         symbols = {s.name: s for point in claim.points for s in point}
         return [Case(self._names(symbols, used), truth, claim.points, domain=claim.domain)]

@@ -48,10 +48,6 @@ class RootBuilder(Builder):
         both = (self.at_pair(hypot(self.at_pair(root_g * root), root_e)) for root in (root_q, root_p))
         return _of_roots(*both, self.at_pair(r * self.at_pair(gx * gy)), inverse)
 
-    def constant(self, value: sp.Expr) -> sp.Expr:
-        """A quantity of the parameters alone; not named like those of the program for ordinary pairs."""
-        return self._name(self.constants, "kc", value)
-
     def at(self, side: str, value: sp.Expr) -> sp.Expr:
         """A quantity of the point of a side, written in a."""
         return (self.at_row if side == "_x" else self.at_column)(value)

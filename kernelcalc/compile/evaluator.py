@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,6 +21,7 @@ from kernelcalc.expectation.result import apart
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kernelcalc.compile.piecewise import Table
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
@@ -51,7 +53,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         POINTER,
         INTEGER,
         "int64*",
-        *(POINTER,) * 3,
+        *(POINTER,) * 4,
     ),
 }
 
@@ -61,7 +63,7 @@ class Points:
     """What the layers need of the points of one side. values[l]: the variances of layer l + 1."""
 
     data: Matrix
-    powers: Matrix  # per row, the power of two that brings its largest entry near 1
+    powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances
     table: Matrix
@@ -81,6 +83,9 @@ class Structure:
     quantities: dict[str, int]  # how many numbers a point table holds per layer and point, by role
     constants: int
     tangent: bool
+    mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
+    shape: list[str]  # the parameters on which the table depends
+    slope: str  # the parameter that scales its argument
 
 
 class Space:
@@ -112,11 +117,33 @@ class Evaluator:
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
-        made = np.zeros(len(self.parameters) + 1 + self.structure.constants)
-        made[: len(self.parameters)] = self.parameters
-        made[len(self.parameters)] = self.parameters[0] / dimension
+        count = len(self.parameters)
+        made = np.zeros(count + 2 + self.structure.constants)
+        made[:count] = self.parameters
+        made[count], made[count + 1] = self.parameters[0] / dimension, len(made)
+        made = np.concatenate([made, self.mean.numbers]) if self.mean is not None else made
         self._call("constants", made)
         return made
+
+    @cached_property
+    def mean(self) -> Table | None:
+        """The mean that the factor looks up."""
+        from kernelcalc.compile.means import table_of
+
+        known = self.structure
+        return table_of(getattr(self.kernel, known.mean), known.shape) if known.mean else None
+
+    def _check_reach(self, values: Matrix) -> None:
+        """InputError where a variance is beyond the table of the mean."""
+        if self.mean is None or self.mean.reach == math.inf:
+            return
+        f, slope = getattr(self.kernel, self.structure.mean), self.structure.slope
+        most = (self.mean.reach / (float(f.params[slope]) if slope else 1.0)) ** 2
+        if values.max() > most:
+            raise InputError(
+                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean of {f!r} is known up"
+                f" to {most:.3g}; scale the data"
+            )
 
     def points(self, data: Matrix, role: str, name: str) -> Points:
         """The tables of all layers for the rows of data."""
@@ -124,7 +151,8 @@ class Evaluator:
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
         largest = np.abs(data).max(axis=1)
-        powers = np.ldexp(1.0, np.clip(-np.frexp(largest)[1], -1000, 1000))
+        exponents = np.frexp(largest)[1]
+        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
@@ -135,6 +163,7 @@ class Evaluator:
         blocks = -(-n // TILE)
         table = np.zeros((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
         self._call(f"{role}s", n, self.depth, values, self.numbers(dimension), table)
+        self._check_reach(values)
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         return Points(data, powers, values, inverse, table)
@@ -178,7 +207,8 @@ class Evaluator:
             same = rows.inverse if diagonal is None else diagonal
             points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
             alike = diagonal is not None
-            self._call("close", *data, i0, j0, *sizes, alike, *points, *written, marks, *space.rows)
+            work = *space.rows, space.scratch
+            self._call("close", *data, i0, j0, *sizes, alike, *points, *written, marks, *work)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
@@ -231,6 +261,7 @@ def _structure(kernel: Kernel) -> Structure:
 
 def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
+    from kernelcalc.compile import named
     from kernelcalc.compile.emit import Module
     from kernelcalc.compile.stable import diagonal_program, program
 
@@ -243,6 +274,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
         {role: len(module.quantities(role)) for role in ("row", "column")},
         module.constant_count,
         kernel.layer.factor is not None,
+        *named.needs(kernel.layer.factor),
     )
     return json.dumps(vars(made))
 
@@ -251,4 +283,5 @@ def _general(kernel: Kernel) -> bool:
     """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
     from kernelcalc.expectation.result import dual
 
-    return all(dual(f.symbolic, g.symbolic).template is not None for f, g in _apart(kernel))
+    found = [dual(f.symbolic, g.symbolic) for f, g in _apart(kernel)]
+    return all(e.template is not None or (i == 3 and e.reduction) for i, e in enumerate(found))

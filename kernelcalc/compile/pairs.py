@@ -61,6 +61,29 @@ def inner(x: Row, y: Row, n: int) -> float:
 
 
 @summed
+def comparison(x: Row, y: Row, n: int) -> tuple[float, float, float, float]:
+    """|y|^2, <x, y>, |x - y|^2 and |x|^2 - |y|^2 = <x - y, x + y>, the differences exactly."""
+    yy = 0.0
+    xy = 0.0
+    distance = 0.0
+    spread = 0.0
+    for i in range(n):
+        difference = x[i] - y[i]
+        yy += y[i] * y[i]
+        xy += x[i] * y[i]
+        distance += difference * difference
+        spread += difference * (x[i] + y[i])
+    return yy, xy, distance, spread
+
+
+@summed
+def scaled(x: Row, n: int, power: float, out: Row) -> None:
+    """out = power x."""
+    for i in range(n):
+        out[i] = x[i] * power
+
+
+@summed
 def rejection(x: Row, y: Row, n: int, t: float) -> tuple[float, float, float]:
     """|r|^2, <x, r> and |x - y|^2 for r = y - t x, t = <x, y>/|x|^2 up to rounding."""
     rr = 0.0

@@ -123,20 +123,30 @@ class Delta(Kind):
 
 @dataclass(frozen=True)
 class Opaque(Kind):
-    """g(z + shift) for a function g outside the class; only its means are asked for."""
+    """g(w), w = z + shift, where lo < w < hi, and 0 elsewhere, for g outside the class; only its means are
+    asked for."""
 
     g: sp.Expr = ONE
     shift: sp.Expr = ZERO
+    lo: sp.Expr = -sp.oo
+    hi: sp.Expr = sp.oo
 
     def expr(self, x: sp.Expr) -> sp.Expr:
-        return self.g.subs(z, x + self.shift)
+        w = x + self.shift
+        inside = [t for t in (self.lo < w, w < self.hi) if t != sp.true]
+        value = self.g.subs(z, w)
+        return sp.Piecewise((value, sp.And(*inside)), (ZERO, True)) if inside else value
 
     def shifted(self, h: sp.Expr) -> Kind:
-        return Opaque(self.g, self.shift + h)
+        return replace(self, shift=self.shift + h)
+
+    @property
+    def whole(self) -> bool:
+        return (self.lo, self.hi) == (-sp.oo, sp.oo)
 
     @property
     def parity(self) -> int:
-        if self.shift != 0:
+        if self.shift != 0 or not self.whole:
             return 0
         return {"even": 1, "odd": -1}.get(analysis.parity(self.g) or "", 0)
 
@@ -215,7 +225,7 @@ def _piecewise(expr: sp.Expr) -> tuple[Atom, ...] | None:
     total: list[Atom] = []
     for index, (low, _, smooth) in enumerate(pieces):
         step = smooth if index == 0 else sp.expand(smooth - pieces[index - 1][2])
-        part = _smooth(step)
+        part = smooth_atoms(step)
         if part is None:
             return None
         if index == 0:
@@ -241,14 +251,14 @@ def _stepwise(expr: sp.Expr) -> tuple[Atom, ...] | None:
     found += [(pieces[i].expr - pieces[i - 1].expr, Step(pieces[i].lo, 1)) for i in right]
     total: list[Atom] = []
     for smooth, kind in found:
-        part = _smooth(smooth)
+        part = smooth_atoms(smooth)
         if part is None or (type(kind) is not Kind and any(type(atom.kind) is not Kind for atom in part)):
             return None
         total += part if type(kind) is Kind else [replace(atom, kind=kind) for atom in part]
     return _merged(total)
 
 
-def _smooth(expr: sp.Expr) -> tuple[Atom, ...] | None:
+def smooth_atoms(expr: sp.Expr) -> tuple[Atom, ...] | None:
     """A smooth expression as atoms, or None."""
     if expr == 0:
         return ()

@@ -8,7 +8,8 @@ import sympy as sp
 
 from kernelcalc import symbols as sym
 from kernelcalc.expectation.atoms import ONE, Atom, Erf, Opaque, Sgn, atoms, derivative, outgrows
-from kernelcalc.expectation.integrals import half_line, integrate_from_zero
+from kernelcalc.expectation.forms import harmless
+from kernelcalc.expectation.integrals import integrate_from_zero
 from kernelcalc.expectation.problem import Dual, E, Mean, NoRule, Problem, Step, X, Y, Z
 from kernelcalc.expectation.rules import DUAL_RULES, MEAN_RULES, Reduction
 from kernelcalc.expectation.tidy import tidy
@@ -43,11 +44,7 @@ class Engine:
         for rule in MEAN_RULES:
             if (reduction := rule(p)) is not None:
                 return self._reduce(p, reduction)
-        if not isinstance(p.atom.kind, Opaque) or p.atom.s != 0 or p.atom.kind.shift != 0:
-            raise NoRule(f"no closed form known for the mean of {p.atom.expr()}")
-        value = half_line(p.atom.expr(), v).subs(v, p.v)
-        self.note("half-line integral", p.written, value)
-        return value
+        raise NoRule(f"no closed form known for the mean of {p.atom.expr()}")
 
     def _dual(self, p: Dual) -> sp.Expr:
         for rule in DUAL_RULES:
@@ -126,7 +123,7 @@ def derive_mean(f: Function, *, stepwise: bool = False) -> tuple[sp.Expr, tuple[
 
 def _derive(whole: sp.Expr, parts: list[tuple[sp.Expr, Problem]]) -> tuple[sp.Expr, tuple[Step, ...]]:
     engine = Engine()
-    value = _sum(engine, whole, parts)
+    value = harmless(_sum(engine, whole, parts))
     if value.has(sp.I):
         raise NoRule(f"the phases of {whole} leave a function of a complex argument")
     engine.note("collect", whole, value)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mpmath import mpf
     from numpy.typing import NDArray
 
+    from kernelcalc.expectation.reduced import Reduced
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -44,6 +46,19 @@ class Expectation:
     def _put(self, form: sp.Expr, *, but: sp.Symbol | None = None) -> sp.Expr:
         """A form in parameter symbols with the values put in, but for one parameter."""
         return form.subs([(s, x) for s, x in self.values if s not in (x, but)], simultaneous=True)
+
+    @cached_property
+    def reduction(self) -> Reduced | None:
+        """A dual as weights times a mean G(v) of one of its functions, in parameter symbols, or None."""
+        from kernelcalc.expectation.reduced import reduce
+
+        return None if self.g is None else reduce(self.f.symbolic, self.g.symbolic)
+
+    @cached_property
+    def reduced(self) -> sp.Expr | None:
+        """A dual in a, b, c and the unevaluated mean G(v) = E g(Z), Z ~ N(0, v), of g (or of f); None where
+        more than a mean is left. Exists with and without a closed form."""
+        return None if self.reduction is None else self._put(self.reduction.form)
 
     @property
     def closed_form(self) -> bool:
@@ -107,8 +122,26 @@ class Expectation:
         """The closed form as LaTeX."""
         return str(sp.latex(self._put(self._found())))
 
+    def code(self, language: str) -> str:
+        """Source code of the closed form, nothing else needed: "python", "c", "mathematica" or "julia".
+
+        expectation(a, b, c), or expectation(v) for a mean; parameters without values are further arguments.
+        This is the textbook form: it loses digits near parallel points, which a call of this object does not.
+        Raises InputError without a closed form, and for functions that the language lacks.
+        """
+        from kernelcalc.codegen.languages import code
+
+        return code(self, language)
+
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$" if self.closed_form else f"$\\text{{{self}}}$"
+        from kernelcalc.display import expectation_latex
+
+        return expectation_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        from kernelcalc.display import expectation_markdown
+
+        return expectation_markdown(self)
 
     def __call__(self, *arguments: Any) -> Any:
         """Float64 values; arrays broadcast. A mean takes v, a dual takes a, b, c (variances, covariance).
@@ -172,26 +205,38 @@ def apart(*functions: Function) -> tuple[Function, ...]:
     return tuple(found)
 
 
-def mean(f: Function) -> Expectation:
-    """E f(Z), Z ~ N(0, v), derived."""
-    return _mean(_function(f))
+def mean(f: Function, mu: object = 0) -> Expectation:
+    """E f(Z), Z ~ N(mu, v), derived; mu is a number, or "mu" for a symbol. The result is a function of v."""
+    return _mean(_function(f).shifted(mu))
 
 
 @lru_cache(maxsize=1024)
 def _dual(f: Function, g: Function) -> Expectation:
     values = tuple(dict(f.parameters + g.parameters).items())
-    found = _derived(f.symbolic, g.symbolic)
-    if found.template is None and values:
-        found = _derived(f, g)
+    found = _first((f.symbolic, g.symbolic), (_shaped(f), _shaped(g)), (f, g))
     return replace(found, f=f, g=g, values=values)
 
 
 @lru_cache(maxsize=1024)
 def _mean(f: Function) -> Expectation:
-    found = _derived(f.symbolic, None)
-    if found.template is None and f.parameters:
-        found = _derived(f, None)
+    found = _first((f.symbolic, None), (_shaped(f), None), (f, None))
     return replace(found, f=f, values=f.parameters)
+
+
+def _shaped(f: Function) -> Function:
+    """The function with symbols for its parameters, but for those in exponents, which shape the formula."""
+    shape = set().union(*(power.exp.free_symbols for power in f.template.atoms(sp.Pow)))
+    kept = tuple((s, x if s.is_integer or s in shape else s) for s, x in f.parameters)
+    return replace(f, parameters=kept)
+
+
+def _first(*ways: tuple[Function, Function | None]) -> Expectation:
+    """The first way to write the functions that has a closed form; the last, where none has."""
+    for way in dict.fromkeys(ways):
+        found = _derived(*way)
+        if found.template is not None:
+            break
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -25,9 +25,13 @@ from kernelcalc.expectation.atoms import (
     Step,
     derivative,
     shifted,
+    smooth_atoms,
 )
+from kernelcalc.expectation.intervals import interval_mean
 from kernelcalc.expectation.problem import Dual, Mean, NoRule, Problem
+from kernelcalc.functions import analysis
 from kernelcalc.functions.normal import Phi, Phi2
+from kernelcalc.symbols import v, z
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,51 @@ def mean_base(p: Mean) -> Reduction | None:
     if isinstance(kind, Step):
         return Reduction("definition of Phi", constant=Phi(-kind.side * kind.t / sp.sqrt(p.v)))
     return Reduction("E[1] = 1", constant=ONE) if type(kind) is Kind else None
+
+
+def mean_pieces(p: Mean) -> Reduction | None:
+    """E[g(Z)] = sum over the pieces of g of E[g(Z); Z in the piece]; an even g: twice those at z > 0."""
+    kind = p.atom.kind
+    if not isinstance(kind, Opaque) or p.atom.s != 0 or p.atom.k != 0 or not kind.whole:
+        return None
+    pieces = analysis.pieces(kind.g)
+    if len(pieces) == 1:
+        return None
+    parts: list[tuple[sp.Expr, Problem]] = []
+    for lo, hi, g in pieces:
+        weight = ONE
+        if p.atom.parity == 1 and not (lo.is_negative and hi.is_positive):
+            weight = sp.Integer(2) if lo.is_nonnegative else ZERO
+        if weight == 0 or g == 0:
+            continue
+        known = smooth_atoms(g)
+        if known is None or any(type(atom.kind) is not Kind for atom in known):
+            parts.append((weight, Mean(replace(p.atom, kind=replace(kind, g=g, lo=lo, hi=hi)), p.v)))
+            continue
+        for atom in known:
+            for w, moved in _moved(atom, kind.shift):
+                whole = replace(moved, n=moved.n + p.atom.n)
+                sides = _indicator(kind, lo, hi)
+                parts += [(weight * w * x, Mean(replace(whole, kind=k), p.v)) for x, k in sides]
+    return Reduction("pieces", tuple(parts))
+
+
+def _indicator(kind: Opaque, lo: sp.Expr, hi: sp.Expr) -> list[tuple[sp.Expr, Kind]]:
+    """[lo < z + shift < hi] = (sgn(z + shift - lo) - sgn(z + shift - hi))/2."""
+    half = sp.S.Half
+    below = (half, Kind()) if lo == -sp.oo else (half, Sgn(lo - kind.shift))
+    above = (half, Kind()) if hi == sp.oo else (-half, Sgn(hi - kind.shift))
+    return [below, above]
+
+
+def mean_interval(p: Mean) -> Reduction | None:
+    """The integrals of ``intervals``: half lines, the whole line, tails."""
+    kind = p.atom.kind
+    if not isinstance(kind, Opaque) or p.atom.s != 0 or p.atom.k != 0:
+        return None
+    g = kind.g.subs(z, z + kind.shift) * z**p.atom.n
+    value = interval_mean(g, kind.lo - kind.shift, kind.hi - kind.shift)
+    return Reduction("integral over an interval", constant=value.subs(v, p.v))
 
 
 # ---------------------------------------------------------------- two variables
@@ -273,6 +322,7 @@ def _threshold(atom: Atom, v: sp.Expr) -> tuple[int, int, sp.Expr, sp.Expr] | No
 
 MEAN_RULES: tuple[MeanRule, ...] = (
     mean_linearity, mean_delta, mean_tilt, mean_parity, mean_shift, mean_wave, mean_stein, mean_base,
+    mean_pieces, mean_interval,
 )  # fmt: skip
 DUAL_RULES: tuple[DualRule, ...] = (
     dual_linearity, dual_delta, dual_tilt, dual_parity, dual_constant, dual_shift, dual_wave, dual_moment,

@@ -15,7 +15,7 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
-from kernelcalc.symbols import z
+from kernelcalc.symbols import mu, z
 
 Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
 RESERVED = {"z", "a", "b", "c", "v"}  # the argument, variances and the covariance
@@ -119,6 +119,21 @@ class Function:
         )
         return replace(self, parameters=pairs)
 
+    def shifted(self, by: object) -> Function:
+        """f(z + mu) for a number, or for a symbol: kc.symbols.mu, or "mu" for short."""
+        value = mu if by == mu.name else exact(by, "shift")
+        if value == 0:
+            return self
+        if mu in dict(self.parameters):
+            raise InputError(f"{self!r} is shifted already")
+        return replace(
+            self,
+            name=f"{self.name}[z + {shown(value)}]",
+            template=self.template.subs(z, z + mu),
+            masses=tuple((t - mu, w) for t, w in self.masses),
+            parameters=(*self.parameters, (mu, value)),
+        )
+
     @cached_property
     def derivative(self) -> Function:
         """The derivative as a distribution: regular part plus a mass of the height of every jump."""
@@ -181,5 +196,11 @@ class Function:
         return f"{self.name}({inner})" if inner else self.name
 
     def _repr_latex_(self) -> str:
-        delta = sum((w * sp.DiracDelta(z - t) for t, w in self.deltas), sp.Integer(0))
-        return f"$\\displaystyle {sp.latex(self.expr + delta)}$"
+        from kernelcalc.display import function_latex
+
+        return function_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        from kernelcalc.display import code
+
+        return f"{code(repr(self))}: {self._repr_latex_()}"

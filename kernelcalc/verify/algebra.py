@@ -164,6 +164,8 @@ class _Field:
 
     def _function(self, expr: Expr) -> Expr:
         head, args = expr.func, expr.args
+        if (definition := getattr(expr, "definition", None)) is not None:
+            return self.convert(definition())
         if head is sp.acos:
             return self.convert(sp.pi / 2 - sp.asin(args[0]))
         if head is sp.erfc:

@@ -86,6 +86,17 @@ class Claim:
         """The form that is claimed to be true: corrected if there is one, else printed."""
         return self.printed if self.corrected is None else self.corrected
 
+    def _repr_latex_(self) -> str:
+        from kernelcalc.display import claim_latex
+
+        return claim_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        from kernelcalc.display import claim_markdown
+        from kernelcalc.verify.judge import last_verdict
+
+        return claim_markdown(self, last_verdict(self))
+
     def _wrong(self, message: str) -> InputError:
         return InputError(f"claim {self.tag}: {message}")
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import mpmath as mp
 import sympy as sp
@@ -46,6 +47,9 @@ class Verdict:
     reason: str = ""
 
 
+_JUDGED: WeakKeyDictionary[Claim, Verdict] = WeakKeyDictionary()
+
+
 class Rejected(Exception):
     """The claim does not hold, or cannot be judged; carries the digits reached, as far as there were any."""
 
@@ -65,7 +69,13 @@ def judge(claim: Claim, digits: int | None = None) -> Verdict:
     # derive and witness are the claim's own code and may raise anything; one claim must not stop the others
     except Exception as error:
         verdict = replace(verdict, reason=one_line(f"{type(error).__name__}: {error}"))
-    return replace(verdict, seconds=round(time.perf_counter() - start, 3))
+    _JUDGED[claim] = verdict = replace(verdict, seconds=round(time.perf_counter() - start, 3))
+    return verdict
+
+
+def last_verdict(claim: Claim) -> Verdict | None:
+    """What judge said of this claim last, None if it was not asked."""
+    return _JUDGED.get(claim)
 
 
 def failed(claim: Claim, reason: str, seconds: float = 0.0) -> Verdict:
