@@ -17,6 +17,7 @@ q, p = sp.Symbol("q", nonnegative=True), sp.Symbol("p", nonnegative=True)
 r = sp.Symbol("r", real=True)
 d = sp.Symbol("d", real=True)  # a_x - a_y, known more exactly than the difference of the rounded variances
 HALF = sp.Rational(1, 2)
+TINY = sp.Float(2.0**-1060)  # added to what may be 0 where only 0/0 is to be avoided
 Inverse = tuple[sp.Expr, sp.Expr]  # 1/sqrt of the next variances, of the row and of the column
 
 

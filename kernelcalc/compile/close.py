@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from kernelcalc.compile.builder import Builder, Inverse, Omega, d, q, r, s2, w2
+from kernelcalc.compile.builder import TINY, Builder, Inverse, Omega, d, r, s2, w2
 from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
 from kernelcalc.compile.program import angles, hypot, root_angles, sin_minus_t_cos
 from kernelcalc.symbols import a
 
 root_q, root_p = sp.Symbol("root_q", nonnegative=True), sp.Symbol("root_p", nonnegative=True)
-TINY = sp.Float(2.0**-1060)  # added to what may be 0 where only 0/0 is to be avoided
 SERIES = 13  # terms of asin(x) for x < 1/4
 SMALL = sp.Float(2.0**-30)  # sin x = x to the last digit
 
@@ -48,6 +47,12 @@ class RootBuilder(Builder):
         both = (self.at_pair(hypot(self.at_pair(root_g * root), root_e)) for root in (root_q, root_p))
         return _of_roots(*both, self.at_pair(r * self.at_pair(gx * gy)), inverse)
 
+    def root_omega(self, h: sp.Expr) -> RootOmega:
+        """omega with its roots."""
+        found = self.omega(h, h)
+        assert isinstance(found, RootOmega)  # likewise
+        return found
+
     def at(self, side: str, value: sp.Expr) -> sp.Expr:
         """A quantity of the point of a side, written in a."""
         return (self.at_row if side == "_x" else self.at_column)(value)
@@ -70,10 +75,12 @@ class RootBuilder(Builder):
         wide = self.at(side, sp.sqrt((1 + g) / 2))
         return g, self.at(side, self.sine(h, side) / (2 * wide)), wide
 
-    def cosecant(self, omega: RootOmega) -> sp.Expr:
+    def cosecant(self, omega: Omega) -> sp.Expr:
+        assert isinstance(omega, RootOmega)  # all that _omega makes
         return self.at_pair(1 / (omega.root_q * omega.root_p)) / 2
 
-    def angle(self, omega: RootOmega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+    def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+        assert isinstance(omega, RootOmega)  # likewise
         return self._triple(self.pair, root_angles(omega.root_q, omega.root_p, omega.r), "")
 
     def arc(self, h: sp.Expr, side: str) -> tuple[sp.Symbol, sp.Symbol]:
@@ -182,7 +189,7 @@ class _Arcsine:
         self.alpha = tuple(builder.at(side, g**2) for side, g in zip(sides, self.g, strict=True))
         self.n = tuple(builder.at(side, sp.sqrt(1 + x)) for side, x in zip(sides, self.alpha, strict=True))
         self.arcs = tuple(builder.arc(self.h, side)[1] for side in sides)
-        self.omega = builder.omega(h, h)
+        self.omega = builder.root_omega(h)
         self.omega_1 = self._parallel()
         self.sine_1 = builder.at_pair(2 * self.omega_1.root_q * self.omega_1.root_p)
         self.s_1 = builder.angle(self.omega_1)[2]

@@ -86,9 +86,8 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         outputs["d"] = w2 * next_pair.difference
         outputs |= dict(zip(("root_q", "root_p", "r"), next_pair.pair, strict=True))
     elif kernel.f1 == kernel.f2:
-        found = gap(layer.cross, layer.first, builder, False, inverse)
+        found = gap(layer.cross, layer.first, builder, inverse)
         cross = builder.at_pair(w2 * found.C + s2)
-        outputs["d"] = w2 * found.difference
         if found.pair is not None:
             outputs |= dict(zip("qpr", found.pair, strict=True))
         else:
@@ -104,8 +103,8 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         cross = builder.at_pair(w2 * builder.stable(layer.cross) + s2)
         ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
         q, p = (1 - ratio) / 2, (1 + ratio) / 2
-        outputs |= {"root_q": sp.sqrt(q), "root_p": sp.sqrt(p)} if close else {"q": q, "p": p}
-        outputs |= {"r": ratio, "d": sp.Integer(0)}
+        roots = {"root_q": sp.sqrt(q), "root_p": sp.sqrt(p), "d": sp.Integer(0)}
+        outputs |= (roots if close else {"q": q, "p": p}) | {"r": ratio}
     outputs["c"] = cross
     if layer.factor is not None:
         unit = sp.Integer(1)
@@ -129,7 +128,7 @@ def diagonal_program(kernel: Kernel) -> Program:
     """The next variance and the factor at X = Y, in a, w2, s2 and the parameters; for f1 = f2."""
     forms, parameters = _forms(kernel)
     builder = Builder()
-    after = w2 * variance(forms.first, builder, "_x") + s2
+    after = _normal(w2 * variance(forms.first, builder, "_x") + s2)
     factor = w2 * variance(forms.factor_diagonal, builder, "_x")
     outputs = {"a_x": after, "factor": factor}
     return Program(parameters, tuple(builder.constants), tuple(builder.row), (), (), outputs)
