@@ -71,7 +71,8 @@ def groups(every: bool) -> Iterator[tuple[str, dict[str, Any]]]:
 
     erf = {m: kc.Erf(m).derivative for m in (1e-8, 1.0, 1e15)}
     for m in ERF:
-        yield f"erf({m:g})", made(kc.Erf(m), **{"erf(1)'": erf[1.0]} if m != 1 else {"erf(2)'": kc.Erf(2).derivative})
+        surrogate = {"erf(1)'": erf[1.0]} if m != 1 else {"erf(2)'": kc.Erf(2).derivative}
+        yield f"erf({m:g})", made(kc.Erf(m), **surrogate)
     yield "sign", made(kc.Sign(), **{f"erf({m:g})'": g for m, g in erf.items()})
     yield "relu", made(kc.ReLU(), **{"erf(1)'": erf[1.0]})
     for entry in kc.catalogue() if every else ():
@@ -102,7 +103,9 @@ def textbook(kernel: Kernel, X: Matrix, Y: Matrix, depths: list[int]) -> list[Ma
     return [found[depth] for depth in depths]
 
 
-def peer_values(python: str, activation: str, m: float, sigma_b: float, X: Matrix, Y: Matrix) -> dict[str, Any]:
+def peer_values(
+    python: str, activation: str, m: float, sigma_b: float, X: Matrix, Y: Matrix
+) -> dict[str, Any]:
     """neural-tangents' kernels of X[i], Y[i] at DEPTHS + DEEP: nngp and ntk."""
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/pairs.npy", np.stack([X, Y]))
@@ -128,10 +131,8 @@ def measure(args: argparse.Namespace) -> Iterator[Row]:
             ]
             rows = list(entries(activation, makers, sigma_b, pairs, args))
             worst = max(rows, key=lambda row: row.error)
-            print(
-                f"{activation} sigma_b={sigma_b:g}: {len(rows)} entries, {time.perf_counter() - start:.0f} s, worst {worst}",
-                file=sys.stderr,
-            )
+            took = time.perf_counter() - start
+            print(f"{activation} sigma_b={sigma_b:g}, {took:.0f} s, worst {worst}", file=sys.stderr)
             yield from rows
 
 
@@ -139,7 +140,11 @@ def entries(
     activation: str, makers: dict[str, Any], sigma_b: float, pairs: list[tuple[str, Pair]], args: Any
 ) -> Iterator[Row]:
     kernels = {name: make(2, sigma_b) for name, make in makers.items()}
-    turned = {name: kc.GeneralizedNTK((k.f2, k.s2), (k.f1, k.s1), 2, sigma_b=sigma_b) for name, k in kernels.items() if not k.symmetric}
+    turned = {
+        name: kc.GeneralizedNTK((k.f2, k.s2), (k.f1, k.s1), 2, sigma_b=sigma_b)
+        for name, k in kernels.items()
+        if not k.symmetric
+    }
     for dimension in sorted({len(x) for _, (x, _) in pairs}):
         chosen = [(name, x, y) for name, (x, y) in pairs if len(x) == dimension]
         X, Y = (np.array([pair[i] for pair in chosen]) for i in (1, 2))
@@ -148,9 +153,13 @@ def entries(
             name: {depth: make(depth, sigma_b)(np.concatenate([X, Y])) for depth in DEPTHS + DEEP}
             for name, make in makers.items()
         }
-        plain = {name: dict(zip(DEPTHS + DEEP, textbook(k, X, Y, DEPTHS + DEEP), strict=True)) for name, k in kernels.items()}
+        plain = {
+            name: dict(zip(DEPTHS + DEEP, textbook(k, X, Y, DEPTHS + DEEP), strict=True))
+            for name, k in kernels.items()
+        }
         peer: dict[str, Any] = {}
-        base, m = activation.split("(")[0], float(activation.split("(")[1][:-1]) if "erf(" in activation else 1.0
+        base = activation.split("(")[0]
+        m = float(activation.split("(")[1][:-1]) if base == "erf" else 1.0
         if args.nt_python and base in ("erf", "sign", "relu"):
             peer = peer_values(args.nt_python, base, m, sigma_b, X, Y)
         for i, (family, x, y) in enumerate(chosen):
@@ -168,7 +177,8 @@ def entries(
                     error, value = max((ulps(got, e), got) for got in (forward, back))
                     if family.endswith("duplicate") and forward != K[i, i]:
                         error = float("inf")
-                    yield Row(name, activation, sigma_b, family, depth, value, mp.nstr(e.value, 20), error, other, third)
+                    shown = mp.nstr(e.value, 20)
+                    yield Row(name, activation, sigma_b, family, depth, value, shown, error, other, third)
 
 
 def check_reference(rng: np.random.Generator) -> float:
@@ -183,8 +193,8 @@ def check_reference(rng: np.random.Generator) -> float:
     return worst
 
 
-def table(rows: list[Row], by: str, title: str) -> None:
-    print(f"\n{title:44} kernelcalc  textbook neural-tangents   (worst error in ulps)")
+def table(rows: list[Row], by: str) -> None:
+    print(f"\n{by:44} kernelcalc  textbook neural-tangents   (worst error in ulps)")
     labels: dict[Any, list[Row]] = {}
     for row in rows:
         labels.setdefault(getattr(row, by), []).append(row)
@@ -209,11 +219,12 @@ def main() -> None:
     args = parser.parse_args()
     rows = list(measure(args))
     print(f"{len(rows)} values of kernels (each as k(x, y) and k(y, x))")
-    for by, title in (("family", "family"), ("activation", "activation"), ("kernel", "kernel"), ("depth", "depth")):
-        table(rows, by, title)
+    for by in ("family", "activation", "kernel", "depth"):
+        table(rows, by)
     print("\nlargest:")
     for row in sorted(rows, key=lambda row: -row.error)[:30]:
-        print(f"  {row.error:10.3g}  {row.kernel} {row.activation} sigma_b={row.sigma_b:g} depth {row.depth}: {row.family}")
+        where = f"sigma_b={row.sigma_b:g} depth {row.depth}: {row.family}"
+        print(f"  {row.error:10.3g}  {row.kernel} {row.activation} {where}")
     for depth, bound in BOUNDS.items():
         worst = max(row.error for row in rows if row.depth <= depth)
         print(f"depth <= {min(depth, max(DEEP))}: worst {worst:.3g} ulps, bound {bound:g}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import mpmath as mp
@@ -30,6 +31,7 @@ class Exact:
 
     value: mp.mpf
     size: mp.mpf
+    peak: mp.mpf  # the largest value of all layers so far
 
 
 @lru_cache(maxsize=256)
@@ -76,7 +78,7 @@ def exact(kernels: Sequence[Kernel], x: Row, y: Row, depths: Sequence[int]) -> l
                 found = _pass(one, given, x, y, depths, side, same)
             except ZeroDivisionError:  # the determinant is below these digits
                 continue
-            if last is not None and all(map(_agree, sum(found, []), sum(last, []))):
+            if last is not None and all(map(_agree, chain(*found), chain(*last))):
                 return found
         last = found
     raise ArithmeticError(f"{one!r}: no two precisions agree at {x}, {y}")
@@ -96,11 +98,11 @@ def _pass(
     w2, s2 = mp.mpmathify(kernel.sigma_w) ** 2, mp.mpmathify(kernel.sigma_b) ** 2
     va, vb, vc = (w2 * mp.fdot(*two) / len(xs) + s2 for two in ((xs, xs), (ys, ys), (xs, ys)))
     large = w2 * mp.fsum(abs(u * v) for u, v in zip(xs, ys, strict=True)) / len(xs) + s2
-    state = [Exact(vc, large)] * len(given)
+    state = [Exact(vc, large, abs(vc))] * len(given)
     found = {1: state}
     for depth in range(2, max(depths) + 1):
         if va == 0 or vb == 0:  # a zero row without bias: 0 in all layers if f(0) = 0
-            found[depth] = [Exact(mp.mpf(0), mp.mpf(0))] * len(given)
+            found[depth] = [Exact(mp.mpf(0), mp.mpf(0), mp.mpf(0))] * len(given)
             continue
         if side and not same:  # a hair inside the domain: a closed form may be 0/0 on its boundary
             vc = side * mp.sqrt(va * vb) * (1 - _hair())
@@ -109,7 +111,7 @@ def _pass(
         large = max(abs(new), *(abs(w2 * mp.re(cross(va, vb, end)) + s2) for end in _within(va, vb, large)))
         factors = [_factor(form, va, vb, vc, side, same) for form in given]
         state = [
-            Exact(new + (k.value * w2 * f if f else 0), large + (k.size * w2 * abs(f) if f else 0))
+            _with_peak(k, new + (k.value * w2 * f if f else 0), large + (k.size * w2 * abs(f) if f else 0))
             for k, f in zip(state, factors, strict=True)
         ]
         found[depth] = state
@@ -117,6 +119,10 @@ def _pass(
             side = _side(na, nb, new) if side else 0
         va, vb, vc = na, nb, new
     return [[found[depth][i] for depth in depths] for i in range(len(given))]
+
+
+def _with_peak(last: Exact, value: mp.mpf, size: mp.mpf) -> Exact:
+    return Exact(value, size, max(last.peak, abs(value)))
 
 
 def _factor(given: Any, va: mp.mpf, vb: mp.mpf, vc: mp.mpf, side: int, same: bool) -> mp.mpf:
@@ -160,12 +166,15 @@ def ulps(value: float, wanted: Exact) -> float:
     """The error of a value in units of 2^-52 of what is wanted; infinite for NaN and misplaced infinities.
 
     Relative to the value or, where it passes through zero (is below an eighth of it), to the sum of the
-    absolute values of its terms. Values beyond the range of floats must be infinite, below it no larger.
+    absolute values of its terms. Values beyond the range of floats must be infinite, as those may be that a
+    layer before led beyond it; below the range they must be no larger than it.
     """
     if wanted.value == 0 or mp.isinf(wanted.value):
         return 0.0 if value == wanted.value else float("inf")
     if abs(wanted.value) > 1.7e308:
-        return 0.0 if value in (mp.sign(wanted.value) * mp.inf, mp.sign(wanted.value) * 1.7e308) else float("inf")
+        return 0.0 if value == mp.sign(wanted.value) * mp.inf else float("inf")
+    if wanted.peak > 1.7e308 and np.isinf(value):
+        return 0.0
     if not np.isfinite(value):
         return float("inf")
     error = abs(mp.mpf(float(value)) - wanted.value)

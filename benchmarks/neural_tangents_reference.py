@@ -1,10 +1,11 @@
-"""Numbers of neural-tangents' predict, stored for tests/test_training_exact.py, and where it returns NaN.
+"""Numbers of neural-tangents' predict, stored for tests/test_training_exact.py and training_accuracy.py.
 
     python -m venv nt
     nt/bin/pip install neural-tangents==0.6.5 jax==0.4.30 jaxlib==0.4.30 "numpy<2" scipy==1.13.1
     nt/bin/python benchmarks/neural_tangents_reference.py tests/data/neural_tangents.json
 
-Needs neural-tangents and NumPy only, so that it runs in an environment of its own (about a minute).
+Needs neural-tangents and NumPy only, so that it runs in an environment of its own (about a minute). The data
+on which predict returns NaN are those of tests/hard_cases.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import jax  # type: ignore[import-not-found]  # lives in an environment of its o
 import neural_tangents as nt  # type: ignore[import-not-found]  # likewise
 import numpy as np
 from neural_tangents import stax
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+from hard_cases import Case, hard_cases
 
 jax.config.update("jax_enable_x64", True)
 
@@ -53,22 +57,16 @@ def matrices(name: str, X: Any, T: Any, sigma_w: float, sigma_b: float) -> dict[
     }
 
 
-def hard_cases() -> dict[str, tuple[str, Any, Any, Any, float, float]]:
-    """Kernel matrices that are singular up to rounding."""
-    rng = np.random.default_rng(5)
-    line = np.linspace(-1, 1, 100)[:, None]
-    middle = (line[:-1] + line[1:]) / 2
-    pairs = np.repeat(rng.standard_normal((20, 2)), 2, axis=0)
-    pairs[::2] += 1e-9
-    angles = 2 * np.pi * np.arange(1000) / 1000
-    ring = np.column_stack([np.sin(angles), np.cos(angles)])
-    between = np.column_stack([np.sin(angles[:50] + 0.003), np.cos(angles[:50] + 0.003)])
-    return {
-        "100 points on a line, relu, no bias": ("relu", line, np.sin(3 * line[:, 0]), middle, 1.0, 0.0),
-        "100 points on a line, relu": ("relu", line, np.sin(3 * line[:, 0]), middle, 1.0, 0.1),
-        "pairs 1e-9 apart, erf": ("erf", pairs, np.sin(pairs[:, 0]), pairs[:10] + 0.1, 1.0, 0.1),
-        "1000 points on a circle, erf": ("erf", ring, np.cos(3 * angles), between, 1.0, 0.1),
-    }
+def hard(case: Case) -> list[dict[str, Any]]:
+    """What predict returns for a matrix that is singular up to rounding; null stands for NaN."""
+    rows = predictions(case.activation, case.X, case.Y, case.T, 1.0, case.sigma_b)
+    for row in rows:
+        row["mean"] = [None if np.isnan(value) else value for value in row["mean"]]
+        variance = np.diagonal(np.array(row.pop("covariance")))
+        row["variances NaN"], row["least variance"] = int(np.isnan(variance).sum()), float(variance.min())
+        if row["variances NaN"]:
+            row["least variance"] = None
+    return rows
 
 
 def main() -> None:
@@ -80,15 +78,8 @@ def main() -> None:
         "sigma_w": SIGMA_W, "sigma_b": SIGMA_B, "X": X.tolist(), "Y": Y.tolist(), "T": T.tolist(),
         "matrices": {name: matrices(name, X, T, SIGMA_W, SIGMA_B) for name in ("erf", "relu")},
         "predictions": {name: predictions(name, X, Y, T, SIGMA_W, SIGMA_B) for name in ("erf", "relu")},
+        "hard": {name: hard(case) for name, case in hard_cases().items()},
     }  # fmt: skip
-    for name, case in hard_cases().items():
-        for row in predictions(*case):
-            mean, variance = np.array(row["mean"]), np.diagonal(np.array(row["covariance"]))
-            print(
-                f"{name}, t = {row['t']}: {np.isnan(mean).sum()} of {mean.size} means NaN, "
-                f"largest {np.abs(mean).max():.3g}; "
-                f"{np.isnan(variance).sum()} variances NaN, least {variance.min():.3g}"
-            )
     Path(sys.argv[1]).write_text(json.dumps(stored) + "\n")
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kernelcalc.training.estimators import InfiniteNetworkRegressor as InfiniteNetworkRegressor
     from kernelcalc.training.flow import GradientFlow as GradientFlow
     from kernelcalc.training.gp_kernel import InfiniteNetworkKernel as InfiniteNetworkKernel
+    from kernelcalc.training.plots import plot_components as plot_components
     from kernelcalc.training.plots import plot_kernel as plot_kernel
     from kernelcalc.training.plots import plot_prediction as plot_prediction
     from kernelcalc.training.plots import plot_training as plot_training
@@ -75,6 +76,7 @@ _HOME = {
     "InfiniteNetworkKernel": "training.gp_kernel",
     "ConditioningWarning": "training.spectrum",
     "HypothesisWarning": "training.spectrum",
+    "plot_components": "training.plots",
     "plot_kernel": "training.plots",
     "plot_prediction": "training.plots",
     "plot_training": "training.plots",

@@ -7,7 +7,8 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,10 @@ FULL_REPORT = 1500  # training points up to which all eigenvalues are computed f
 @click.option("--loss", type=click.Choice(["sum", "mean"]), default="sum", show_default=True,
               help="Squared error: sum or mean over the training points.")  # fmt: skip
 @click.option("--ridge", type=float, default=0.0, show_default=True, help="For noisy targets.")
+@click.option("--kappa", type=float, default=1.0, show_default=True,
+              help="Factor of the output: a small one makes --std small.")  # fmt: skip
+@click.option("--digits", type=int,
+              help="Compute with so many decimal digits: for near-duplicates, up to 200 points.")  # fmt: skip
 @click.option("--std", is_flag=True, help="Also the standard deviation over random initialisations.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Also write a report as JSON.")
 def predict(
@@ -68,6 +73,8 @@ def predict(
     learning_rate: float,
     loss: str,
     ridge: float,
+    kappa: float,
+    digits: int | None,
     std: bool,
     json_file: Path | None,
 ) -> None:
@@ -81,15 +88,21 @@ def predict(
     Examples:
       kernelcalc predict train.csv test.csv -o out.csv
       kernelcalc predict train.csv test.csv -o out.csv --activation sign --surrogate erf --std
+      kernelcalc predict train.csv test.csv -o out.csv --time 10 --learning-rate 0.1 --loss mean
       kernelcalc predict train.csv test.csv -o out.csv --classify --activation erf --depth 5
+      kernelcalc predict train.csv test.csv -o out.csv --classify --activation sign
     """
     from kernelcalc.files import check_writable
+    from kernelcalc.training.flow import GradientFlow
     from kernelcalc.training.networks import network_kernel
     from kernelcalc.training.singular import SingularClassifier, is_singular
     from kernelcalc.training.tables import read_data
 
     for path in filter(None, (output, json_file)):
         check_writable(path)
+    for path in (train, test):
+        if output.resolve() == path.resolve():
+            raise InputError(f"{output}: the predictions would replace the data; give another name")
     if output.suffix.lower() != ".csv":
         raise InputError(f"{output}: the predictions are written as .csv")
     if steps is not None and time != math.inf:
@@ -103,18 +116,21 @@ def predict(
     )
     names, goal = _goal(known, classify, targets)
     when: dict[str, Any] = {"t": time} if steps is None else {"steps": steps}
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, _display(len(asked.X)) as show:
         warnings.simplefilter("always")
         if is_singular(network):
-            if not classify or ridge or time != math.inf or steps is not None:
+            if not classify or ridge or time != math.inf or steps is not None or digits:
                 raise InputError(
-                    f"{network!r} is singular: it can only --classify, without --time, --steps and --ridge; "
-                    "or give a --surrogate"
+                    f"{network!r} is singular: it can only --classify, without --time, --steps, --ridge and "
+                    "--digits; or give a --surrogate"
                 )
             trained: GradientFlow | SingularClassifier = SingularClassifier(network, known.X, goal)
         else:
-            trained = _flow(network, known.X, goal, learning_rate=learning_rate, loss=loss, ridge=ridge)
-        means, spread = _predict(trained, asked.X, when, std)
+            options: dict[str, Any] = {"learning_rate": learning_rate, "loss": loss, "ridge": ridge}
+            trained = GradientFlow(network, known.X, goal, kappa=kappa, digits=digits, **options)
+        show(f"kernel matrix of {len(known.X)} training points", 0)
+        means, spread = _predict(trained, asked.X, when, std, show)
+        show("report", len(asked.X))
         report = _report(trained, when)
     for warning in caught:
         click.echo(f"kernelcalc: warning: {warning.message}", err=True)
@@ -146,41 +162,42 @@ def _goal(known: Data, classify: bool, targets: int) -> tuple[list[str], np.ndar
     return [str(name) for name in names], np.where(codes[:, None] == np.arange(len(names)), 1.0, -1.0)
 
 
-def _flow(network: Any, X: Any, Y: Any, **options: Any) -> GradientFlow:
-    from kernelcalc.training.flow import GradientFlow
-
-    return GradientFlow(network, X, Y, **options)
-
-
-def _predict(trained: GradientFlow | SingularClassifier, T: Any, when: dict[str, Any], std: bool) -> Any:
+def _predict(
+    trained: GradientFlow | SingularClassifier,
+    T: Any,
+    when: dict[str, Any],
+    std: bool,
+    show: Callable[[str, int], None],
+) -> Any:
     """Means (p, outputs) and standard deviations (p,) or None, block by block."""
     import numpy as np
 
     from kernelcalc.training.singular import SingularClassifier
 
     means, spread = [], []
-    for block in _progress(T):
+    for start in range(0, len(T), BLOCK):
+        block = T[start : start + BLOCK]
         if isinstance(trained, SingularClassifier):
             means.append(trained.decision(block))
-            continue
-        means.append(trained.mean(block, **when))
-        if std:
-            spread.append(trained.std(block, **when))
+        else:
+            means.append(trained.mean(block, **when))
+            if std:
+                spread.append(trained.std(block, **when))
+        show("predictions", start + len(block))
     return np.concatenate(means), np.concatenate(spread) if std else None
 
 
-def _progress(T: Any) -> Iterator[Any]:
-    """Blocks of test points, with a bar on standard error if that is a terminal."""
+@contextmanager
+def _display(points: int) -> Iterator[Callable[[str, int], None]]:
+    """show(stage, points done) on standard error if that is a terminal, gone at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("kernel matrix of the training points", total=len(T))
-        for start in range(0, len(T), BLOCK):
-            yield T[start : start + BLOCK]
-            progress.update(bar, completed=min(start + BLOCK, len(T)), description="predictions")
+        bar = progress.add_task("", total=points)
+        yield lambda stage, done: progress.update(bar, description=stage, completed=done, refresh=True)
 
 
 def _report(trained: GradientFlow | SingularClassifier, when: dict[str, Any]) -> str:

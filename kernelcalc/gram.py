@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
-from kernelcalc.errors import InputError
+from kernelcalc.errors import InputError, Uncompiled
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 W = TypeVar("W")
+
+LOOSE = 1e-8  # a series less accurate than this, relative to the largest value, gives a warning
+COMPILED = 1e-13  # relative error of compiled closed forms, away from the points that derivations name
+
+
+class InaccurateWarning(UserWarning):
+    """A kernel without closed form is known to fewer digits than float64 has."""
 
 
 def gram(
@@ -40,7 +49,13 @@ def gram(
     NUMBA_NUM_THREADS says, else all cores). Raises InputError for what is no data, Undefined for a row at
     which the kernel does not exist.
     """
-    task = Task.of(kernel, X, Z)
+    try:
+        task = Task.of(kernel, X, Z)
+    except Uncompiled:
+        values = _series(kernel, X, Z)
+        result = _output(out, dtype, values.shape)
+        result[:] = values
+        return result
     result = _output(out, dtype, task.shape)
     mirror = task.one and kernel.f1 == kernel.f2
 
@@ -57,7 +72,11 @@ def matvec(
     kernel: Kernel, X: ArrayLike, v: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
 ) -> Matrix:
     """k(X, Z) @ v without the matrix, in memory for a few tiles: v (p,) or (p, r) -> (n,) or (n, r)."""
-    task = Task.of(kernel, X, Z)
+    try:
+        task = Task.of(kernel, X, Z)
+    except Uncompiled:
+        product: Matrix = _series(kernel, X, Z) @ np.asarray(v, dtype=np.float64)
+        return product
     n, p = task.shape
     vector = np.asarray(v, dtype=np.float64)
     if vector.ndim not in (1, 2) or len(vector) != p:
@@ -78,8 +97,11 @@ def matvec(
 
 def diag(kernel: Kernel, X: ArrayLike) -> Matrix:
     """k(x, x) for every row of X: shape (n,); +inf where the kernel is singular."""
-    code = evaluator(kernel)
     data = _data(X, "X")
+    try:
+        code = _code(kernel, data)
+    except Uncompiled:
+        return np.array([_series(kernel, x[None], None)[0, 0] for x in data])
     if kernel.f1 != kernel.f2:
         return np.array([gram(kernel, x[None], x[None].copy(), threads=1)[0, 0] for x in data])
     return code.diagonal(code.points(data, "row", "X"))
@@ -99,12 +121,12 @@ class Task:
     @classmethod
     def of(cls, kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Task:
         """Checks the data, computes what depends on one point alone."""
-        code = evaluator(kernel)
         one, name = Z is None or Z is X, "X" if Z is None else "Z"
         data = _data(X, "X")
         other = data if one or Z is None else _data(Z, name)
         if data.shape[1] != other.shape[1]:
             raise InputError(f"X has {data.shape[1]} columns but Z has {other.shape[1]}")
+        code = _code(kernel, data, other)
         rows, columns = code.points(data, "row", "X"), code.points(other, "column", name)
         diagonal = code.diagonal(rows) if kernel.f1 == kernel.f2 else None
         code.prepare()
@@ -138,8 +160,11 @@ class Task:
             worker(0)
             return
         with ThreadPoolExecutor(count) as pool:
-            for _ in pool.map(worker, range(count)):
-                pass
+            try:
+                for _ in pool.map(worker, range(count)):
+                    pass
+            finally:
+                pieces.clear()  # after Ctrl-C no thread takes another piece
 
     def compute(
         self, where: tuple[int, int, int, int], space: Space, out: Matrix, mirrored: Matrix | None
@@ -172,6 +197,70 @@ class Task:
                 part[:] = values[:ni, :nj]
                 if mirror:
                     image[:] = turned[:nj, :ni]
+
+
+def _code(kernel: Kernel, *data: Matrix) -> Evaluator:
+    """The compiled kernel: for all rows or, where an expectation has no compiled form, for those of one norm.
+
+    Raises Uncompiled where there is neither.
+    """
+    try:
+        return evaluator(kernel)
+    except Uncompiled:
+        square = squared_norm(*data)
+        code = None if square is None else angular(kernel, square)
+        if code is None:
+            raise
+        return code
+
+
+def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Matrix:
+    """The matrix by Mehler series; a warning where its bound leaves less than single precision."""
+    from kernelcalc.compile import mehler
+
+    values, bounds = mehler.gram(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"))
+    wrong = float(bounds.max() / np.abs(values).max())
+    if not wrong <= LOOSE:
+        warnings.warn(
+            f"{kernel!r} has no closed form; its series is only known to {wrong:.1e} here:"
+            " see kernel.error_bound, or give all rows one norm",
+            InaccurateWarning,
+            stacklevel=4,
+        )
+    return values
+
+
+def how(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> str:
+    """How k(X, Z) is computed."""
+    data = _data(X, "X")
+    try:
+        code = _code(kernel, data, data if Z is None else _data(Z, "Z"))
+    except Uncompiled:
+        return "Mehler series"
+    if isinstance(code, AngularEvaluator):
+        return "table of the angle"
+    return "closed form" if code.mean is None else "closed form with a table of a mean"
+
+
+def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Matrix:
+    """Bounds of the absolute errors of k(X, Z): shape (n, p).
+
+    Proved but for rounding for series and tables of the angle; for closed forms COMPILED times the value,
+    which is measured, not proved.
+    """
+    data, other = _data(X, "X"), None if Z is None else _data(Z, "Z")
+    try:
+        code = _code(kernel, data, data if other is None else other)
+    except Uncompiled:
+        from kernelcalc.compile import mehler
+
+        _, bounds = mehler.gram(kernel, data, other)
+        return bounds
+    values = gram(kernel, data, other)
+    if isinstance(code, AngularEvaluator):
+        return np.full(values.shape, code.angle.error)
+    wrong: Matrix = COMPILED * np.abs(values)
+    return wrong
 
 
 def _data(X: ArrayLike, name: str) -> Matrix:

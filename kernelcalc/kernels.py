@@ -212,6 +212,19 @@ class Kernel:
 
         return matvec(self, X, v, Z, threads=threads)
 
+    def method(self, X: ArrayLike, Z: ArrayLike | None = None) -> str:
+        """How k(X, Z) is computed: "closed form", "closed form with a table of a mean", "table of the angle"
+        (rows of one norm) or "Mehler series"."""
+        from kernelcalc.gram import how
+
+        return how(self, X, Z)
+
+    def error_bound(self, X: ArrayLike, Z: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Bounds of the absolute errors of k(X, Z), same shape; measured, not proved, for closed forms."""
+        from kernelcalc.gram import error_bound
+
+        return error_bound(self, X, Z)
+
     def reference(self, x: Sequence[float], y: Sequence[float], digits: int = 50) -> mpf:
         """k(x, y) by mpmath quadrature of the definition, layer by layer, on the exact float64 inputs."""
         from kernelcalc import quadrature

@@ -40,6 +40,8 @@ EQUAL = {
         r"\exp\!\Big(\frac v2\Big)\operatorname{erfc}\Big(\sqrt{\tfrac{v}{2}}\Big)",
         "mean(exp(-abs(z)))",
     ),
+    "a tail": (r"Ae^{\beta^2v/2}\operatorname{erfc}\left(\beta\sqrt{\tfrac v2}\right)", "mean(laplace)"),
+    "distribution functions": (r"\Phi_2(-\tau/\sqrt{a}, -\tau/\sqrt{b}; \rho)", "dual(step)"),
     "the diagonal": (r"\frac{2}{\pi}\arcsin\frac{2m^2a}{1+2m^2a}", "diagonal(dual(erf))"),
     "a limit": (r"\frac{2}{\pi\sqrt{ab-c^2}}", "limit(dual(erf'), m)"),
     "surrogate": (r"\frac{4m}{\pi\sqrt{2 m^2(2|\Sigma|+a)+2b+1}}", "dual(erf(m)', erf')"),

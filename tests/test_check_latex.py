@@ -9,6 +9,7 @@ from kernelcalc.checking.equation import define, read
 from kernelcalc.checking.meaning import Names, expression
 from kernelcalc.checking.parser import parse
 from kernelcalc.errors import InputError
+from kernelcalc.functions.normal import Phi, Phi2
 
 a, b, c, x, m = sp.symbols("a b c x m", real=True)
 lam, sw, kp, r0 = sp.symbols("lambda_min sigma_w K' R_0")
@@ -95,6 +96,9 @@ READ = {
     r"2\pi": 2 * sp.pi,
     r"\infty": sp.oo,
     r"\foo": None,
+    r"\Phi(a)\,": Phi(a),
+    r"\Phi_2(a, b; c)\,": Phi2(a, b, c),
+    r"\Phi_3(a)\,": None,
     "asin(a)": sp.asin(a),
     "sqrt(a)*abs(b)": sp.sqrt(a) * sp.Abs(b),
     "atan2(a, b)": sp.atan2(a, b),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,12 +98,63 @@ def test_classes_by_name(tmp_path: Path, activation: str) -> None:
     assert out.read_text().startswith("class,score 0,score 1\n")
 
 
+def test_digits_and_kappa(tmp_path: Path) -> None:
+    """Near-duplicates: float64 leaves their differences out, digits do not."""
+    near = np.vstack([X[:4], X[:4] + 1e-9])
+    values = np.append(Y[:4], Y[:4] + 1e-9)
+    train, test = table(tmp_path / "train.csv", near, values), table(tmp_path / "test.csv", T)
+    out = tmp_path / "out.csv"
+    result = call(train, test, "-o", out, "--std", "--digits", 50, "--kappa", 0.1)
+    assert result.exit_code == 0, result.output
+    assert "warning" not in result.stderr
+    precise = GradientFlow(KERNEL, near, values, kappa=0.1, digits=50)
+    found = np.genfromtxt(out, delimiter=",", names=True)
+    assert np.array_equal(found["target"], precise.mean(T))
+    assert np.array_equal(found["std"], precise.std(T))
+
+
 def test_conditioning_is_reported(tmp_path: Path) -> None:
     train = table(tmp_path / "train.csv", np.vstack([X, X]), np.append(Y, Y))
     result = call(train, table(tmp_path / "test.csv", T), "-o", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
     assert "warning: the kernel matrix has effective rank 30 of 60" in result.output
     assert np.isfinite(np.loadtxt(tmp_path / "out.csv", skiprows=1)).all()
+
+
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    """Stages and points on standard error, and nothing of it in what is printed."""
+    train, test = table(tmp_path / "train.csv", X, Y), table(tmp_path / "test.csv", T)
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "kernelcalc.cli", "predict", str(train), str(test)]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "out.csv")], stdout=subprocess.PIPE, stderr=end, env=environment
+    )
+    os.close(end)
+    shown = os.read(terminal, 1 << 16).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    for stage in ("kernel matrix of 30 training points", "predictions", "9/9"):
+        assert stage in shown
+    assert done.stdout.decode().startswith(f"{tmp_path / 'out.csv'}: 9 predictions")
+    assert call(train, test, "-o", tmp_path / "out.csv").stderr == ""
+
+
+def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C: one line, status 130, no file, neither new nor damaged."""
+    train, test = table(tmp_path / "train.csv", X, Y), table(tmp_path / "test.csv", T)
+    monkeypatch.setattr(GradientFlow, "mean", _interrupt)
+    out = tmp_path / "out.csv"
+    result = call(train, test, "-o", out)
+    assert (result.exit_code, result.stderr.strip()) == (130, "kernelcalc: interrupted")
+    assert not out.exists()
+    out.write_text("old")
+    call(train, test, "-o", out)
+    assert out.read_text() == "old"
+
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 BAD: dict[str, tuple[list[object], str]] = {
@@ -114,6 +169,8 @@ BAD: dict[str, tuple[list[object], str]] = {
     "unknown": (["--activation", "rleu"], "did you mean 'relu'"),
     "depth": (["--depth", 0], "depth=0 must be >= 1"),
     "too many targets": (["--targets", 4], "need at least one feature"),
+    "kappa": (["--kappa", 0], "kappa=0.0 must be"),
+    "digits": (["--digits", 5], "digits=5 must be a whole number >= 20"),
     "folder": (["--json", "/nowhere/report.json"], "does not exist"),
 }
 
@@ -150,12 +207,13 @@ def test_bad_files(tmp_path: Path) -> None:
             (train, test, "-o", out, "--targets", 2),
             "has 3 columns; the training data ask for 2 columns, or 2 + 2",
         ),
-        ((labelled, test, "-o", out), "'a' is no number"),
+        ((labelled, test, "-o", out), "'a' is no number; for a class label in the last column give"),
         ((labelled, test, "-o", out, "--classify"), "all training points have the label 'a'"),
         ((gap, test, "-o", out, "--classify"), "line 2, column 2: '' is no finite number"),
         ((ragged, test, "-o", out, "--classify"), "line 2 has 2 columns, the first row 3"),
         ((empty, test, "-o", out, "--classify"), "no rows of numbers"),
         ((train, test, "-o", tmp_path / "out.txt"), "written as .csv"),
+        ((train, test, "-o", train), "would replace the data"),
     ):
         result = call(*arguments)
         assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1), result.output

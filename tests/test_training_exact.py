@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from exact_training import DIGITS, erf, floats, gram, relu, sign_erf, trained
+from exact_hard import exact_means
+from exact_training import erf, gram, relu, sign_erf, trained
+from hard_cases import hard_cases
 from mpmath import mp, mpf
 
 import kernelcalc as kc
@@ -56,106 +59,39 @@ def test_conventions_of_loss_and_kappa(loss: str, kappa: float) -> None:
     assert np.abs(flow.covariance(T, 20) - kappa**2 * covariance).max() <= 1e-12
 
 
-def test_points_on_a_line_without_bias() -> None:
-    """100 points, rank 2: ReLU networks without bias are linear on both sides of 0."""
-    X = np.linspace(-1, 1, 100)[:, None]
-    T, Y = X[:-1:9] + 0.013, np.sin(3 * X[:, 0])
-    flow = GradientFlow(kc.NTK(kc.ReLU(), 3), X, Y)
-    with mp.workdps(DIGITS):
-        left, right = ([max(side * mpf(float(x)), mpf(0)) for x in X[:, 0]] for side in (-1, 1))
-        unit = gram(relu, [[-1.0], [1.0]], [[-1.0], [1.0]], 3, 1.0, 0.0)
-        expected = {}
-        for span in (0.5, 10.0, math.inf):
-            basis = mp.matrix([left, right])  # K(X, X) = basis^T unit basis
-            small = basis * basis.T * unit
-            filtered = mp.inverse(small)
-            if span < math.inf:
-                filtered *= mp.eye(2) - mp.expm(-span * small)
-            weights = unit * filtered * basis * mp.matrix([mpf(float(y)) for y in Y])
-            sides = [[max(side * mpf(float(t)), mpf(0)) for side in (-1, 1)] for t in T[:, 0]]
-            expected[span] = floats(mp.matrix(sides) * weights)[:, 0]
-    for span in (0.5, 10.0):
-        assert np.abs(flow.mean(T, span) - expected[span]).max() <= 1e-11
-    with pytest.warns(ConditioningWarning, match="effective rank 2 of 100"):
-        assert np.abs(flow.mean(T) - expected[math.inf]).max() <= 1e-11
-    assert flow.spectrum.effective_rank == 2
+CASES = hard_cases()
 
 
-def test_points_on_a_line_with_bias() -> None:
-    X = np.linspace(-1, 1, 100)[:, None]
-    T, Y = X[:-1:20] + 0.01, np.sin(3 * X[:, 0])
-    flow = GradientFlow(kc.NTK(kc.ReLU(), 3, sigma_b=0.1), X, Y)
-    with mp.workdps(DIGITS):
-        solution = mp.lu_solve(gram(relu, X, X, 3, 1.0, 0.1), mp.matrix([mpf(float(y)) for y in Y]))
-        expected = floats(gram(relu, T, X, 3, 1.0, 0.1) * solution)[:, 0]
-    assert np.abs(flow.mean(T) - expected).max() <= 1e-11
+def hard(name: str, **options: Any) -> GradientFlow:
+    case = CASES[name]
+    activation = {"relu": kc.ReLU(), "erf": kc.Erf()}[case.activation]
+    return GradientFlow(kc.NTK(activation, 3, sigma_b=case.sigma_b), case.X, case.Y, **options)
 
 
-def test_near_duplicates() -> None:
-    """Ten pairs 1e-9 apart: eigenvalues near 1e-20, invisible in float64, do not matter up to t = 1e10."""
-    X = np.repeat(np.random.default_rng(5).standard_normal((10, 2)), 2, axis=0)
-    X[::2] += 1e-9
-    Y, T = np.sin(X[:, 0]), X[:5] + 0.1
-    flow = GradientFlow(kc.NTK(kc.Erf(), 3, sigma_b=0.1), X, Y)
-    with mp.workdps(DIGITS):
-        values, vectors = mp.eigsy(gram(erf, X, X, 3, 1.0, 0.1))
-        coefficients = vectors.T * mp.matrix([mpf(float(y)) for y in Y])
-        before = gram(erf, T, X, 3, 1.0, 0.1) * vectors
+@pytest.mark.parametrize(
+    ("name", "spans", "rank"),
+    [
+        ("line, no bias", (0.5, 10.0, math.inf), "effective rank 2 of 100"),
+        ("line", (math.inf,), ""),
+        ("pairs", (0.5, 10.0, 1e4, 1e10), ""),
+        ("ring", (0.01, 1.0, math.inf), r"effective rank \d+ of 1000"),
+    ],
+)
+def test_matrices_that_are_singular_up_to_rounding(name: str, spans: tuple[float, ...], rank: str) -> None:
+    """neural-tangents returns NaN at t = oo, but for the second; see benchmarks/training_accuracy.py.
 
-        def mean(span: float) -> Any:
-            phi = [-mp.expm1(-mpf(span) * x) / x for x in values]
-            return floats(before * mp.matrix([p * q for p, q in zip(phi, coefficients, strict=True)]))[:, 0]
-
-        expected = {span: mean(span) for span in (0.5, 10.0, 1e4, 1e10)}
-    for span, exact in expected.items():
-        assert np.abs(flow.mean(T, span) - exact).max() <= 1e-10
-    with pytest.warns(ConditioningWarning, match="effective rank 10 of 20"):
-        assert np.abs(flow.mean(T) - expected[1e10]).max() <= 1e-10
-    assert (flow.variance(T, (0.5, 1e10, math.inf)) >= 0).all()
-
-
-def test_a_thousand_points_of_a_smooth_kernel() -> None:
-    """On equidistant points of the circle cos(3 alpha) is an eigenvector, so that one sum is the answer."""
-    angles = 2 * np.pi * np.arange(1000) / 1000
-    T = circle(angles[:2] + 0.003)
-    flow = GradientFlow(kc.NTK(kc.Erf(), 3, sigma_b=0.1), circle(angles), np.cos(3 * angles))
-    with mp.workdps(DIGITS):
-        step = 2 * mp.pi / 1000
-        cosines = [mp.cos(3 * step * j) for j in range(1000)]
-        ring = [(mp.sin(step * j), mp.cos(step * j)) for j in range(1000)]
-        first = mp.matrix([cosines])
-
-        def row(x: Any) -> Any:
-            return mp.matrix([_on_circle(x, z) for z in ring])
-
-        value = (first * row(ring[0]))[0]
-        expected = {
-            span: [
-                float((first * row([mpf(float(u)) for u in t]))[0] / value * -mp.expm1(-mpf(span) * value))
-                for t in T
-            ]
-            for span in (0.01, 1.0, math.inf)
-        }
-    for span in (0.01, 1.0):
-        assert np.abs(flow.mean(T, span) - expected[span]).max() <= 1e-10
-    with pytest.warns(ConditioningWarning, match=r"effective rank \d+ of 1000"):
-        assert np.abs(flow.mean(T) - expected[math.inf]).max() <= 1e-10
-    variance = flow.variance(T, (1.0, math.inf))
+    Pairs of points 1e-9 apart have eigenvalues near 1e-20, which do not matter up to t = 1e10.
+    """
+    flow, T = hard(name), CASES[name].T
+    exact = exact_means(name, CASES[name], spans)
+    for span, mean in zip(spans, exact, strict=True):
+        late = span == math.inf and rank
+        with pytest.warns(ConditioningWarning, match=rank) if late else nullcontext():
+            assert np.abs(flow.mean(T, span) - mean).max() <= 1e-11
+    variance = flow.variance(T, spans)
     assert (variance >= 0).all()
-    assert (variance[1] <= 1e-12).all()
-
-
-def _on_circle(x: Any, z: Any) -> mpf:
-    """The erf NTK of depth 3 at points of the unit circle, sigma_w = 1, sigma_b = 0.1."""
-    s = mpf(0.1) ** 2
-    a = b = mpf(1) / 2 + s
-    c = tangent = (x[0] * z[0] + x[1] * z[1]) / 2 + s
-    for _ in range(2):
-        value, factor = erf(a, b, c)
-        a, b = (erf(u, u, u)[0] + s for u in (a, b))
-        c = value + s
-        tangent = c + tangent * factor
-    return tangent
+    if name == "ring":
+        assert (variance[-1] <= 1e-12).all()
 
 
 def test_an_sgntk_that_diverges() -> None:

@@ -189,6 +189,12 @@ def test_repeated_points_are_one_point_with_the_mean_target() -> None:
         assert np.allclose(trained.mean(T, 1e12), expected.mean(T), atol=1e-10)
 
 
+def test_a_matrix_of_zeros_learns_nothing() -> None:
+    nothing = GradientFlow(kc.NTK(kc.ReLU(), 2), np.zeros((3, 2)), np.ones(3))
+    with pytest.warns(ConditioningWarning, match="effective rank 0 of 3"):
+        assert (nothing.mean(T[:, :2], [1.0, math.inf]) == 0).all()
+
+
 def test_contradictory_targets_drift_under_an_asymmetric_kernel() -> None:
     """Without bias a sign network cannot tell x from 2x, but its surrogate gradient can."""
     rows = np.array([[1.0, 0.3], [2.0, 0.6], [-0.4, 1.0]])

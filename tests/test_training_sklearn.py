@@ -119,6 +119,33 @@ def test_classes() -> None:
         assert estimator.fit(digits[:100], classes[:100]).decision_function(digits[:7]).shape == (7, 10)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_vote_share_is_that_of_drawn_networks(classes: int) -> None:
+    labels = np.digitize(Y, [0.0] if classes == 2 else [-0.5, 0.5])
+    model = InfiniteNetworkClassifier("sign", "erf", time=3.0).fit(X, labels)
+    share = model.vote_share(np.vstack([T, X[:1]]))
+    assert share.shape == (21, classes)
+    assert np.allclose(share.sum(axis=1), 1, atol=1e-14)
+    assert np.array_equal(share.argmax(axis=1), model.predict(np.vstack([T, X[:1]])))
+    assert isinstance(model.network_, GradientFlow)
+    drawn = model.network_.sample(T, 3.0, size=20000, seed=0)
+    votes = (drawn > 0).astype(int) if classes == 2 else drawn.argmax(axis=2)
+    counted = np.stack([(votes == k).mean(axis=0) for k in range(classes)], axis=1)
+    assert np.abs(share[:20] - counted).max() <= 5 * 0.5 / math.sqrt(20000)
+    assert not hasattr(model, "predict_proba")
+    with pytest.raises(InputError, match="no limit that could vote"):
+        InfiniteNetworkClassifier("sign").fit(X, labels).vote_share(T)
+
+
+def test_votes_without_spread() -> None:
+    """kappa near 0: all networks agree with their mean."""
+    for labels in (LABELS, np.digitize(Y, [-0.5, 0.5])):
+        model = InfiniteNetworkClassifier(kappa=1e-9).fit(X, labels)
+        share = model.vote_share(T)
+        assert np.array_equal(model.classes_[share.argmax(axis=1)], model.predict(T))
+        assert np.allclose(share.max(axis=1), 1, atol=1e-14)
+
+
 def test_gaussian_process_regressor() -> None:
     """With fixed parameters it is the NNGP posterior; free ones are fitted by correct gradients."""
     network = InfiniteNetworkKernel("relu", sigma_w_bounds="fixed", sigma_b_bounds="fixed")

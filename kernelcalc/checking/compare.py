@@ -16,14 +16,16 @@ from kernelcalc.checking.spec import target
 from kernelcalc.checking.syntax import Name, names
 from kernelcalc.checking.targets import Case, ClaimTarget, Target
 from kernelcalc.errors import InputError
+from kernelcalc.functions.expressions import complementary
 from kernelcalc.verify.claim import Point
-from kernelcalc.verify.numeric import NoNumber, Number, agreement, describe, evaluate, show
+from kernelcalc.verify.numeric import NoNumber, Unsettled, agreement, describe, evaluate, show
 from kernelcalc.verify.prove import OutOfTime, proved_equal, time_limit
 
 DIGITS = 30  # of closed forms
 REFERENCE_DIGITS = 20  # where the truth is an integral
 REFERENCE_POINTS = 4
 SECONDS = 6.0  # processor time for a proof
+EVALUATION = 2.0  # processor time for both values at a point; more decides nothing
 READING = 20.0  # processor time for SymPy to take in a formula
 
 Word = Literal["equal", "different", "not comparable"]
@@ -168,6 +170,16 @@ def _agrees(form: Any, other: Any, point: Point, digits: int) -> int:
         return 0
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Both values at a point and their common digits; common is None where the point decides nothing."""
+
+    point: Point
+    given: str
+    derived: str
+    common: int | None
+
+
 def _compared(form: Any, case: Case, digits: int, start: Comparison) -> Comparison:
     truth = case.truth
     if truth is not None and {form, truth} & {sp.oo, -sp.oo, sp.zoo}:
@@ -180,34 +192,45 @@ def _compared(form: Any, case: Case, digits: int, start: Comparison) -> Comparis
         places, digits = places[:REFERENCE_POINTS], min(digits, REFERENCE_DIGITS)
     if missing := free - set(places[0] if places else ()):
         raise InputError(f"no values are known for {', '.join(sorted(map(str, missing)))}")
-    worst: tuple[int, Point, str, str] | None = None
-    for point in places:
-        derived = _truth(case, point, digits)
-        value, common = _value(form, derived, point, digits)
-        if worst is None or common < worst[0]:
-            worst = (common, point, value, show(derived))
-    assert worst is not None
-    if worst[0] < digits:
-        seen = {s: x for s, x in worst[1].items() if s in free}
+    smooth, exact = (form if x is None else complementary(x) for x in (form, truth))
+    found = [_in_time(smooth, case, exact, point, digits) for point in places]
+    decided = [(place.common, i) for i, place in enumerate(found) if place.common is not None]
+    if 2 * len(decided) < len(found):
+        raise NoNumber("too few points at which both forms can be evaluated")
+    common, i = min(decided)
+    if common < digits:
+        seen = {s: x for s, x in found[i].point.items() if s in free}
         return replace(
-            start, verdict="different", digits=worst[0], points=len(places), point=describe(seen),
-            given=worst[2], derived=worst[3],
+            start, verdict="different", digits=common, points=len(decided), point=describe(seen),
+            given=found[i].given, derived=found[i].derived,
         )  # fmt: skip
     proof = proved_equal(form, truth, case.domain, seconds=SECONDS) if truth is not None else None
-    return replace(start, verdict="equal", proof=proof or "", digits=digits, points=len(places))
+    return replace(start, verdict="equal", proof=proof or "", digits=digits, points=len(decided))
 
 
-def _truth(case: Case, point: Point, digits: int) -> list[Number]:
-    if case.truth is not None:
-        return evaluate(case.truth, point, digits)
-    assert case.reference is not None
-    return [mp.mpmathify(case.reference(point, digits + 5))]
+def _in_time(form: Any, case: Case, truth: Any, point: Point, digits: int) -> _Place:
+    try:
+        with time_limit(EVALUATION if case.truth is not None else READING):
+            return _at(form, case, truth, point, digits)
+    except OutOfTime:
+        return _Place(point, "", "", None)
 
 
-def _value(form: Any, derived: Sequence[Number], point: Point, digits: int) -> tuple[str, int]:
-    """The formula's value as text, and its digits in common with the derived one."""
+def _at(form: Any, case: Case, truth: Any, point: Point, digits: int) -> _Place:
+    try:
+        if case.reference is not None and case.truth is None:
+            derived = [mp.mpmathify(case.reference(point, digits + 5))]
+        else:
+            derived = evaluate(truth, point, digits)
+    except NoNumber as error:
+        return _Place(point, "", f"no number ({error})", None)
     try:
         values = evaluate(form, point, digits)
+    except Unsettled as error:
+        return _Place(point, f"no number ({error})", show(derived), None)
     except (NoNumber, ArithmeticError) as error:
-        return f"no number ({error})", 0
-    return show(values), agreement(values, derived, digits)
+        return _Place(point, f"no number ({error})", show(derived), 0)
+    common: int | None = agreement(values, derived, digits)
+    if derived == [0] and common == 0 and truth is not None and truth.free_symbols:
+        common = None  # zero, or something small lost in a cancellation
+    return _Place(point, show(values), show(derived), common)

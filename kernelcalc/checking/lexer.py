@@ -23,7 +23,8 @@ FUNCTIONS = {
     "arctanh": "atanh", "artanh": "atanh", "atanh": "atanh", "atan2": "atan2",
     "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
-    "max": "max", "min": "min", "Max": "max", "Min": "min", "det": "det", "norm": "norm", "dot": "inner",
+    "max": "max", "min": "min", "Max": "max", "Min": "min", "Phi": "Phi", "Phi2": "Phi2",
+    "det": "det", "norm": "norm", "dot": "inner",
 }  # fmt: skip
 RELATIONS = {
     r"\approx", r"\sim", r"\simeq", r"\propto", r"\le", r"\leq", r"\ge", r"\geq", r"\ne", r"\neq", r"\to",

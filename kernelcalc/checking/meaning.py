@@ -28,6 +28,7 @@ from kernelcalc.checking.syntax import (
     Sum,
     Transposed,
 )
+from kernelcalc.functions.normal import Phi, Phi2
 from kernelcalc.functions.special import erfcx, goodwin_staton
 
 Expr = Any  # SymPy carries no types
@@ -37,8 +38,9 @@ MAX_DEGREE = 64
 MAX_BITS = 4096  # of a power of a number
 MAX_DEFINITIONS = 20  # that stand inside each other
 CONSTANTS = {"pi": sp.pi, "oo": sp.oo}
-GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei)
-WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc)  # slow or impossible at giants
+GROWING = (sp.exp, sp.sinh, sp.cosh, sp.erfi, sp.Ei, erfcx)
+# slow or impossible at giants
+WEARY = (*GROWING, sp.sin, sp.cos, sp.tan, sp.tanh, sp.erf, sp.erfc, Phi, Phi2)
 
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "exp": (1, sp.exp), "log": (1, sp.log), "sqrt": (1, sp.sqrt), "abs": (1, sp.Abs),
@@ -49,6 +51,7 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
     "erfcx": (1, erfcx), "gs": (1, goodwin_staton), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
+    "Phi": (1, Phi), "Phi2": (3, Phi2),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip
 

@@ -261,7 +261,10 @@ class _Parser:
 
     def applied(self, function: str, at: int) -> Node:
         exponent = None
-        if self.now.text == "_":
+        if function == "Phi" and self.now.text == "_":  # of two variables
+            self.next()
+            function = "Phi2" if self.subscript() == "2" else ""
+        if self.now.text == "_" or not function:
             self.fail(f"a subscript of {function} is not read")
         if self.now.text == "^":
             self.next()
@@ -279,7 +282,7 @@ class _Parser:
         if self.now.text in _CLOSING:
             closing = _CLOSING[self.next().text]
             found = [self.expression(0)]
-            while self.now.text == ",":
+            while self.now.text == "," or (function == "Phi2" and self.now.text == ";"):
                 self.next()
                 found.append(self.expression(0))
             self.take(closing)

@@ -15,7 +15,9 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation
+from kernelcalc.functions.expressions import complementary
 from kernelcalc.functions.normal import Phi
+from kernelcalc.functions.special import erfcx, goodwin_staton
 from kernelcalc.kernels import Kernel, T
 from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
 
@@ -163,18 +165,11 @@ def _step(inputs: tuple[sp.Symbol, ...], forms: list[Expr]) -> Step:
 
 def _elementary(form: Expr) -> Expr:
     """Distribution functions and w - w erf(u) as erfc, which keeps digits; sign and Heaviside as cases."""
-    form = form.replace(lambda e: e.is_Add and e.has(sp.erf), _complementary)
+    form = form.replace(lambda e: isinstance(e, erfcx | goodwin_staton), lambda e: e.definition())
+    form = complementary(form)
     form = form.replace(Phi, lambda u: sp.erfc(-u / sp.sqrt(2)) / 2)
     form = form.replace(sp.sign, lambda u: sp.Piecewise((1, u > 0), (-1, u < 0), (0, True)))
     return form.replace(sp.Heaviside, lambda u, *_: sp.Piecewise((1, u > 0), (0, u < 0), (sp.S.Half, True)))
-
-
-def _complementary(form: Expr) -> Expr:
-    for u in sorted(form.atoms(sp.erf), key=str):
-        weight = -form.coeff(u)
-        if weight != 0 and weight in form.args:
-            form += weight * (u - 1 + sp.erfc(*u.args))
-    return form
 
 
 def _clipped(form: Expr) -> Expr:

@@ -98,7 +98,7 @@ class Builder:
 
     # ------------------------------------------------------------ closed forms
 
-    def stable(self, form: sp.Expr, unit: sp.Expr = sp.Integer(1)) -> sp.Expr:
+    def stable(self, form: sp.Expr, unit: sp.Expr = sp.S.One) -> sp.Expr:
         """unit * form: R2 and R3 wherever they apply; what remains of a, b, c is put in as it is."""
 
         def asin(u: sp.Expr) -> sp.Expr:

@@ -1,7 +1,7 @@
 """The layer of pairs whose angle is tiny: the rules of stable.py with square roots as state.
 
-q = (1 - r)/2 of points 1e-150 long and 1e-15 of that apart is 1e-330, no float; its root is one. So the state is
-sqrt(q), sqrt(p), r and d = a_x - a_y, the difference of the variances, which the rounded variances do not fix.
+q = (1 - r)/2 of points 1e-150 long and 1e-15 of that apart is 1e-330, no float; its root is one. So the state
+is sqrt(q), sqrt(p), r and d = a_x - a_y, the difference of the variances, which rounded variances do not fix.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def _bias(builder: RootBuilder, inverse: Inverse) -> sp.Expr:
     return builder.at_pair(builder.at_row(sigma * inverse[0]) * builder.at_column(sigma * inverse[1]))
 
 
-def _next(builder: RootBuilder, inverse: Inverse, C: sp.Expr, root: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+def _next(
+    builder: RootBuilder, inverse: Inverse, C: sp.Expr, root: sp.Expr
+) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """sqrt(q'), sqrt(p') and r', given the root of D'/(a' b')."""
     cross = builder.at_pair(w2 * C + s2)
     ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
@@ -171,8 +173,8 @@ def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Invers
 class _Arcsine:
     """C = k0 + k asin(omega), h > 0: what q' needs as sums of non-negative terms, each known by its root.
 
-    Let s = asin|omega|, s_1 = asin(omega_1) with omega_1 = sqrt(alpha_x alpha_y), that of parallel points, and
-    phi = pi/2 - s, phi_1, phi_x, phi_y (cos phi_x = alpha_x = a/(a + h)) the complements. Then
+    Let s = asin|omega|, s_1 = asin(omega_1) with omega_1 = sqrt(alpha_x alpha_y), that of parallel points,
+    and phi = pi/2 - s, phi_1, phi_x, phi_y (cos phi_x = alpha_x = a/(a + h)) the complements. Then
 
         Q_o = 2 k (turning + radial),  P_o = k^2 ((s_1 + s) turning + R),
         turning = phi - phi_1,  radial = phi_1 - (phi_x + phi_y)/2,  R = asin(alpha_x) asin(alpha_y) - s_1^2.
@@ -207,7 +209,8 @@ class _Arcsine:
     def _turning(self) -> tuple[sp.Expr, sp.Expr]:
         """Its root and itself: sin(phi - phi_1) (sin(phi) omega_1 + omega sin(phi_1)) = 4 q p omega_1^2."""
         at = self.builder.at_pair
-        sine, cosine, g = at(2 * self.omega.root_q * self.omega.root_p), at(sp.Abs(self.omega.r)), self.omega_1.r
+        sine, cosine = at(2 * self.omega.root_q * self.omega.root_p), at(sp.Abs(self.omega.r))
+        g = self.omega_1.r
         under = at(sp.sqrt(sine * g + cosine * self.sine_1 + TINY))
         root = at(2 * at(root_q * root_p) * at(g / under))
         return self._rooted(root, at(cosine * g + sine * self.sine_1))
@@ -293,7 +296,8 @@ class _Arcsine:
         bias = at(w2 * self.k0 * both + _bias(builder, self.inverse))  # what multiplies Q
         turned = at(root_turning * root_slope * at(sp.sqrt(slope * (self.s_1 + s) + 2 * bias)))
         moved = at(hypot(at(slope * root_R), at(root_radial * root_slope * at(sp.sqrt(2 * bias)))))
-        opposite = at(sp.Piecewise((0, signed >= 0), (root_slope * sp.sqrt(4 * bias * s), True)))  # Q_o + 4 C_o
+        beyond = root_slope * sp.sqrt(4 * bias * s)  # Q = Q_o + 4 C_o for c < 0
+        opposite = at(sp.Piecewise((0, signed >= 0), (beyond, True)))
         C = at(self.k0 + k * signed)
         root = at(hypot(at(hypot(turned, moved)), opposite))
         pair, difference = _next(builder, self.inverse, C, root), k * sp.sign(d) * turn

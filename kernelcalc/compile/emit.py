@@ -22,7 +22,7 @@ from kernelcalc.compile.program import Let, Program, level, used
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
-from kernelcalc.compile.lookup import lookup
+from kernelcalc.compile.lookup import lookup, lookup_side
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import (
     comparison, gram_determinant, inner, largest, parallel_determinant, rejection, scaled,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -15,13 +15,12 @@ import sympy as sp
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import SCRATCH, STRIDE, TILE
 from kernelcalc.compile.program import share
-from kernelcalc.errors import InputError, Undefined
+from kernelcalc.errors import InputError, Uncompiled, Undefined
 from kernelcalc.expectation.result import apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernelcalc.compile.piecewise import Table
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
@@ -56,6 +55,18 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         *(POINTER,) * 4,
     ),
 }
+
+
+class Lookup(Protocol):
+    """A table at the end of the numbers of a kernel."""
+
+    @property
+    def numbers(self) -> Matrix:
+        """The table as compiled code takes it."""
+
+    @property
+    def reach(self) -> float:
+        """The largest argument."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,7 @@ class Evaluator:
         return made
 
     @cached_property
-    def mean(self) -> Table | None:
+    def mean(self) -> Lookup | None:
         """The mean that the factor looks up."""
         from kernelcalc.compile.means import table_of
 
@@ -137,11 +148,11 @@ class Evaluator:
         """InputError where a variance is beyond the table of the mean."""
         if self.mean is None or self.mean.reach == math.inf:
             return
-        f, slope = getattr(self.kernel, self.structure.mean), self.structure.slope
-        most = (self.mean.reach / (float(f.params[slope]) if slope else 1.0)) ** 2
+        slope = self.parameters[-2]  # weight is the last
+        most = (self.mean.reach / slope) ** 2
         if values.max() > most:
             raise InputError(
-                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean of {f!r} is known up"
+                f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean is known up"
                 f" to {most:.3g}; scale the data"
             )
 
@@ -220,8 +231,22 @@ def evaluator(kernel: Kernel) -> Evaluator:
     free += [name for name in ("sigma_w", "sigma_b") if not getattr(kernel, name).is_number]
     if free:
         raise InputError(f"{kernel!r}: give numbers for {', '.join(free)} before asking for values")
-    numbers = (kernel.sigma_w**2, kernel.sigma_b**2, *parameters.values())
-    return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), _structure(kernel))
+    structure = _structure(kernel)
+    numbers = (kernel.sigma_w**2, kernel.sigma_b**2, *_parameters(kernel, structure))
+    return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), structure)
+
+
+def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
+    """What the code takes as parameters: for a tabulated mean its slope and weight."""
+    pairs = _apart(kernel)
+    if not structure.mean:
+        return list(share([dict(f.parameters + g.parameters) for f, g in pairs])[1].values())
+    from kernelcalc.compile.means import slope_and_weight
+
+    other = pairs[3][0 if structure.mean == "s2" else 1]
+    given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
+    _, parameters = share([*given, dict(other.parameters)])
+    return [*parameters.values(), *slope_and_weight(getattr(kernel, structure.mean), structure.slope)]
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
@@ -252,11 +277,26 @@ def _function(source: str, entry: str) -> Callable[..., None]:
 
 @lru_cache(maxsize=128)
 def _structure(kernel: Kernel) -> Structure:
-    """Derived, or as an earlier process derived it."""
-    found = json.loads(cache.text(_key(kernel, False), lambda: _derive(kernel, False)))
+    """Derived, or as an earlier process derived it. Raises Uncompiled where there is no code for it."""
+    found = json.loads(cache.text(_key(kernel, False), lambda: _derived(kernel, False)))
     if found is None:  # the closed form holds for these values only
-        found = json.loads(cache.text(_key(kernel, True), lambda: _derive(kernel, True)))
+        found = json.loads(cache.text(_key(kernel, True), lambda: _derived(kernel, True)))
+    if isinstance(found, str):
+        raise Uncompiled(found)
     return Structure(**found)
+
+
+def _derived(kernel: Kernel, values: bool) -> str:
+    """As _derive; the reason as a text where there is no compiled form."""
+    try:
+        return _derive(kernel, values)
+    except Uncompiled as error:
+        return json.dumps(str(error))
+
+
+def evaluator_key(kernel: Kernel) -> str:
+    """What tells the functions of a kernel apart, the values of their parameters included."""
+    return _key(kernel, True)
 
 
 def _derive(kernel: Kernel, values: bool) -> str:

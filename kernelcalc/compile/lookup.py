@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernelcalc.compile.layout import TABLE_HEADER, TABLE_TERMS
+from kernelcalc.compile.layout import SECOND, TABLE_HEADER, TABLE_TERMS
 from kernelcalc.compile.primitives import bits, fma, from_bits, inline, shift_right
 from kernelcalc.compile.vecmath import quotient
 
@@ -12,15 +12,28 @@ Pointer = Any
 
 
 @inline
-def lookup(x: float, table: Pointer) -> float:
-    """The function in the table at x >= 0, as accurate as the table says; NaN for NaN."""
+def _polynomial(x: float, skipped: int, table: Pointer) -> float:
+    """The polynomial of the interval of x, `skipped` intervals further on."""
     shift, half, base = int(table[0]), int(table[1]), int(table[2])
-    low, high, tail = table[3], table[4], table[5]
+    low, high = table[3], table[4]
     y = high if x >= high else x
     j = shift_right(bits(y if y >= low else low), shift)
     t = y - from_bits((j << shift) + half)
-    i = TABLE_HEADER + TABLE_TERMS * (j - base)
+    i = TABLE_HEADER + TABLE_TERMS * (j - base + skipped)
     u = t * t
     first = fma(u, fma(t, table[i + 3], table[i + 2]), fma(t, table[i + 1], table[i]))
     last = fma(u, fma(t, table[i + 7], table[i + 6]), fma(t, table[i + 5], table[i + 4]))
-    return fma(u * u, last, first) * quotient(tail, x if x >= tail else tail)
+    return fma(u * u, last, first)
+
+
+@inline
+def lookup(x: float, table: Pointer) -> float:
+    """The function in the table at x >= 0, as accurate as the table says; NaN for NaN."""
+    tail = table[5]
+    return _polynomial(x, 0, table) * quotient(tail, x if x >= tail else tail)
+
+
+@inline
+def lookup_side(x: float, side: float, table: Pointer) -> float:
+    """The first of two functions at x >= 0 if side <= 0, else the second; their tables have one shape."""
+    return _polynomial(x, int(table[SECOND]) if side > 0.0 else 0, table)

@@ -201,3 +201,16 @@ def table_of(f: Function, shape: Iterable[str]) -> Table:
     shape: the names of the parameters that are more than slope and amplitude; f has numbers for them.
     """
     return _table(f, tuple(shape))
+
+
+def slope_and_weight(f: Function, slope: str) -> tuple[float, float]:
+    """beta and A with G(v) = A G1(beta^2 v), G1 the tabulated mean; slope: the name of beta, "" for 1."""
+
+    def generate() -> str:
+        from kernelcalc.compile.named import weight
+
+        return weight(f).hex()
+
+    values = [(s.name, sp.srepr(x)) for s, x in f.parameters]
+    found = cache.text(f"mean weight {sp.srepr(f.template)} {values}", generate)
+    return float(f.params[slope]) if slope else 1.0, float.fromhex(found)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Mean = sp.Function("Mean", real=True)  # Mean(u): the tabulated function at variance u
 lookup = sp.Function("lookup", real=True)  # (sqrt(u), table)
 TABLE = sp.Symbol("mean", real=True)
+SLOPE, WEIGHT = sp.Symbol("slope", positive=True), sp.Symbol("weight", real=True)  # of the tabulated function
 ALGEBRAIC = (sp.asin, sp.acos, sp.atan, sp.Abs, sp.sign, sp.Max, sp.Min)
 
 
@@ -81,16 +82,26 @@ def needs(e: Expectation | None) -> tuple[str, list[str], str]:
     return which, [s.name for s, _ in found.base.parameters], str(found.scale) if found.scale != 1 else ""
 
 
+def given(e: Expectation) -> dict[sp.Symbol, sp.Expr]:
+    """The parameters of the compiled form of an expectation, but for slope and weight."""
+    other = {"": None, "s1": e.g, "s2": e.f}[role(e)]
+    return {s: x for s, x in e.values if other is None or s in dict(other.parameters)}
+
+
+def weight(f: Function) -> float:
+    """The amplitude of a function with numbers as parameters."""
+    return float(canonical(f.symbolic).amplitude.subs(dict(f.parameters)))
+
+
 def cheap(form: sp.Expr) -> bool:
     """Whether a closed form is algebraic but for inverse trigonometric functions."""
     return all(isinstance(part, ALGEBRAIC) for part in form.atoms(sp.Function, sp.exp))
 
 
 def forms(e: Expectation) -> tuple[sp.Expr, sp.Expr]:
-    """The factor and its value at X = Y with Mean(u) for G."""
+    """The factor and its value at X = Y with WEIGHT Mean(SLOPE^2 v) for G."""
     assert e.reduction is not None
-    found = canonical(e.reduction.of)
-    form = e.reduction.form.replace(G, lambda v: found.amplitude * Mean(found.scale**2 * v))
+    form = e.reduction.form.replace(G, lambda v: WEIGHT * Mean(SLOPE**2 * v))
     return form, sp.simplify(form.subs({b: a, c: a}, simultaneous=True))
 
 

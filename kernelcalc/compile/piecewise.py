@@ -59,8 +59,8 @@ class Table:
     def numbers(self) -> Vector:
         """The table as compiled code takes it."""
         shift = 52 - self.bits
-        top = np.ldexp(1.0, self.low + len(self.coefficients) // 2**self.bits)
-        last = np.nextafter(top, 0.0)
+        octaves, rest = divmod(len(self.coefficients), 2**self.bits)
+        last = np.nextafter(np.ldexp(1 + rest / 2**self.bits, self.low + octaves), 0.0)
         head = [shift, 2 ** (shift - 1), (self.low + 1023) << self.bits, np.ldexp(1.0, self.low), last]
         start = np.zeros(TABLE_HEADER)
         start[: len(head) + 1] = [*head, min(self.tail, FOREVER)]
@@ -149,26 +149,33 @@ def intervals(low: int, octaves: int, bits: int) -> tuple[Vector, Vector]:
 
 
 def tabulate(
-    sampled: Sampled, name: str, *, start: int = 0, stop: int | None = None, most: int = 100
+    sampled: Sampled,
+    name: str,
+    *,
+    start: int = 0,
+    stop: float | None = None,
+    most: int = 100,
+    ways: tuple[int, ...] = BITS,
 ) -> Table:
-    """The function as a table; start: the first octave tried as the lowest.
+    """The function as a table; start: the first octave tried as the lowest; ways: the bits tried.
 
-    The table ends at 2^stop, or (None) where the function is constant or falls like 1/x to 2^-58; a function
+    The table ends at `stop`, or (None) where the function is constant or falls like 1/x to 2^-58; a function
     that does neither before 2^most is tabulated that far. Raises InputError where the error wanted is not
     reached: the function has a singularity at x > 0, or at 0 one that polynomials of x do not resolve.
     """
     end, falling = (None, np.inf) if stop is not None else _settled(sampled, start, most)
-    for bits in BITS:
+    for bits in ways:
         low, worst = _lowest(sampled, start, bits), 0.0
         if low is None:
             continue
-        tops = range(low, most) if stop is None else range(low, stop)
-        parts, tail, reach = [], np.inf, np.inf if stop is None else 2.0**stop
+        tops = range(low, most if stop is None else int(np.ceil(np.log2(stop))))
+        parts, tail, reach = [], np.inf, np.inf if stop is None else stop
         for octave in tops:
             left, middle = intervals(octave, 1, bits)
             width = 2 * (middle - left)
             left[0] *= ZERO if octave == low else 1.0
-            part, wrong = _fit(sampled, left, middle + width / 2, middle)
+            used = slice(None) if stop is None else left < stop
+            part, wrong = _fit(sampled, left[used], (middle + width / 2)[used], middle[used])
             parts.append(part)
             worst = max(worst, wrong)
             if worst > TARGET:
@@ -177,7 +184,7 @@ def tabulate(
                 tail = falling
                 break
         else:
-            reach = 2.0 ** tops.stop
+            reach = 2.0**tops.stop if stop is None else stop
         if worst <= TARGET:
             return Table(low, bits, np.concatenate(parts), tail, reach, 2 * worst + ROUNDING)
     raise InputError(f"{name} cannot be tabulated to the digits of float64: it is too steep or too singular")

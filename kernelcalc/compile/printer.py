@@ -8,7 +8,7 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
-from kernelcalc.errors import InputError
+from kernelcalc.errors import Uncompiled
 
 
 class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
@@ -23,7 +23,7 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
 
     def _print_Function(self, expr: sp.Expr) -> str:
         if expr.func.__name__ not in self.known:
-            raise InputError(
+            raise Uncompiled(
                 f"{expr.func.__name__} has no compiled form yet: use kernel.reference, or another function"
             )
         return self._call(expr.func.__name__, *expr.args)

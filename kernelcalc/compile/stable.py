@@ -26,7 +26,7 @@ from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.close import RootBuilder, step
 from kernelcalc.compile.gaps import gap
 from kernelcalc.compile.program import Program, share
-from kernelcalc.errors import InputError
+from kernelcalc.errors import Uncompiled
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
@@ -54,15 +54,18 @@ class Forms:
 
 def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
     layer = kernel.layer
-    names, values = share([dict(e.values) for e in layer.expectations])
+    tabled = layer.factor is not None and named.role(layer.factor) != ""
+    given = [dict(e.values) for e in layer.expectations[:3]]
+    names, values = share([*given, named.given(layer.factor)] if layer.factor is not None else given)
     pairs = [(sp.sympify(e.template), sp.sympify(e.symbolic_diagonal)) for e in layer.expectations[:3]]
-    if layer.factor is not None and named.role(layer.factor):
+    if layer.factor is not None and tabled:
         pairs.append(named.forms(layer.factor))
     elif layer.factor is not None:
         pairs.append((sp.sympify(layer.factor.template), sp.sympify(layer.factor.symbolic_diagonal)))
     forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
     factor, diagonal = forms[3] if layer.factor is not None else (None, sp.Integer(0))
-    return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal), tuple(values)
+    parameters = (*values, named.SLOPE, named.WEIGHT) if tabled else tuple(values)
+    return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal), parameters
 
 
 def program(kernel: Kernel, *, close: bool = False) -> Program:
@@ -72,7 +75,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     """
     for e in kernel.layer.expectations:
         if e.template is None and not (e is kernel.layer.factor and named.role(e)):
-            raise InputError(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
+            raise Uncompiled(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
     builder = RootBuilder() if close else Builder()
     after = builder.at_row(_normal(w2 * variance(layer.first, builder, "_x") + s2))

@@ -17,7 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from kernelcalc.errors import InputError
-from kernelcalc.expectation import numeric
+from kernelcalc.expectation import mixture, numeric
 from kernelcalc.expectation.numeric import EPS, Bounded
 from kernelcalc.symbols import a, z
 
@@ -84,7 +84,9 @@ def _one(e: Expectation, point: Point) -> Bounded:
     if e.expr is not None:
         return _closed(e, e.expr, dict(zip(e.arguments, point, strict=True)))
     found = numeric.mean(e.f, *point) if e.g is None else numeric.dual(e.f, e.g, *point)
-    return found if found.bound <= TIGHT * abs(found.value) else _reference(e, point)
+    if found.bound <= TIGHT * abs(found.value):
+        return found
+    return _mixed(e, point) or _reference(e, point)
 
 
 def _singular(e: Expectation, point: Point) -> Bounded:
@@ -95,6 +97,16 @@ def _singular(e: Expectation, point: Point) -> Bounded:
             return Bounded(float(e.diagonal), 0.0)
         return _closed(e, e.diagonal, {a: first})
     return _reference(e, point)
+
+
+def _mixed(e: Expectation, point: Point) -> Bounded | None:
+    """By the mixture of normal distribution functions that the logistic function is, where it is one."""
+    f, g = mixture.mixture(e.f), None if e.g is None else mixture.mixture(e.g)
+    if f is None or (g is None and e.g is not None):
+        return None
+    exact = [mp.mpf(x) for x in point]
+    value, bound = mixture.mean(f, *exact) if g is None else mixture.dual(f, g, *exact)
+    return Bounded(float(value), float(bound) + EPS * abs(float(value)))
 
 
 def _reference(e: Expectation, point: Point) -> Bounded:

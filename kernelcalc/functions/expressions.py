@@ -23,6 +23,21 @@ def expand(e: sp.Expr) -> sp.Expr:
     return sp.expand(e, power_base=False)  # sqrt(-z) must not become I*sqrt(z)
 
 
+def complementary(e: sp.Expr) -> sp.Expr:
+    """w - w erf(u) as w erfc(u), w + w erf(u) as w erfc(-u): no digits are lost where erf is near 1."""
+
+    def gather(total: sp.Expr) -> sp.Expr:
+        for u in sorted(total.atoms(sp.erf), key=str):
+            weight = total.coeff(u)
+            for sign in (-1, 1):
+                if weight != 0 and sign * weight in total.args:
+                    total += -sign * weight - weight * u + sign * weight * sp.erfc(-sign * u.args[0])
+                    break
+        return total
+
+    return e.replace(lambda part: part.is_Add and part.has(sp.erf), gather)
+
+
 def is_large(e: sp.Expr) -> bool:
     """Whether the zeros or leading terms of e would take too long."""
     return count_terms(e) > MAX_TERMS or bool(e.count_ops() > MAX_OPERATIONS)

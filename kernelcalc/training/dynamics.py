@@ -131,14 +131,18 @@ class Diagonal:
         return int(self.lost.sum())
 
     def undecided(self, filter_: Filter) -> bool:
-        return bool((self.lost & (filter_.span * self.noise > 1)).any())
+        return bool(self._out(filter_).any())
+
+    def _out(self, filter_: Filter) -> NDArray[np.bool_]:
+        """What is lost, and would matter so late; also of a matrix that is zero."""
+        return self.lost if filter_.span == math.inf else self.lost & (filter_.span * self.noise > 1)
 
     def responses(self, left: Reals, filters: Sequence[Filter], right: Reals) -> Iterator[Reals]:
         before, after = left @ self.vectors, self.inverse @ right
         blank = len(self.values) * EPS * np.linalg.norm(left, axis=1, keepdims=True)
         before[:, self.lost] *= np.abs(before[:, self.lost]) > blank  # else noise, which t would magnify
         for filter_ in filters:
-            out = self.lost & (filter_.span * self.noise > 1)
+            out = self._out(filter_)
             if out.any() and self.method != "eigh":  # a positive semidefinite kernel cannot drift
                 check_drift(before[:, out] @ after[out], left, right, filter_)
             kept = np.where(self.lost, np.maximum(self.values.real, 0), self.values)[~out]

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.special import ndtr
 
 from kernelcalc.errors import InputError
 from kernelcalc.training.flow import GradientFlow
@@ -143,6 +144,9 @@ class InfiniteNetworkClassifier(ClassifierMixin, _InfiniteNetwork):  # type: ign
     Parameters as in InfiniteNetworkRegressor. An activation with jumps and no surrogate has a singular NTK:
     the prediction is then the limit of Theorem D.4 and Remark D.4 (SingularClassifier), for time = inf.
 
+    There is no predict_proba: regression on -1 and +1 gives no probability of a class. For one, put the
+    estimator into scikit-learn's CalibratedClassifierCV; vote_share says how far trained networks agree.
+
     After fit: classes_, kernel_, network_ (GradientFlow or SingularClassifier), n_features_in_.
     """
 
@@ -177,3 +181,24 @@ class InfiniteNetworkClassifier(ClassifierMixin, _InfiniteNetwork):  # type: ign
         values = self.decision_function(X)
         best = (values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)
         return np.asarray(self.classes_[best])
+
+    def vote_share(self, X: ArrayLike) -> Reals:
+        """The share of trained networks, over random initialisations, that choose each class: (p, classes).
+
+        Raises InputError for a singular kernel, whose limit says nothing of the spread.
+        """
+        points = self._points(X)
+        if isinstance(self.network_, SingularClassifier):
+            raise InputError(f"{self.kernel_!r} is singular: its networks have no limit that could vote")
+        mean, std = self.network_.mean(points, self.time), self.network_.std(points, self.time)[:, None]
+        if mean.ndim == 1:  # one output: its sign
+            share = np.where(std > 0, ndtr(mean[:, None] / np.where(std > 0, std, 1)), mean[:, None] > 0)
+            return np.hstack([1 - share, share])
+        ahead = (mean[:, :, None] - mean[:, None, :]) / np.where(std > 0, std, 1)[:, :, None]
+        itself = np.eye(mean.shape[1], dtype=bool)
+        ahead[:, itself] = np.inf
+        # integral over u of p(u) prod_j P(output j < output k | noise u of output k), by the trapezoidal rule
+        weight = 0.1 / math.sqrt(2 * math.pi)
+        nodes = np.linspace(-9, 9, 181)
+        share = sum(weight * math.exp(-(u**2) / 2) * ndtr(ahead + u).prod(axis=2) for u in nodes)
+        return np.asarray(np.where(std > 0, share, itself[mean.argmax(axis=1)]))

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
     from kernelcalc.training.components import Components, EarlyStopping
     from kernelcalc.training.inputs import Reals
+    from kernelcalc.training.precise import Precise
+
+
+MANY = 200  # training points, beyond which computing with many digits takes too long to advise it
 
 
 class KernelLike(Protocol):
@@ -58,6 +62,9 @@ class GradientFlow:
     kappa > 0: the network is kappa f, so that K and S are multiplied by kappa^2 (end of section C.2.1).
     nngp: the covariance at initialisation, if kernel does not know its activation.
     rank_tolerance: eigenvalues below this times the largest count as zero; default n eps.
+    digits: None for float64. A number >= 20 computes mean and covariance with so many decimal digits, from
+    the exact entries of X, T and Y: for kernel matrices that are singular up to the rounding of float64 and
+    not in truth, as with near-duplicates (kernels with a closed form; seconds for 50 points).
 
     Raises InputError for wrong shapes, NaN, and kernels that are infinite on the diagonal.
     """
@@ -74,6 +81,7 @@ class GradientFlow:
         kappa: float = 1.0,
         nngp: KernelLike | None = None,
         rank_tolerance: float | None = None,
+        digits: int | None = None,
     ) -> None:
         if loss not in ("sum", "mean"):
             raise InputError(f"loss={loss!r} must be 'sum' or 'mean'")
@@ -87,6 +95,7 @@ class GradientFlow:
         if rank_tolerance is not None:
             inputs.positive(rank_tolerance, "rank_tolerance")
         self.rank_tolerance = rank_tolerance
+        self.digits = None if digits is None else inputs.whole(digits, "digits", 20)
         self._nngp = nngp
         self._warned: set[str] = set()
 
@@ -99,14 +108,19 @@ class GradientFlow:
         training diverges; warns (ConditioningWarning) where eigenvalues lost in rounding matter.
         """
         filters, shape = self._filters(t, steps)
-        left = self._cross(T)
         right = self.Y.reshape(len(self.X), -1)
-        means = np.array(list(self._dynamics(filters).responses(left, filters, right)))
-        return means.reshape(*shape, len(left), *self.Y.shape[1:])
+        if self._precise is not None:
+            means = np.array(self._precise.means(self._points(T), filters, right))
+        else:
+            means = np.array(list(self._dynamics(filters).responses(self._cross(T), filters, right)))
+        return means.reshape(*shape, means.shape[1], *self.Y.shape[1:])
 
     def covariance(self, T: ArrayLike, t: ArrayLike = math.inf, *, steps: ArrayLike | None = None) -> Reals:
         """The covariance between the points T (p, d), equal for all outputs: (p, p), after the axes of t."""
         filters, shape = self._filters(t, steps)
+        if self._precise is not None:
+            exact = np.array(self._precise.covariances(self._points(T), filters))
+            return exact.reshape(*shape, *exact.shape[1:])
         left = self._cross(T)
         prior = self.kappa**2 * self._matrix(self.nngp, T)
         cross = self.kappa**2 * self._matrix(self.nngp, T, self.X)
@@ -120,6 +134,8 @@ class GradientFlow:
 
     def variance(self, T: ArrayLike, t: ArrayLike = math.inf, *, steps: ArrayLike | None = None) -> Reals:
         """The diagonal of the covariance, never negative: (p,), after the axes of t."""
+        if self._precise is not None:
+            return np.diagonal(self.covariance(T, t, steps=steps), axis1=-2, axis2=-1).copy()
         filters, shape = self._filters(t, steps)
         left = self._cross(T)
         prior = self.kappa**2 * _finite(np.asarray(self.nngp.diag(inputs.points(T, "T"))), "S(T, T)")
@@ -220,8 +236,21 @@ class GradientFlow:
     def _cross(self, T: ArrayLike) -> Reals:
         return self.kappa**2 * self._matrix(self.kernel, T, self.X)
 
+    @cached_property
+    def _precise(self) -> Precise | None:
+        if self.digits is None:
+            return None
+        from kernelcalc.training.precise import Precise
+
+        return Precise(
+            self.kernel, self.nngp, self.X, kappa=self.kappa, ridge=self.ridge, digits=self.digits
+        )
+
+    def _points(self, T: ArrayLike) -> Reals:
+        return self.X if T is self.X else inputs.points(T, "T", self.X.shape[1])
+
     def _matrix(self, kernel: KernelLike, T: ArrayLike, Z: Reals | None = None) -> Reals:
-        rows = self.X if T is self.X else inputs.points(T, "T", self.X.shape[1])
+        rows = self._points(T)
         return _finite(np.array(kernel(rows) if Z is None else kernel(rows, Z)), repr(kernel))
 
     # ------------------------------------------------------------ decompositions
@@ -245,10 +274,11 @@ class GradientFlow:
         dynamics = self._decomposition
         if any(dynamics.undecided(filter_) for filter_ in filters):
             n, rank = len(self.X), len(self.X) - dynamics.null
+            more = n <= MANY and isinstance(self.kernel, Kernel)
             self._warn(
                 f"the kernel matrix has effective rank {rank} of {n}: {dynamics.null} eigenvalues are "
                 "zero up to rounding. At such late times their directions are left out (minimal norm); "
-                "targets along them are not fitted",
+                "targets along them are not fitted" + "; digits=50 knows which of them are zero" * more,
                 ConditioningWarning,
             )
         return dynamics

@@ -57,6 +57,13 @@ def positive(value: object, name: str, *, zero: bool = False) -> float:
     return number
 
 
+def whole(value: object, name: str, least: int) -> int:
+    """A whole number >= least."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
+        raise InputError(f"{name}={value!r} must be a whole number >= {least}")
+    return int(value.__index__())
+
+
 def times(value: object, name: str = "t", *, whole: bool = False) -> Reals:
     """Times t >= 0, inf allowed, of any shape; whole: numbers of steps."""
     try:

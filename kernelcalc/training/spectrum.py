@@ -107,13 +107,14 @@ class Spectrum:
             stable = f"{self.max_learning_rate:.6g}"
         except InputError as error:
             stable = str(error)
+        bound = f" (bound of Theorem C.4, corrected: {self.critical_learning_rate:.6g})" * self.symmetric
         return "\n".join(
             [
                 f"{len(x)} training points, {'symmetric' if self.symmetric else 'asymmetric'} kernel matrix",
                 f"eigenvalues       {_number(x[0])} ... {_number(x[-1])}",
                 f"condition         {self.condition:.3g}",
                 f"effective rank    {self.effective_rank} of {len(x)}",
-                f"max learning rate {stable}",
+                f"max learning rate {stable}" + bound,
                 f"decomposition     {self.method}, relative residual {self.residual:.1e}",
                 self.statement,
             ]

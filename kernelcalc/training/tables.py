@@ -36,7 +36,7 @@ def read_data(path: Path, *, targets: int = 1, classes: bool = False, features: 
         rows, numbers = _labelled(path) if path.suffix.lower() == ".csv" else _numbered(path)
         targets = 1
     else:
-        numbers = read_matrix(path)
+        numbers = _numeric(path)
     width = len(rows[0]) if classes else numbers.shape[1]
     known = features is None or width == features + targets
     if not known and width != features:
@@ -51,6 +51,19 @@ def read_data(path: Path, *, targets: int = 1, classes: bool = False, features: 
     if not known:
         return Data(read_matrix(path))
     return Data(numbers[:, : width - 1], labels=tuple(row[-1] for row in rows))
+
+
+def _numeric(path: Path) -> Reals:
+    try:
+        return read_matrix(path)
+    except InputError as error:
+        if "is no number" not in str(error):
+            raise
+        try:
+            _labelled(path)  # text in the last column alone?
+        except InputError:
+            raise error from None
+        raise InputError(f"{error}; for a class label in the last column give --classify") from error
 
 
 def _numbered(path: Path) -> tuple[list[list[str]], Reals]:

@@ -20,6 +20,10 @@ class NoNumber(ArithmeticError):
     """An expression or a witness gave no usable number."""
 
 
+class Unsettled(NoNumber):
+    """A number came out, but not to the digits asked for at any precision tried."""
+
+
 def entries(form: Any) -> list[Any]:
     """The entries of a matrix row by row, or the one expression or number."""
     if isinstance(form, sp.MatrixBase | mp.matrix):
@@ -59,7 +63,7 @@ def _settled(expr: Any, point: Point, digits: int) -> Number:
         old = new
     if new == 0:  # at every precision: no cancellation of something smaller, 1 - erf(20), to nothing
         return new
-    raise NoNumber(f"{_brief(expr)} does not settle at {describe(point)}")
+    raise Unsettled(f"{_brief(expr)} does not settle at {describe(point)}")
 
 
 def _once(expr: Any, point: Point, precision: int) -> Number:

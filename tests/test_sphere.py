@@ -1,0 +1,110 @@
+"""Kernels without closed form: as functions of the angle for rows of one norm, and as Mehler series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kernelcalc as kc
+from kernelcalc.compile import mehler
+from kernelcalc.compile.angular import squared_norm
+from kernelcalc.compile.hermite import series
+from kernelcalc.compile.sphere import sphere
+from kernelcalc.gram import InaccurateWarning
+from kernelcalc.kernels import Kernel
+
+TANH = kc.function("tanh(z)")
+KERNELS = {
+    "ntk": kc.NTK(TANH, 3, sigma_w=1.5, sigma_b=0.1),
+    "nngp": kc.NNGP(kc.function("z/(1 + exp(-z))"), 3),
+    "sgntk": kc.SGNTK(TANH, kc.function("1/cosh(2*z)**2"), 3),
+    "generalized": kc.GeneralizedNTK((kc.Erf(), kc.Erf().derivative), (TANH, TANH.derivative), 2),
+}
+D = 4
+ROWS = np.random.default_rng(3).standard_normal((6, D))
+ROWS[4] = ROWS[3] + 1e-6 * ROWS[2]
+ROWS[5] = -ROWS[0]
+UNIT = ROWS * np.sqrt(D) / np.linalg.norm(ROWS, axis=1)[:, None]
+PAIRS = ((0, 0), (0, 1), (2, 1), (3, 4), (0, 5))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(("data", "method"), [(UNIT, "table of the angle"), (ROWS, "Mehler series")])
+def test_values_lie_within_their_bounds(name: str, data: np.ndarray, method: str) -> None:
+    k = KERNELS[name]
+    assert k.method(data) == method
+    K, bound = k(data), k.error_bound(data)
+    assert (bound <= 2e-11 * np.abs(K).max()).all()
+    for i, j in PAIRS[:2] if name != "ntk" else PAIRS:
+        exact = k.reference(data[i], data[j], digits=16)
+        assert abs(K[i, j] - exact) <= bound[i, j] + 1e-15 * abs(exact)
+
+
+def test_the_three_ways_agree() -> None:
+    """Erf has a closed form: the table and the series of the same kernel must give it."""
+    k = kc.NTK(kc.Erf(), 4, sigma_w=1.3, sigma_b=0.2)
+    closed = k(UNIT)
+    values, bounds = mehler.gram(k, UNIT, None)
+    assert (np.abs(values - closed) <= bounds + 1e-14 * np.abs(closed)).all()
+    found = sphere(k, 1.0)
+    near, far = found.tables()
+    variance = float(k.sigma_w**2 + k.sigma_b**2)
+    for i in range(6):
+        for j in range(6):
+            weight = float(k.sigma_w**2) / (4 * D * variance)
+            q, p = (weight * ((UNIT[i] + s * UNIT[j]) ** 2).sum() for s in (-1, 1))
+            p += float(k.sigma_b**2) / variance
+            table, root = (near, np.sqrt(q)) if q < p else (far, np.sqrt(p))
+            assert table(np.array([root]))[0] == pytest.approx(closed[i, j], rel=2e-14)
+
+
+def test_the_angle_keeps_its_digits() -> None:
+    """q' is a sum of terms of one sign: the kernel near the diagonal falls off as the derivative says."""
+    found = sphere(KERNELS["ntk"], 1.0)
+    level = found.levels[0]
+    slope = float((np.arange(len(level.cross)) * level.cross).sum())
+    for q in (1e-8, 1e-16, 1e-24):
+        _, gap, _ = found._covariances(level, np.array([q], np.longdouble), np.array([1 - q], np.longdouble))
+        ratio = float(gap[0] / (2 * slope * np.longdouble(q)))
+        assert ratio == pytest.approx(1.0, rel=1e-6 if q > 1e-9 else 1e-12)
+
+
+def test_series_bounds_hold_for_kinks_too() -> None:
+    """exp(-|z|^3) has a jump in its third derivative: a slow series, and a bound that says so."""
+    f = series(kc.function("exp(-abs(z)**3)"), np.array([0.5, 1.0]))
+    r = np.array([[0.3, 0.95], [-0.7, 0.999]])
+    values, bounds = mehler.dual(f, f, r, np.zeros_like(r))
+    e = kc.dual(kc.function("exp(-abs(z)**3)"))
+    sd = (0.5, 1.0)
+    for i in range(2):
+        for j in range(2):
+            exact = e.reference(sd[i] ** 2, sd[j] ** 2, float(r[i, j]) * sd[i] * sd[j], digits=15)
+            assert abs(values[i, j] - exact) <= bounds[i, j]
+    assert bounds[1, 1] > 1e3 * bounds[0, 0]
+
+
+def test_a_loose_bound_gives_a_warning() -> None:
+    k = kc.NNGP(kc.function("1/(1 + 25*abs(z))**2"), 2)
+    rows = np.array([[1.0, 2.0], [1.0, 2.0001], [3.0, 1.0]])
+    with pytest.warns(InaccurateWarning, match="no closed form"):
+        K = k(rows)
+    assert np.isfinite(K).all()
+    assert k.error_bound(rows)[0, 1] > 1e-8
+
+
+def test_equal_norms_are_told_from_nearly_equal_ones() -> None:
+    assert squared_norm(UNIT) == pytest.approx(1.0)
+    assert squared_norm(UNIT, UNIT * (1 + 1e-9)) is None
+    assert squared_norm(np.zeros((2, 3))) is None
+
+
+def test_all_entries_of_a_matrix() -> None:
+    """Rectangles, the diagonal, products with vectors and single precision agree with the square matrix."""
+    for data in (UNIT, ROWS):
+        k: Kernel = KERNELS["ntk"]
+        K = k(data)
+        assert (K == K.T).all()
+        assert k(data[:2], data) == pytest.approx(K[:2], rel=1e-14)
+        assert k.diag(data) == pytest.approx(np.diag(K), rel=1e-14)
+        assert k.matvec(data, np.ones(6)) == pytest.approx(K.sum(axis=1), rel=1e-13)
+        assert k(data, dtype=np.float32).dtype == np.float32
