@@ -61,13 +61,15 @@ def groups(every: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Activations, each with makers of kernels: (depth, sigma_b) -> Kernel."""
 
     def made(f: Any, **surrogates: Any) -> dict[str, Any]:
-        found = {
+        found: dict[str, Any] = {
             "nngp": lambda depth, s: kc.NNGP(f, depth, sigma_b=s),
             "ntk": lambda depth, s: kc.NTK(f, depth, sigma_b=s),
         }
-        for name, g in surrogates.items():
-            found[f"sgntk {name}"] = lambda depth, s, g=g: kc.SGNTK(f, g, depth, sigma_b=s)
-        return found
+
+        def tangent(g: Any) -> Any:
+            return lambda depth, s: kc.SGNTK(f, g, depth, sigma_b=s)
+
+        return found | {f"sgntk {name}": tangent(g) for name, g in surrogates.items()}
 
     erf = {m: kc.Erf(m).derivative for m in (1e-8, 1.0, 1e15)}
     for m in ERF:

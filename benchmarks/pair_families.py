@@ -43,9 +43,9 @@ def families(rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], Pair]
     yield "random, 300 dimensions", lambda: pair(other, d=300)
     yield "duplicate", lambda: pair(np.copy)
     yield "opposite", lambda: pair(np.negative)
-    for e in range(1, 17):
-        yield f"parallel 1e-{e}", lambda e=e: pair(near(10.0**-e))  # type: ignore[misc]  # a default
-        yield f"antiparallel 1e-{e}", lambda e=e: pair(near(10.0**-e, -1.0))  # type: ignore[misc]  # likewise
+    for k in range(1, 17):
+        yield f"parallel 1e-{k}", lambda k=k: pair(near(10.0**-k))  # type: ignore[misc]  # a default
+        yield f"antiparallel 1e-{k}", lambda k=k: pair(near(10.0**-k, -1.0))  # type: ignore[misc]  # likewise
     yield "parallel 1e-7, 300 dimensions", lambda: pair(near(1e-7), d=300)
     yield "one ulp apart", lambda: pair(neighbour)
     yield "orthogonal", lambda: pair(across)

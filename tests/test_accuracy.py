@@ -50,5 +50,5 @@ def test_the_recursion_in_many_digits_is_the_definition() -> None:
     x, y = np.array([0.5, -1.25, 2.0]), np.array([1.5, 0.25, -0.5])
     for make in MAKERS.values():
         kernel = make(3)
-        wanted = kernel.reference(x, y, digits=15)
+        wanted = kernel.reference(x.tolist(), y.tolist(), digits=15)
         assert abs(exact([kernel], x, y, [3])[0][0].value / wanted - 1) < 1e-14

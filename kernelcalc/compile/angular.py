@@ -109,7 +109,7 @@ def _derive() -> str:
 
 
 def _program(*, close: bool) -> Program:
-    from kernelcalc.compile.builder import ax, ay, p, q
+    from kernelcalc.compile.program import ax, ay, p, q
     from kernelcalc.compile.program import Program, let
 
     small, value = sp.Symbol("t0", nonnegative=True), sp.Symbol("t1", real=True)

@@ -44,8 +44,8 @@ class RootBuilder(Builder):
         gy, sy, cy = self._half(hb, "_y")
         root_g = self.at_row(sp.sqrt(gx)) * self.at_column(sp.sqrt(gy))
         root_e = self.at_pair(hypot(self.at_pair(sx * cy), self.at_pair(cx * sy)))
-        both = (self.at_pair(hypot(self.at_pair(root_g * root), root_e)) for root in (root_q, root_p))
-        return _of_roots(*both, self.at_pair(r * self.at_pair(gx * gy)), inverse)
+        near, far = (self.at_pair(hypot(self.at_pair(root_g * root), root_e)) for root in (root_q, root_p))
+        return _of_roots(near, far, self.at_pair(r * self.at_pair(gx * gy)), inverse)
 
     def root_omega(self, h: sp.Expr) -> RootOmega:
         """omega with its roots."""
