@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kernelcalc.checking.compare import Comparison as Comparison
     from kernelcalc.checking.compare import check as check
     from kernelcalc.errors import InputError as InputError
+    from kernelcalc.errors import SurrogateWarning as SurrogateWarning
     from kernelcalc.errors import Undefined as Undefined
     from kernelcalc.expectation.result import Expectation as Expectation
     from kernelcalc.expectation.result import dual as dual
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from kernelcalc.functions.catalogue import function as function
     from kernelcalc.functions.catalogue import function_by_name as function_by_name
     from kernelcalc.functions.named import surrogate as surrogate
+    from kernelcalc.functions.piecewise import MultiStep as MultiStep
+    from kernelcalc.functions.piecewise import PiecewiseLinear as PiecewiseLinear
+    from kernelcalc.functions.piecewise import Polynomial as Polynomial
     from kernelcalc.kernels import NNGP as NNGP
     from kernelcalc.kernels import NTK as NTK
     from kernelcalc.kernels import SGNTK as SGNTK
@@ -55,6 +59,7 @@ _HOME = {
     "Comparison": "checking.compare",
     "check": "checking.compare",
     "InputError": "errors",
+    "SurrogateWarning": "errors",
     "Undefined": "errors",
     "Expectation": "expectation.result",
     "dual": "expectation.result",
@@ -63,6 +68,9 @@ _HOME = {
     "catalogue": "functions.catalogue",
     "function": "functions.catalogue",
     "function_by_name": "functions.catalogue",
+    "MultiStep": "functions.piecewise",
+    "PiecewiseLinear": "functions.piecewise",
+    "Polynomial": "functions.piecewise",
     "surrogate": "functions.named",
     "NNGP": "kernels",
     "NTK": "kernels",

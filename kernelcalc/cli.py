@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelcalc.cli_catalogue import list_catalogue, plot
 from kernelcalc.cli_check import check
 from kernelcalc.cli_code import print_code
 from kernelcalc.cli_predict import predict
@@ -191,44 +192,6 @@ def derive(tag: str, latex: bool, json_file: Path | None, package: str) -> None:
     click.echo("\n\n".join(as_text(item, latex=latex) for item in found))
 
 
-@cli.command("list")
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the list as JSON instead.")
-def list_functions(json_file: Path | None) -> None:
-    """List the functions of the catalogue: name, parameters with defaults, expression.
-
-    \b
-    Examples:
-      kernelcalc list
-      kernelcalc list --json functions.json
-    """
-    from kernelcalc.functions.catalogue import CATALOGUE
-
-    rows = [
-        {
-            "name": entry.label,
-            "python": entry.name,
-            "parameters": {p.symbol.name: str(p.default) for p in entry.parameters},
-            "expression": str(entry.expr),
-            "source": entry.source,
-        }
-        for entry in CATALOGUE
-    ]
-    if json_file:
-        _write_json(json_file, rows)
-        return
-    cells = [
-        (
-            str(row["name"]),
-            ", ".join(f"{p.symbol.name}={p.default}" for p in entry.parameters),
-            str(row["expression"]),
-        )
-        for row, entry in zip(rows, CATALOGUE, strict=True)
-    ]
-    names, parameters = (max(len(cell[i]) for cell in cells) + 2 for i in (0, 1))
-    for name, given, expression in cells:
-        click.echo(f"{name:{names}}{given:{parameters}}{expression}")
-
-
 def _function(name: str, m: float | None) -> Function:
     """The function of that name ("erf", "erf'", or a formula in z), its parameter m set if it has one."""
     from kernelcalc.functions.catalogue import function_by_name
@@ -324,6 +287,8 @@ cli.add_command(check)
 cli.add_command(print_code)
 cli.add_command(predict)
 cli.add_command(tables)
+cli.add_command(list_catalogue)
+cli.add_command(plot)
 
 if __name__ == "__main__":
     main()

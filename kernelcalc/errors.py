@@ -5,6 +5,10 @@ class InputError(ValueError):
     """The input is not usable: the message says what was wrong, with which input, and what to do."""
 
 
+class SurrogateWarning(UserWarning):
+    """A surrogate derivative breaks a hypothesis of the theorems about surrogate-gradient kernels."""
+
+
 class Uncompiled(InputError):
     """A formula has no compiled form: the kernel has to be evaluated numerically."""
 

@@ -20,7 +20,9 @@ import sympy as sp
 
 from kernelcalc import symbols as sym
 from kernelcalc.errors import InputError
+from kernelcalc.expectation.atoms import outgrows
 from kernelcalc.expectation.result import Expectation, dual
+from kernelcalc.functions import hypotheses
 from kernelcalc.functions.base import Function, exact, shown
 from kernelcalc.symbols import a, b, c
 
@@ -260,6 +262,21 @@ def _activation(value: object) -> Function:
     f = _function(value, "activation")
     if f.deltas:
         raise InputError(f"activation {f!r} has a Dirac mass; only a derivative may")
+    return _integrable(f, "activation")
+
+
+def _surrogate(value: object) -> Function:
+    return _integrable(_function(value, "surrogate derivative"), "surrogate derivative")
+
+
+def _integrable(f: Function, role: str) -> Function:
+    try:
+        steep = outgrows(f.expr)
+    except InputError:  # symbolic parameters leave it open
+        return f
+    if steep:
+        words = "its expectation is infinite for large variances; take a function that grows less"
+        raise InputError(f"{role} {f!r} grows like exp(k z^2) or faster: {words}")
     return f
 
 
@@ -304,9 +321,12 @@ def SGNTK(
 ) -> Kernel:
     """The surrogate-gradient NTK I(x, y) (Eilers et al. 2024, Theorem 2.4, section E.2).
 
+    A SurrogateWarning says which theorems do not cover a surrogate derivative that jumps or is unbounded.
     The first argument carries the true derivative, the second the surrogate: the kernel is not symmetric.
     """
-    f, s = _activation(activation), _function(surrogate, "surrogate derivative")
+    f, s = _activation(activation), _surrogate(surrogate)
+    if s != f.derivative:  # with its own derivative it is the NTK
+        hypotheses.warn(s)
     return Kernel("SGNTK", f, f.derivative, f, s, *_numbers(depth, sigma_w, sigma_b))
 
 
@@ -327,6 +347,6 @@ def GeneralizedNTK(
     except (TypeError, ValueError) as error:
         raise InputError("GeneralizedNTK takes two pairs (activation, surrogate derivative)") from error
     f1, f2 = _activation(f1), _activation(f2)
-    s1, s2 = _function(s1, "surrogate derivative"), _function(s2, "surrogate derivative")
+    s1, s2 = _surrogate(s1), _surrogate(s2)
     numbers = _numbers(depth, sigma_w, sigma_b)
     return Kernel("GeneralizedNTK", f1, s1, f2, s2, *numbers)

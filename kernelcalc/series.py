@@ -15,6 +15,7 @@ import mpmath as mp
 import sympy as sp
 
 from kernelcalc.expectation.tidy import tidy
+from kernelcalc.functions.normal import Phi, Phi2
 from kernelcalc.functions.special import hyperu
 from kernelcalc.symbols import c
 
@@ -98,6 +99,8 @@ def series(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
         if inner.order > 0 and (expr.func is sp.log or hasattr(expr.func, "at_zero")):
             return _logarithmic(getattr(expr.func, "at_zero", None), inner, n)
         return _at_infinity(expr.func, inner, n) if inner.order < 0 else _function(expr.func, inner, n)
+    if isinstance(expr, Phi2):
+        return _quarter_plane(expr, t, n)
     if isinstance(expr, sp.expint) and expr.args[0] == 1:
         inner = series(expr.args[1], t, n)
         return _exponential_integral(inner, n)
@@ -110,6 +113,27 @@ def series(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
             return _logarithmic(partial(hyperu.at_zero, p, q), inner, n)
         raise NoSeries(f"no series for {expr} at this argument")
     raise NoSeries(f"no series for {expr}")
+
+
+def _quarter_plane(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
+    """Phi2 of three series: its value at t = 0, and the integral of the series of its derivative in t."""
+    ends = []
+    for inner in (series(arg, t, n) for arg in expr.args):
+        sign = definite_sign(inner.coefs[0]) if inner.order < 0 else 0
+        if inner.order < 0 and not sign:
+            raise NoSeries(f"the sign of {inner.coefs[0]} is open")
+        ends.append(sign * sp.oo if sign else inner[0])
+    if -sp.oo in ends:  # smaller than every power
+        return Series(n, ())
+    if sp.oo in ends:
+        h, k, _ = expr.args
+        return series(Phi(k if ends[0] == sp.oo else h), t, n)
+    start = expr.func(*ends)
+    slope = series(sp.diff(expr, t), t, n)
+    if start is sp.nan or slope.order < 0:
+        raise NoSeries(f"{expr} at {ends}")
+    gained = tuple(x / (slope.order + i + 1) for i, x in enumerate(slope.coefs))
+    return _constant(start, slope.end + 1) + Series(slope.order + 1, gained)
 
 
 def _constant(value: sp.Expr, n: int) -> Series:
@@ -225,12 +249,14 @@ def _exponential_integral(inner: Series, n: int) -> Series:
 
 
 def _at_infinity(func: Any, inner: Series, n: int) -> Series:
-    """exp at -oo and erf at +-oo: constants but for what is smaller than every power."""
+    """exp at -oo, erf and Phi at +-oo: constants but for what is smaller than every power."""
     sign = definite_sign(inner.coefs[0])
     if func is sp.exp and sign < 0:
         return Series(n, ())
     if func is sp.erf and sign:
         return _constant(sp.Integer(sign), n)
+    if func is Phi and sign:
+        return _constant(ONE, n) if sign > 0 else Series(n, ())
     if sign > 0 and hasattr(func, "at_infinity"):
         return _terms(func.at_infinity(n), inner, n)
     raise NoSeries(f"{func} at infinity")

@@ -9,7 +9,7 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation, dual, mean
-from kernelcalc.functions.activations import ACTIVATIONS
+from kernelcalc.functions.activations import TABLED
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.catalogue import BY_NAME
 from kernelcalc.kernels import NNGP, NTK, SGNTK, GeneralizedNTK, Kernel, T, xy
@@ -57,7 +57,7 @@ def _shown(f: Function) -> Cell:
 def activations() -> tuple[Function, ...]:
     """The catalogue with its parameters as symbols; powers 2, 3 and 4."""
     powers = [BY_NAME["Monomial"](k) for k in (2, 3, 4)]
-    functions = [f for entry in ACTIVATIONS for f in (powers if entry.name == "Monomial" else [entry()])]
+    functions = [f for entry in TABLED for f in (powers if entry.name == "Monomial" else [entry()])]
     return tuple(f.symbolic for f in functions)
 
 
@@ -112,7 +112,7 @@ def surrogates() -> tuple[Function, ...]:
     }
     common = [Function(name, expr, ((beta, beta),)) for name, expr in scaled.items()]
     known = []
-    for f in (entry() for entry in ACTIVATIONS):
+    for f in (entry() for entry in TABLED):
         s = f.derivative
         if not s.deltas and s.bounded and mean(s.symbolic).expr not in (None, 0):
             known.append(s.symbolic)

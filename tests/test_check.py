@@ -17,6 +17,7 @@ RELU = r"\frac{\sqrt{ab}}{2\pi}\left(\sin\theta + (\pi-\theta)\cos\theta\right)"
 SIGN = r"\frac{2\sigma_w^2}{\pi}\arcsin"
 EQUAL = {
     "as text": ("2/pi*asin(2*c/sqrt((1+2*a)*(1+2*b)))", "dual(erf)"),
+    "letters side by side": ("ab + 2c^2", "dual(z**2)"),
     "as SymPy prints": ("2*asin(2*c*m**2/(sqrt(2*a*m**2 + 1)*sqrt(2*b*m**2 + 1)))/pi", "dual(erf(m))"),
     "parameter in the formula": (ERF, "dual(erf)"),
     "parameter as a number": (r"\tfrac2\pi\arcsin\frac{18c}{\sqrt{(1+18a)(1+18b)}}", "dual(erf(3))"),

@@ -19,7 +19,7 @@ READ = {
     r"\frac1{2a}": 1 / (2 * a),
     r"\frac{a}b": a / b,
     r"\dfrac{1}{2}\,a\;b": a * b / 2,
-    "2ab": None,  # one word in plain text
+    "2ab": 2 * a * b,
     r"{2ab}": 2 * a * b,
     r"2\cdot 3\times a": 6 * a,
     r"-a^2": -(a**2),

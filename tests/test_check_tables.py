@@ -40,6 +40,7 @@ def test_every_cell_of_the_tables_is_read() -> None:
         kc.NTK(kc.Sign(), 3, **SIGMAS),
         kc.SGNTK(kc.Sign(), kc.Erf().derivative, "L", **SIGMAS),
         kc.SGNTK(kc.Erf("m"), kc.function("exp(-abs(z))"), 2, **SIGMAS),
+        kc.NTK(kc.Step(1), "L", **SIGMAS),
         kc.GeneralizedNTK(
             (kc.Sign(), kc.Sign().derivative), (kc.Erf("m"), kc.Erf("m").derivative), "L", **SIGMAS
         ),

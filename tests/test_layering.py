@@ -35,7 +35,7 @@ MAY_IMPORT: dict[
     "checking": BASE | {"functions", "expectation", "kernels", "verify"},
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
-    "functions": {"display"},
+    "functions": {"display", "expectation"},
     "expectation": {"quadrature", "limits", "display", "codegen"},
     "kernels": {"quadrature", "limits", "notation", "gram", "codegen"},
     "notation": {"kernels"},

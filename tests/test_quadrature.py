@@ -363,3 +363,10 @@ def test_it_shares_no_code_with_what_it_judges() -> None:
             for name in names:
                 known = name.split(".")[0] in {"mpmath", "sympy", "__future__"} | sys.stdlib_module_names
                 assert known or ".".join(name.split(".")[:2]) in allowed, (file, name)
+
+
+def test_a_whole_number_under_a_fraction_keeps_its_digits() -> None:
+    f = Given(1 / sp.Max(3, sp.Abs(z)), (Q(-3), Q(3)))
+    with mp.workdps(40):
+        third = quadrature.mean(f, Q(1, 1000), digits=35)
+        assert abs(third - mpf(1) / 3) < mpf(10) ** -35

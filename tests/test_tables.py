@@ -21,7 +21,7 @@ from kernelcalc.checking.parser import parse
 from kernelcalc.checking.syntax import names
 from kernelcalc.cli_tables import tables as command
 from kernelcalc.expectation.result import mean
-from kernelcalc.functions.activations import ACTIVATIONS
+from kernelcalc.functions.activations import TABLED
 from kernelcalc.kernels import T, xx, xy, yy
 from kernelcalc.notation import latex
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, v, z
@@ -182,7 +182,7 @@ def test_factor_is_that_of_the_heading(s: kc.Function) -> None:
 
 
 def test_every_function_of_the_catalogue_has_its_dual(built: dict[str, str]) -> None:
-    for entry in ACTIVATIONS:
+    for entry in TABLED:
         assert rf"\textbf{{{text(entry.label).tex}" in built["duals.tex"]
     assert built["duals.tex"].count(r"\mathbb{E}[f'(X)\,f'(Y)]") == len(tables_formulas.activations())
 

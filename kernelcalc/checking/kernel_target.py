@@ -28,6 +28,8 @@ MAX_LEVEL = 8
 TANGENTS, FACTORS = {"Theta", "I"}, {"dot", "tilde", "hat"}
 ANGLES: dict[str, Callable[[Expr], Expr]] = {"rho": lambda r: r, "theta": sp.acos}
 WHOLE = {"K", "k", "kappa", "Theta", "I", "Sigma"}  # what people call the kernel itself
+_D, _P = sp.Dummy("D", positive=True), sp.Dummy("p", positive=True)
+INSIDE = {xx: _P, yy: (_D + xy**2) / _P}  # <x,y>^2 < <x,x> <y,y>, for proofs
 SWAP = {a: b, b: a, xx: yy, yy: xx}
 TANGENT = {key: sp.Symbol(f"T({','.join(key)})", real=True) for key in ("xx", "yy", "yx")}
 
@@ -208,7 +210,7 @@ class KernelTarget:
         fixed = {name: symbols[name] for name in self._fixed() if symbols[name].is_number}
         given = ", ".join(f"{name} = {shown(value)}" for name, value in fixed.items())
         note = "; ".join(filter(None, [f"with {given}" if given else "", note]))
-        return Case(names, layers.value(wanted), note=note)
+        return Case(names, layers.value(wanted), domain=INSIDE, note=note)
 
     def _determinant(self, layers: Layers, before: tuple[str, int]) -> Callable[[Name], Expr | None]:
         def determinant(name: Name) -> Expr | None:

@@ -22,8 +22,9 @@ FUNCTIONS = {
     "arccosh": "acosh", "arcosh": "acosh", "acosh": "acosh",
     "arctanh": "atanh", "artanh": "atanh", "atanh": "atanh", "atan2": "atan2",
     "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
+    "Phi": "Phi", "Phi2": "Phi2",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
-    "max": "max", "min": "min", "Max": "max", "Min": "min", "Phi": "Phi", "Phi2": "Phi2",
+    "max": "max", "min": "min", "Max": "max", "Min": "min",
     "det": "det", "norm": "norm", "dot": "inner",
 }  # fmt: skip
 RELATIONS = {
@@ -66,6 +67,7 @@ _LATEX = re.compile(
   | (?P<sized>{_SIZES}\s*(?P<fence>\\[A-Za-z]+|\\[|{{}}]|[()\[\]|.<>/]))
   | (?P<environment>\\(?:begin|end)\s*\{{(?P<which>[A-Za-z]+\*?)\}}(?:\[[a-z]\])?)
   | (?P<number>\d+(?:\.\d+)?|\.\d+)
+  | (?P<normal>\\Phi(?P<two>_2|_\{{2\}})?(?=(?:\^\{{\d+\}}|\^\d)?\s*(?:\\left\s*)?\())
   | (?P<command>\\[A-Za-z]+\*?|\\[|{{}}%$\#_&])
   | (?P<letter>[A-Za-z])
   | (?P<sign>:=|[-+*/^_(){{}}\[\]|,;.=<>'!:])
@@ -135,6 +137,8 @@ def _latex(text: str) -> Iterator[Token]:
             continue  # half of a pair that a line break tore apart
         elif match["sized"] is not None:
             yield _fence(text, found, match["fence"], at)
+        elif match["normal"] is not None:
+            yield Token("function", "Phi2" if match["two"] else "Phi", at)
         elif match["environment"] is not None:
             if match["which"] not in _LAYOUT:
                 fail(text, at, f"{match['which']} is not read: only formulas of one number are compared")

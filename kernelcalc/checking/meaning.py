@@ -155,6 +155,9 @@ class _Reader:
             return CONSTANTS[key]
         if key == "e":
             return sp.E
+        letters = [self.names.symbols.get(letter) for letter in key]
+        if len(letters) > 1 and None not in letters and name.level is None and not name.arguments:
+            return sp.Mul(*letters)  # ab in plain text
         if self.is_vector(name):
             return fail(self.text, name.at, f"the vector {key} stands alone; write x\\cdot y or \\|x\\|")
         return fail(

@@ -11,38 +11,36 @@ close, the pole at h^2 + (A + t)^2 = 0 is integrated exactly and the sum taken o
 """
 
 import math
-from typing import Any, cast
 
-import numba
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-from kernelcalc.compile.primitives import F, fma, inline
+from kernelcalc.compile.pairs import summed
+from kernelcalc.compile.primitives import constants, fma, inline
 from kernelcalc.compile.vecmath import _exp, angles, erfc, exp, rsqrt
 
 _PANELS = ((0.0, 0.2, 14), (0.2, 1.0, 18))  # of [0, T]: from, to, nodes
 _RULES = [(low, high - low, *leggauss(n)) for low, high, n in _PANELS]
-NODES = np.concatenate([low + width * (x + 1) / 2 for low, width, x, _ in _RULES])
-WEIGHTS = np.concatenate([width * w / 2 for _, width, _, w in _RULES])
+NODES = np.concatenate([low + width * (x + 1) / 2 for low, width, x, _ in _RULES]).tolist()
+WEIGHTS = np.concatenate([width * w / 2 for _, width, _, w in _RULES]).tolist()
 COUNT = len(NODES)
 NEAR = 1.3  # squared distance of the corner from the origin up to which the pole is taken out
 FAR = 40.0  # P(X > 40) = 0 in float64
 STEEP = 1e8
+TINY = 1e-200  # stands for 0, where only the ratio of h and A has a meaning
 ROOT_HALF = math.sqrt(0.5)
 ROOT_HALF_LOW = -4.833646656726457e-17  # sqrt(1/2) - ROOT_HALF
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 INVERSE_TWO_PI = 0.5 / math.pi
 
 
-def _summed(function: F) -> F:
-    """Compile a loop that sums in any order."""
-    options: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}}
-    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+nodes, weights = constants("normal_nodes", NODES), constants("normal_weights", WEIGHTS)
 
 
 @inline
 def phi(x: float) -> float:
     """P(X < x); 4 ulp while the result is normal."""
+    x = min(max(x, -FAR), FAR)
     u = -x * ROOT_HALF
     rest = fma(-x, ROOT_HALF, -u) - x * ROOT_HALF_LOW
     square = u * u
@@ -53,6 +51,8 @@ def phi(x: float) -> float:
 @inline
 def conditioned(h: float, k: float, q: float, p: float, r: float) -> float:
     """(h - r k)/sqrt(1 - r^2), q and p = (1 -+ r)/2 exact to their last digits: how far off h is, given k."""
+    k = TINY if h == 0.0 and k == 0.0 else k
+    h = k if h == 0.0 and k == TINY else h
     size = q * p
     half = 0.5 * rsqrt(size if size > 1e-280 else 1e-280)
     return ((h - k) + 2.0 * q * k) * half if r > 0.0 else ((h + k) - 2.0 * p * k) * half
@@ -68,14 +68,15 @@ def _exp_minus_half_squares(x: float, y: float) -> float:
     return _exp(-0.5 * total, 0.5 * rest)
 
 
-@_summed
+@summed
 def _smooth_sum(h: float, A: float, T: float, corner: float, near: float) -> float:
+    x, w = nodes(), weights()
     s = 0.0
     for i in range(COUNT):
-        t = T * NODES[i]
+        t = T * x[i]
         y = A + t
         e = exp(-t * (A + 0.5 * t))
-        s += WEIGHTS[i] * (near - (near * corner + near - 1.0) * e) / (h * h + y * y)
+        s += w[i] * (near - (near * corner + near - 1.0) * e) / (h * h + y * y)
     return s
 
 
@@ -93,13 +94,13 @@ def _triangle(h: float, A: float) -> float:
 @inline
 def _side(h: float, A: float) -> float:
     """sgn(h) W(|h|, A) for any h and A."""
-    size = min(abs(h), FAR)
+    size = max(min(abs(h), FAR), TINY)
     found = _triangle(size, min(abs(A), STEEP))
     found = phi(-size) - found if A < 0.0 else found
     return -found if h < 0.0 else found
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@inline
 def quadrant(h: float, k: float, A: float, B: float) -> float:
     """P(X > h, Y > k); 16 ulp for h, k >= 0 as far as A, B and h^2/2 are exact, else 16 ulp of P(X > h)."""
     both = 1.0 if h < 0.0 and k < 0.0 else 0.0

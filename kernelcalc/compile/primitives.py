@@ -4,7 +4,7 @@ Every function compiled here uses explicit `fma` and no fast-math flag, so that 
 remainder of a loop round alike: equal inputs give equal bits wherever they stand in a matrix.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numba
@@ -113,6 +113,27 @@ def _apart(typingctx: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(), emit
+
+
+def constants(name: str, values: Sequence[float]) -> Callable[[], Any]:
+    """A function to call in compiled code: the pointer to these numbers, laid down in the code itself."""
+
+    known: Any = types  # untyped
+    pointer = known.CPointer(types.float64)
+
+    def make(typingctx: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            table = builder.module.globals.get(f"kernelcalc.{name}")
+            if table is None:
+                array = ir.ArrayType(ir.DoubleType(), len(values))
+                table = ir.GlobalVariable(builder.module, array, f"kernelcalc.{name}")
+                table.linkage, table.global_constant = "internal", True
+                table.initializer = ir.Constant(array, list(values))
+            return builder.bitcast(table, ir.DoubleType().as_pointer())
+
+        return pointer(), emit
+
+    return cast(Callable[[], Any], intrinsic(make))
 
 
 fma = cast(Callable[[float, float, float], float], _fma)

@@ -388,6 +388,7 @@ def _erfcx_pos(x: float) -> float:
 
 @inline
 def _exp_minus_square(x: float) -> float:
+    x = x if x < 40.0 else 40.0  # 0, and no rest of a huge square
     square = x * x
     return _exp(-square, fma(x, x, -square))
 

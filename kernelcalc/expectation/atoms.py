@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import z
@@ -216,7 +217,12 @@ def outgrows(g: sp.Expr) -> bool:
     steep = [e.args[0] for e in g.atoms(sp.exp, sp.sinh, sp.cosh) if e.has(z)]
     if all(u.is_polynomial(z) and sp.degree(u, z) <= 1 for u in steep):
         return False
-    return analysis.envelope(g) is None
+    decay = sp.exp(-(z**2) / 10**6)
+    try:
+        ends = [(e * decay, t, s) for lo, hi, e in analysis.pieces(g) for t, s in ((lo, "+"), (hi, "-"))]
+        return any(set(analysis.limits(e, t, s)) != {ZERO} for e, t, s in ends if t.is_infinite)
+    except InputError:
+        return analysis.envelope(g) is None
 
 
 def _piecewise(expr: sp.Expr) -> tuple[Atom, ...] | None:

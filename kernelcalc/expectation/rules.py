@@ -151,8 +151,8 @@ def mean_pieces(p: Mean) -> Reduction | None:
             parts.append((weight, Mean(replace(p.atom, kind=replace(kind, g=g, lo=lo, hi=hi)), p.v)))
             continue
         for atom in known:
-            for w, moved in _moved(atom, kind.shift):
-                whole = replace(moved, n=moved.n + p.atom.n)
+            for w, part in moved(atom, kind.shift):
+                whole = replace(part, n=part.n + p.atom.n)
                 sides = _indicator(kind, lo, hi)
                 parts += [(weight * w * x, Mean(replace(whole, kind=k), p.v)) for x, k in sides]
     return Reduction("pieces", tuple(parts))
@@ -207,11 +207,11 @@ def dual_delta(p: Dual) -> Reduction | None:
     t = p.f.kind.t
     weight = replace(p.f, kind=Kind()).expr(t) * sp.exp(-(t**2) / (2 * p.a)) / sp.sqrt(2 * sp.pi * p.a)
     v = sp.cancel(p.det / p.a)
-    parts = tuple((weight * w, Mean(atom, v)) for w, atom in _moved(p.g, p.c * t / p.a))
+    parts = tuple((weight * w, Mean(atom, v)) for w, atom in moved(p.g, p.c * t / p.a))
     return Reduction("delta", parts, needs="D > 0")
 
 
-def _moved(atom: Atom, h: sp.Expr) -> tuple[tuple[sp.Expr, Atom], ...]:
+def moved(atom: Atom, h: sp.Expr) -> tuple[tuple[sp.Expr, Atom], ...]:
     """atom(z + h) as weights and atoms, exponential factors included."""
     if h == 0:
         return ((ONE, atom),)
@@ -239,7 +239,7 @@ def dual_shift(p: Dual) -> Reduction | None:
         return None
     weight = sp.exp(s**2 * p.a / 2)
     left = shifted(replace(p.f, s=ZERO), s * p.a)
-    right = _moved(p.g, s * p.c)
+    right = moved(p.g, s * p.c)
     return Reduction("exponential", tuple((weight * w, replace(p, f=f, g=g)) for f in left for w, g in right))
 
 

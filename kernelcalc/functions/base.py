@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, count
 from types import MappingProxyType
 
 import sympy as sp
@@ -90,7 +91,8 @@ class Function:
     @cached_property
     def deltas(self) -> Masses:
         """Dirac masses as pairs (location, weight)."""
-        return tuple((self._put(t), self._put(w)) for t, w in self.masses)
+        put = ((self._put(t), self._put(w)) for t, w in self.masses)
+        return tuple((t, w) for t, w in put if w != 0)
 
     @cached_property
     def symbolic(self) -> Function:
@@ -118,6 +120,37 @@ class Function:
             (s, exact(values[s.name], s.name) if s.name in values else old) for s, old in self.parameters
         )
         return replace(self, parameters=pairs)
+
+    def _new_parameter(self, value: object, name: str, **assumptions: bool) -> tuple[sp.Symbol, sp.Expr]:
+        """A symbol that no parameter has yet, with its value."""
+        names = chain([name], (f"{name}_{i}" for i in count(2)))
+        free = next(word for word in names if word not in self.params)
+        return sp.Symbol(free, **assumptions), exact(value, name)
+
+    def centred(self, theta: object) -> Function:
+        """f(z - theta), theta a real number or symbol: a surrogate derivative centred at a threshold."""
+        symbol, value = self._new_parameter(theta, "theta", real=True)
+        if not value.is_real:
+            raise InputError(f"{self!r}: theta={theta!r} must be real")
+        if value == 0:
+            return self
+        return replace(
+            self,
+            name=f"{self.name}[z - {shown(value)}]",
+            template=self.template.subs(z, z - symbol),
+            parameters=(*self.parameters, (symbol, value)),
+            masses=tuple((t + symbol, w) for t, w in self.masses),
+        )
+
+    def smoothed(self, epsilon: object) -> Function:
+        """z -> E f(z + epsilon Z), Z standard normal, epsilon > 0: its means and duals are those of f at
+        variances v + epsilon^2; a bounded f becomes Lipschitz. InputError where the rules find no formula."""
+        from kernelcalc.expectation.smoothing import smoothed
+
+        symbol, value = self._new_parameter(epsilon, "epsilon", positive=True)
+        if not value.is_positive:
+            raise InputError(f"{self!r}: epsilon={epsilon!r} must be > 0")
+        return smoothed(self, symbol, value)
 
     def shifted(self, by: object) -> Function:
         """f(z + mu) for a number, or for a symbol: kc.symbols.mu, or "mu" for short."""

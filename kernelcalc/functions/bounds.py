@@ -13,7 +13,7 @@ from sympy.simplify.fu import TR8
 
 from kernelcalc.functions.breaks import breaks
 from kernelcalc.functions.decide import compare, is_infinite, largest
-from kernelcalc.functions.expressions import count_terms, diff, expand, generators, tidy
+from kernelcalc.functions.expressions import HYPERBOLIC, count_terms, diff, expand, generators, tidy
 from kernelcalc.functions.limiting import limits
 from kernelcalc.functions.pieces import Piece, pieces
 from kernelcalc.functions.sampling import numeric_extremes
@@ -99,6 +99,13 @@ def _period(waves: list[sp.Expr], g: sp.Expr) -> sp.Expr | None:
     return 2 * sp.pi / rates[0] * math.lcm(*(r.q for r in ratios)) / math.gcd(*(r.p for r in ratios))
 
 
+def _algebraic(value: sp.Expr) -> sp.Expr:
+    """tanh(log(x)/2) and the like as algebraic numbers."""
+    if not (value.has(*HYPERBOLIC) and value.has(sp.log)):
+        return value
+    return sp.radsimp(sp.simplify(value.rewrite(HYPERBOLIC, sp.exp)))
+
+
 @lru_cache(maxsize=256)
 def _range(piece: Piece, falls: bool = False) -> tuple[sp.Expr, sp.Expr]:
     """(inf, sup) of an analytic expression on its interval; infinite limits give +-oo.
@@ -138,7 +145,7 @@ def _range(piece: Piece, falls: bool = False) -> tuple[sp.Expr, sp.Expr]:
         critical = zeros(slope, lo, hi)
         if any(t.has(sp.CRootOf) for t in critical):
             raise Unsolved  # a value at the root of a quintic is no closed form, and slow
-        values += [e.subs(z, t) for t in critical]
+        values += [_algebraic(e.subs(z, t)) for t in critical]
     except Unsolved:
         if compare(lo, sp.S.Zero) < 0 < compare(hi, sp.S.Zero) and slope.subs(z, 0) == 0:
             values.append(e.subs(z, 0))

@@ -35,7 +35,7 @@ def function_by_name(name: str, **params: object) -> Function:
     Raises InputError for unknown names, with the nearest known one, and as ``function`` does.
     """
     stem, primes = name.rstrip("'"), len(name) - len(name.rstrip("'"))
-    entry = BY_LABEL.get(stem.lower()) or BY_NAME.get(stem)
+    entry = BY_NAME.get(stem) or BY_LABEL.get(stem.lower())
     if entry is None:
         if stem.isidentifier() and stem not in {"z", "x"}:
             near = difflib.get_close_matches(stem.lower(), BY_LABEL, n=1, cutoff=0.4)

@@ -95,7 +95,7 @@ def surrogate_by_name(name: str) -> Function:
     text = name.strip()
     match = _CALL.fullmatch(text)
     stem = match["name"] if match else ""
-    entry = BY_LABEL.get(stem.lower()) or BY_NAME.get(stem)
+    entry = BY_NAME.get(stem) or BY_LABEL.get(stem.lower())
     if "." in stem or (entry in SURROGATES and not text.endswith("'")):
         return surrogate(text)
     found = function_by_name(text)

@@ -66,6 +66,13 @@ def _heaviside(x: mpf, at_zero: mpf | None = None) -> mpf:
     return mpf(x > 0) if x != 0 else mpf(0.5) if at_zero is None else at_zero
 
 
+_SWITCHES = {  # never a Python int, whose powers are floats
+    "Heaviside": _heaviside,
+    "max": lambda *values: mpf(max(values)),
+    "min": lambda *values: mpf(min(values)),
+}
+
+
 @lru_cache(maxsize=1024)
 def compiled(expr: sp.Expr) -> Callable[[list[mpf]], list[mpf]]:
     """The expression as a map from arguments to values at the working precision.
@@ -76,7 +83,7 @@ def compiled(expr: sp.Expr) -> Callable[[list[mpf]], list[mpf]]:
     if strange:
         names = ", ".join(sorted(map(str, strange)))
         raise InputError(f"{expr} still contains {names}: give every parameter a number")
-    function = sp.lambdify(z, expr, modules=[{"Heaviside": _heaviside}, "mpmath"])
+    function = sp.lambdify(z, expr, modules=[_SWITCHES, "mpmath"])
 
     def values(points: list[mpf]) -> list[mpf]:
         try:

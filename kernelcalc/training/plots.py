@@ -71,8 +71,9 @@ def plot_prediction(
 ) -> Any:
     """Mean and mean +- width standard deviations on a closed curve around 0 (Figure 3a: on the circle).
 
-    radius: of the curve, as a function of the angles; None: the circle of the training points. samples:
-    trained networks to draw as thin lines; nngp: also the regression curve of the NNGP, dashed.
+    radius: of the curve, as a function of the angles; None: the circle of the training points. samples: how
+    many trained networks of infinite width to draw as thin lines; nngp: also the regression curve of the
+    NNGP, dashed.
     Raises InputError unless the training points lie on the curve and there is one output.
     """
     if flow.X.shape[1] != 2 or flow.Y.size != len(flow.X):
@@ -94,7 +95,7 @@ def plot_prediction(
         drawn = flow.sample(T, t, size=samples, seed=seed).reshape(samples, -1)
         thin = {"color": "tab:blue", "linewidth": 0.6, "alpha": max(0.1, min(1.0, 6 / samples)), "zorder": 1}
         first, *_ = ax.plot(angles, drawn.T, **thin)
-        first.set_label("trained networks")
+        first.set_label("networks drawn")
     grey = {"facecolor": "0.85", "edgecolor": "0.55", "zorder": 0}
     ax.fill_between(angles, mean - band, mean + band, label=f"mean ± {width:g} std", **grey)
     ax.plot(angles, mean, color="black", label="mean")

@@ -82,8 +82,12 @@ class _Field:
     def convert(self, expr: Expr) -> Expr:
         if expr.is_Rational or expr.is_Symbol:
             return expr
-        if expr.is_Add or expr.is_Mul:
-            return expr.func(*map(self.convert, expr.args))
+        if expr.is_Mul:  # one exponent: what is over different denominators may cancel
+            exponents = [arg.exp for arg in expr.args if isinstance(arg, sp.exp)]
+            others = [arg for arg in expr.args if not isinstance(arg, sp.exp)]
+            return sp.Mul(*map(self.convert, others), self.convert(sp.exp(sp.Add(*exponents))))
+        if expr.is_Add:
+            return sp.Add(*map(self.convert, expr.args))
         if isinstance(expr, sp.exp):
             return self._power(sp.E, expr.exp)
         if expr.is_Pow:
