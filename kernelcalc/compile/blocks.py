@@ -8,9 +8,19 @@ from typing import Any
 
 from kernelcalc.compile.layout import CHUNK, PANEL, PRODUCT_SPACE, STRIDE, STRIP, TILE
 from kernelcalc.compile.primitives import fma, inline, offset, transpose8, wide
-from kernelcalc.compile.registers import add_products
+from kernelcalc.compile.registers import add_products, address, settle, stream8
 
-__all__ = ["PRODUCT_SPACE", "STRIDE", "TILE", "inner_product", "product", "write_transposed"]
+__all__ = [
+    "PRODUCT_SPACE",
+    "STRIDE",
+    "TILE",
+    "inner_product",
+    "product",
+    "settle",
+    "stream",
+    "stream_transposed",
+    "write_transposed",
+]
 
 Pointer = Any
 
@@ -87,3 +97,28 @@ def write_transposed(tile: Pointer, rows: int, columns: int, target: Pointer, st
                 for column in range(j, min(j + 8, columns)):
                     for row in range(i, min(i + 8, rows)):
                         target[column * stride + row] = tile[row * STRIDE + column]
+
+
+@inline
+def stream(source: Pointer, count: int, target: Pointer) -> None:
+    """target[j] = source[j] past the caches: a matrix larger than they are need not be read to be written."""
+    size = address(offset(target, 1)) - address(target)
+    start = min(-(address(target) // size) % 8, count)
+    for j in range(start):
+        target[j] = source[j]
+    for j in range(start, count - 7, 8):
+        stream8(offset(source, j), offset(target, j))
+    for j in range(count - (count - start) % 8, count):
+        target[j] = source[j]
+
+
+@inline
+def stream_transposed(
+    tile: Pointer, rows: int, columns: int, target: Pointer, stride: int, space: Pointer
+) -> None:
+    """write_transposed past the caches; `space` has room for 8 STRIDE numbers."""
+    for j in range(0, columns, 8):
+        wide_enough = min(8, columns - j)
+        write_transposed(offset(tile, j), rows, wide_enough, space, STRIDE)
+        for column in range(wide_enough):
+            stream(offset(space, column * STRIDE), rows, offset(target, (j + column) * stride))

@@ -17,11 +17,13 @@ from __future__ import annotations
 import sympy as sp
 
 from kernelcalc.compile.printer import Printer, numeric
-from kernelcalc.compile.program import Let, Program, level, used
+from kernelcalc.compile.program import Let, Program, level, outermost, used
 
 HEADER = """\
 from math import copysign, inf
-from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
+from kernelcalc.compile.blocks import (
+    PRODUCT_SPACE, STRIDE, TILE, product, settle, stream, stream_transposed, write_transposed,
+)
 from kernelcalc.compile.lookup import lookup, lookup_side
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import (
@@ -43,15 +45,8 @@ def first(w, products, m, inverse, inverses, scale, s2, near):
     for j in range(m):
         c = fma(scale, products[j], s2)
         r = c*(inverse*inverses[j])
-        q = 0.5 - 0.5*r
-        p = 0.5 + 0.5*r
-        w[Q + j] = q
-        w[P + j] = p
-        w[R + j] = r
-        w[C + j] = c
-        w[T + j] = c
-        w[S + j] = c
-        close += 0 if (q if q < p else p) >= near else 1
+        w[T + j], w[S + j], w[C + j] = c, c, c
+        close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near else 1
     return close
 
 @inline
@@ -60,6 +55,17 @@ def copy(source, m, target):
     for j in range(m):
         target[j] = source[j]
 """
+
+STATE = "q, p, r = w[Q + j], w[P + j], w[R + j]"
+
+# q, p, r and c of the first layer from the matrix product, and how many pairs are too close for that
+OPENING = [
+    "c = fma(scale, products[j], s2)",
+    "r = c*(inverse*inverses[j])",
+    "q = 0.5 - 0.5*r",
+    "p = 0.5 + 0.5*r",
+    "close += 0 if (q if q < p else p) >= near else 1",
+]
 
 # q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows of
 # extreme size are scaled by powers of two, so that no square overflows.
@@ -206,8 +212,10 @@ class Module:
         ]
         return [*lines, ""]
 
-    def _layer(self, program: Program, indent: str, keep: dict[str, str]) -> list[str]:
-        """The statements of a pair, then its new state; keep: where c, q, p, T, S, ... go."""
+    def _layer(
+        self, program: Program, indent: str, keep: dict[str, str], read: dict[str, str]
+    ) -> list[str]:
+        """The statements of a pair, then its new state; keep: where c, q, p, T, ... go, read: T, S before."""
         lines = [self._line(statement) for statement in program.pair]
         lines.append(f"cross = {self._value(program.outputs['c'])}")
         if "factor" not in program.outputs:
@@ -216,29 +224,42 @@ class Module:
         for total, factor in (("T", "factor"), ("S", "transposed")):
             if factor in program.outputs:
                 value = self._value(program.outputs[factor])
-                lines.append(f"{keep[total]} = fma({keep[total]}{unit}, {value}, cross)")
-        state = [x for x in ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y") if x in keep]
+                lines.append(f"{keep[total]} = fma({read[total]}{unit}, {value}, cross)")
+        names = ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y")
+        state = [x for x in names if x in keep and x in program.outputs]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
-        lines.append(f"{', '.join(keep[x] for x in state)} = {values}")
+        lines += [f"{', '.join(keep[x] for x in state)} = {values}"] if state else []
         return [indent + line for line in lines]
 
     def _advance(self) -> list[str]:
-        """One layer for the pairs of a row: the first, and the later ones."""
+        """One layer for the pairs of a row: the first, later ones, and the last, which hands nothing on."""
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
         rows, columns = self.quantities("row"), list(enumerate(self.quantities("column")))
         lines = []
-        for name, program in (("advance", self.program), ("again", level(self.program))):
+        start = {
+            "advance": (
+                "products, m, inverse, inverses, scale, s2, near, row, column, numbers",
+                OPENING,
+                self.program,
+                keep | {"T": "c", "S": "c"},
+            ),
+            "again": ("m, row, column, numbers", [STATE], level(self.program), keep),
+            "last": ("m, row, column, numbers", [STATE], outermost(level(self.program)), keep),
+        }
+        for name, (arguments, opening, program, read) in start.items():
             lines += [
                 "@inline",
-                f"def {name}(w, m, row, column, numbers):",
+                f"def {name}(w, {arguments}):",
                 "    wide()",
                 "    apart()",
                 *self._given(self.program),
                 *(f"    {x} = row[{k}*STRIDE]" for k, x in enumerate(rows)),
+                "    close = 0",
                 "    for j in range(m):",
-                "        q, p, r = w[Q + j], w[P + j], w[R + j]",
+                *(" " * 8 + line for line in opening),
                 *(f"        {x} = column[{k}*STRIDE + j]" for k, x in columns if x in used(program)),
-                *self._layer(program, " " * 8, keep),
+                *self._layer(program, " " * 8, keep, read),
+                "    return close",
                 "",
             ]
         return lines
@@ -249,7 +270,7 @@ class Module:
         mirrored = "S" if "transposed" in self.program.outputs else result
         step_row, step_column = (f"{len(self.quantities(role))}*STRIDE" for role in ("row", "column"))
         lines = [
-            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, near, inverse_row, inverse_column, row,",
+            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, past, near, inverse_row, inverse_column, row,",
             "         column, numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",
             "    w = offset(space, LANES)",
             f"    scale, s2 = numbers[{self.numbers.index('scale')}], numbers[{self.numbers.index('s2')}]",
@@ -257,30 +278,52 @@ class Module:
             "    count = 0",
             "    for i in range(ni):",
             "        m = i + 1 if mirror == 2 else nj",
+            "        whole = (m + 7)//8*8  # to the end of a vector: the rest of a loop would be slow",
             "        products = offset(space, i*STRIDE)",
             "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
-            "        if first(w, products, m, inverse, inverses, scale, s2, near) > 0:",
-            "            for j in range(m):",
-            "                if not (w[Q + j] >= near and w[P + j] >= near):",
+            f"        at_row = i0//TILE*(depth - 1)*{step_row} + i",
+            f"        at_column = j0//TILE*(depth - 1)*{step_column}",
+            "        given = inverse, inverses, scale, s2, near",
+            "        if depth == 1:",
+            "            near_ones = first(w, products, whole, *given)",
+            "        else:",
+            "            tables = offset(row, at_row), offset(column, at_column), numbers",
+            "            near_ones = advance(w, products, whole, *given, *tables)",
+            "        if near_ones > 0:",
+            "            for j in range(i if mirror == 2 else m):",
+            "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
+            "                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near):",
             "                    marks[1 + count] = i*TILE + j",
             "                    count += 1",
-            "        for l in range(depth - 1):",
-            f"            at_row = (i0//TILE*(depth - 1) + l)*{step_row} + i",
-            f"            at_column = (j0//TILE*(depth - 1) + l)*{step_column}",
-            "            if l == 0:",
-            "                advance(w, m, offset(row, at_row), offset(column, at_column), numbers)",
+            "        for l in range(1, depth - 1):",
+            f"            at_row += {step_row}",
+            f"            at_column += {step_column}",
+            "            if l < depth - 2:",
+            "                again(w, whole, offset(row, at_row), offset(column, at_column), numbers)",
             "            else:",
-            "                again(w, m, offset(row, at_row), offset(column, at_column), numbers)",
-            f"        copy(offset(w, {result}), m, offset(out, i*out_stride))",
+            "                last(w, whole, offset(row, at_row), offset(column, at_column), numbers)",
+            "        if past:",
+            f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
+            "        else:",
+            f"            copy(offset(w, {result}), m, offset(out, i*out_stride))",
             "        if mirror > 0:",
             f"            copy(offset(w, {mirrored}), m, products)",
-            "    if mirror == 1:",
+            "    if mirror == 1 and past:",
+            "        stream_transposed(space, ni, nj, mirrored, mirrored_stride, offset(space, TILE*STRIDE))",
+            "    if mirror == 1 and not past:",
             "        write_transposed(space, ni, nj, mirrored, mirrored_stride)",
             "    if mirror == 2:",
-            "        for i in range(ni):",
-            "            for j in range(i):",
-            "                mirrored[j*mirrored_stride + i] = space[i*STRIDE + j]",
+            "        for j in range(0, nj, 8):",
+            "            below = j + 8",
+            "            if below < ni:",
+            "                source, target = offset(space, below*STRIDE + j), j*mirrored_stride + below",
+            "                image = offset(mirrored, target)",
+            "                write_transposed(source, ni - below, 8, image, mirrored_stride)",
+            "            for i in range(j, min(below, ni)):",
+            "                for e in range(j, i):",
+            "                    mirrored[e*mirrored_stride + i] = space[i*STRIDE + e]",
             "    marks[0] = count",
+            "    settle()",
         ]
         return [*lines, ""]
 
@@ -306,7 +349,7 @@ class Module:
         for role, side in (("row", "a_x"), ("column", "a_y")):
             lines.append(f"        a = {side}")
             lines += [f"        {self._line(statement)}" for statement in getattr(program, role)]
-        lines += self._layer(program, " " * 8, keep)
+        lines += self._layer(program, " " * 8, keep, keep)
         lines += [
             "",
             "def close(X, Y, i0, j0, width, depth, mirror, alike, power_row, power_column, a_row, a_column,",

@@ -96,6 +96,19 @@ def level(program: Program) -> Program:
     return replace(program, pair=tuple(pair), outputs=outputs)
 
 
+def outermost(program: Program) -> Program:
+    """The program of the last layer: what it computes for a next one is left out."""
+    kept = ("c", "factor", "transposed")
+    outputs = {name: value for name, value in program.outputs.items() if name in kept}
+    needed = {symbol for value in outputs.values() for symbol in sp.sympify(value).free_symbols}
+    pair: list[Let] = []
+    for statement in reversed(program.pair):
+        if needed & set(statement.targets):
+            pair.insert(0, statement)
+            needed |= statement.value.free_symbols
+    return replace(program, pair=tuple(pair), outputs=outputs)
+
+
 def share(
     given: Iterable[Mapping[sp.Symbol, sp.Expr]],
 ) -> tuple[list[dict[sp.Symbol, sp.Symbol]], dict[sp.Symbol, sp.Expr]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -64,8 +65,53 @@ def _add_products(
     return types.none(x, types.intp, panel, types.intp, out, types.intp, types.intp), emit
 
 
+@intrinsic
+def _stream8(typingctx: Any, source: Any, target: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given, wanted = (ir.VectorType(pointer.type.pointee, 8) for pointer in args)
+        value = builder.load(builder.bitcast(args[0], given.as_pointer()), align=8)
+        value = value if given == wanted else builder.fptrunc(value, wanted)
+        size = 64 if isinstance(wanted.element, ir.DoubleType) else 32
+        store = builder.store(value, builder.bitcast(args[1], wanted.as_pointer()), align=size)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    return types.none(source, target), emit
+
+
+@intrinsic
+def _settle(typingctx: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if platform.machine() in ("x86_64", "AMD64"):
+            name = "llvm.x86.sse.sfence"
+            known = builder.module.globals.get(name)
+            builder.call(known or ir.Function(builder.module, ir.FunctionType(ir.VoidType(), []), name), [])
+        else:
+            builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.none(), emit
+
+
+@intrinsic
+def _address(typingctx: Any, pointer: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(args[0], ir.IntType(64))
+
+    return types.int64(pointer), emit
+
+
 add_products = cast(Callable[[Any, int, Any, int, Any, int, int], None], _add_products)
 """add_products(x, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i s + k] p[24 k + j].
 
 i < 8, j < 24, k < n, n >= 1; more: 0 overwrites.
 """
+
+stream8 = cast(Callable[[Any, Any], None], _stream8)
+"""stream8(p, q): q[j] = p[j], j < 8, past the caches; q on a boundary of 8 numbers, of float64 or float32."""
+
+settle = cast(Callable[[], None], _settle)
+"""settle(): what was streamed is in memory before anything that follows."""
+
+address = cast(Callable[[Any], int], _address)
+"""address(p): the address in p."""
