@@ -34,15 +34,15 @@ def check(
     digits: int,
     json_file: Path | None,
 ) -> int:
-    r"""Compare formulas with the derived ones: equal, different (where, and both values), or not comparable.
+    """Compare formulas with the derived ones: equal, different (where, and both values), or not comparable.
 
     In FILE.tex a comment before a displayed equation says what it should equal; the exit status is 0 only if
     all equations so marked are equal.
 
     \b
       % kernelcalc: dual(erf)
-      \begin{equation} \kappa = \frac{2}{\pi}\arcsin\frac{2m^2c}{\sqrt{(1+2m^2a)(1+2m^2b)}} \end{equation}
-      % kernelcalc: define \Delta = ab - c^2
+      \\[ \\kappa = \\frac{2}{\\pi}\\arcsin\\frac{2m^2c}{\\sqrt{(1+2m^2a)(1+2m^2b)}} \\]
+      % kernelcalc: define \\Delta = ab - c^2
 
     \b
     TARGET is one of
@@ -50,7 +50,7 @@ def check(
       mean(f)                     E f(Z), Z ~ N(0, v)
       limit(dual(f), m)           as m tends to infinity (or to a third argument)
       nngp(f, 3), ntk(f, 3), sgntk(f, s, 3), generalized_ntk((f, s), (g, t), 3)
-                                  the kernel, or the quantity on the left side: \dot\Sigma^{(l+1)}(x,y) = ...
+                                  the kernel, or what stands on the left: \\dot\\Sigma^{(l+1)}(x,y) = ...
       S23, D.3/cor/sum[1]         a claim of kernelcalc verify; an entry of one that is a matrix
 
     f, g, s are names from kernelcalc list with ' for derivatives (erf', erf(m), erf(2)), or formulas in z.
@@ -59,7 +59,7 @@ def check(
     Examples:
       kernelcalc check paper.tex
       kernelcalc check --formula '2/pi*asin(c/sqrt(a*b))' --against 'dual(sign)'
-      kernelcalc check --formula '\frac{2}{\pi\Delta}' --define '\Delta = ab-c^2' --against "dual(sign')"
+      kernelcalc check --formula '\\frac{2}{\\pi\\sqrt q}' --define 'q = a*b-c^2' --against "dual(sign')"
     """
     from kernelcalc.checking.draft import Checked, check_draft
     from kernelcalc.files import check_writable, write_whole

@@ -3,6 +3,7 @@ r"""kernelcalc check FILE.tex: marked equations of a draft, its own commands, ex
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,10 @@ def test_a_file_without_marks_says_how_to_mark(tmp_path: Path) -> None:
     result = run(str(draft))
     assert result.exit_code == 2
     assert "% kernelcalc:" in result.stderr
+
+
+def test_help_shows_examples_that_hold() -> None:
+    shown = run("--help").output
+    assert "\n  kernelcalc check paper.tex\n" in shown.replace("    kernelcalc", "  kernelcalc")
+    words = re.findall(r"--formula '(\\.*?)' --define '(.*?)' --against \"(.*?)\"", shown)[0]
+    assert run("--formula", words[0], "--define", words[1], "--against", words[2]).exit_code == 0

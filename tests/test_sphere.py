@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,18 @@ def test_all_entries_of_a_matrix() -> None:
         assert k.diag(data) == pytest.approx(np.diag(K), rel=1e-14)
         assert k.matvec(data, np.ones(6)) == pytest.approx(K.sum(axis=1), rel=1e-13)
         assert k(data, dtype=np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("formula", ["z/(1 + abs(z))", "exp(-abs(z)**3)"])
+def test_kinks_on_the_sphere(formula: str) -> None:
+    """Nested integrals where the series is too slow: full accuracy between nearly parallel rows too."""
+    k = kc.NTK(kc.function(formula), 2, sigma_b=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        K = k(UNIT)
+    assert k.method(UNIT) == "table of the angle"
+    bound = k.error_bound(UNIT)
+    assert (bound <= 1e-11 * np.abs(K).max()).all()
+    for i, j in ((0, 1), (3, 4)):
+        exact = k.reference(UNIT[i], UNIT[j], digits=13)
+        assert abs(K[i, j] - exact) <= bound[i, j] + 1e-12 * abs(exact)

@@ -38,9 +38,13 @@ class Series:
     norms: Vector
     tails: Vector
 
-    def part(self, here: slice) -> Series:
+    def part(self, here: slice | NDArray[np.int64]) -> Series:
         """Some of the deviations."""
         return Series(self.values[here], self.errors[here], self.norms[here], self.tails[here])
+
+    def repeated(self, count: int) -> Series:
+        """The first deviation `count` times."""
+        return self.part(np.zeros(count, dtype=np.int64))
 
     @property
     def slopes(self) -> Vector:

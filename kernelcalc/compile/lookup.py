@@ -6,7 +6,6 @@ from typing import Any
 
 from kernelcalc.compile.layout import SECOND, TABLE_HEADER, TABLE_TERMS
 from kernelcalc.compile.primitives import bits, fma, from_bits, inline, shift_right
-from kernelcalc.compile.vecmath import quotient
 
 Pointer = Any
 
@@ -28,9 +27,8 @@ def _polynomial(x: float, skipped: int, table: Pointer) -> float:
 
 @inline
 def lookup(x: float, table: Pointer) -> float:
-    """The function in the table at x >= 0, as accurate as the table says; NaN for NaN."""
-    tail = table[5]
-    return _polynomial(x, 0, table) * quotient(tail, x if x >= tail else tail)
+    """The function in the table at 0 <= x <= reach, as accurate as the table says; NaN for NaN."""
+    return _polynomial(x, 0, table)
 
 
 @inline

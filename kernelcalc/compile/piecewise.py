@@ -12,7 +12,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import mpmath as mp
 import numpy as np
@@ -28,7 +28,8 @@ BITS = (5, 6, 7, 8)  # intervals per octave, as powers of two, tried in turn
 CHECKS = 5  # points per interval at which the polynomial is compared with the function
 TARGET = 2.0**-54  # of the polynomial, relative to the size of the function
 ROUNDING = 2.5 * 2.0**-53  # of the coefficients and of the evaluation
-FOREVER = 2.0**900  # where constant tails begin to fall: beyond every variance that float64 can hold
+FOREVER = 2.0**900  # where constant tails would begin to fall
+FAR = 120  # octaves of a tail like 1/x: its coefficients go down to 2^(-8 FAR) and must not underflow
 LOWEST = -40  # no first interval ends below 2^-40
 ZERO = 2.0**-40  # what stands for 0, relative to the end of the first interval
 
@@ -55,29 +56,35 @@ class Table:
     reach: float
     error: float
 
-    @property
+    @cached_property
     def numbers(self) -> Vector:
-        """The table as compiled code takes it."""
+        """The table as compiled code takes it; octaves of a tail like 1/x are added up to 2^FAR."""
+        coefficients, count = self.coefficients, 2**self.bits
+        if self.tail < FOREVER:
+            beyond = np.arange(1, FAR - self.low - len(coefficients) // count + 1)
+            falls = -beyond[:, None, None] * (1 + np.arange(TABLE_TERMS))
+            scaled = np.ldexp(coefficients[None, -count:], falls)
+            coefficients = np.concatenate([coefficients, scaled.reshape(-1, TABLE_TERMS)])
         shift = 52 - self.bits
-        octaves, rest = divmod(len(self.coefficients), 2**self.bits)
-        last = np.nextafter(np.ldexp(1 + rest / 2**self.bits, self.low + octaves), 0.0)
+        octaves, rest = divmod(len(coefficients), count)
+        last = np.nextafter(np.ldexp(1 + rest / count, self.low + octaves), 0.0)
         head = [shift, 2 ** (shift - 1), (self.low + 1023) << self.bits, np.ldexp(1.0, self.low), last]
         start = np.zeros(TABLE_HEADER)
-        start[: len(head) + 1] = [*head, min(self.tail, FOREVER)]
-        return np.concatenate([start, self.coefficients.ravel()])
+        start[: len(head)] = head
+        return np.concatenate([start, coefficients.ravel()])
 
     def __call__(self, x: Vector) -> Vector:
         """The function at x, as the compiled code has it up to the rounding of fused operations."""
         numbers = self.numbers
+        coefficients = numbers[TABLE_HEADER:].reshape(-1, TABLE_TERMS)
         inside = np.clip(np.asarray(x, dtype=np.float64), numbers[3], numbers[4])
         row = (inside.view(np.int64) >> int(numbers[0])) - int(numbers[2])
         middle = (((row + int(numbers[2])) << int(numbers[0])) + int(numbers[1])).view(np.float64)
         t = np.minimum(x, numbers[4]) - middle
-        total = np.zeros_like(t)
+        total: Vector = np.zeros_like(t)
         for k in reversed(range(TABLE_TERMS)):
-            total = total * t + self.coefficients[row, k]
-        result: Vector = total * (numbers[5] / np.maximum(x, numbers[5]))
-        return result
+            total = total * t + coefficients[row, k]
+        return total
 
     def to_text(self) -> str:
         """The table for `cache.text`."""
@@ -107,6 +114,8 @@ def _rule() -> tuple[Long, Long]:
 def long(x: mp.mpf) -> np.longdouble:
     """An mpmath number as a long double, rounded once."""
     high = float(x)
+    if not np.isfinite(high):
+        return np.longdouble(high)
     return np.longdouble(high) + np.longdouble(float(x - mp.mpf(high)))
 
 
@@ -156,8 +165,10 @@ def tabulate(
     stop: float | None = None,
     most: int = 100,
     ways: tuple[int, ...] = BITS,
+    target: float = TARGET,
 ) -> Table:
-    """The function as a table; start: the first octave tried as the lowest; ways: the bits tried.
+    """The function as a table; start: the first octave tried as the lowest; ways: the bits tried; target: of
+    the polynomials.
 
     The table ends at `stop`, or (None) where the function is constant or falls like 1/x to 2^-58; a function
     that does neither before 2^most is tabulated that far. Raises InputError where the error wanted is not
@@ -165,7 +176,7 @@ def tabulate(
     """
     end, falling = (None, np.inf) if stop is not None else _settled(sampled, start, most)
     for bits in ways:
-        low, worst = _lowest(sampled, start, bits), 0.0
+        low, worst = _lowest(sampled, start, bits, target), 0.0
         if low is None:
             continue
         tops = range(low, most if stop is None else int(np.ceil(np.log2(stop))))
@@ -178,24 +189,25 @@ def tabulate(
             part, wrong = _fit(sampled, left[used], (middle + width / 2)[used], middle[used])
             parts.append(part)
             worst = max(worst, wrong)
-            if worst > TARGET:
+            if worst > target:
                 break
             if octave + 1 == end:
                 tail = falling
                 break
         else:
             reach = 2.0**tops.stop if stop is None else stop
-        if worst <= TARGET:
+        if worst <= target:
+            reach = min(reach, 2.0**FAR) if tail < FOREVER else reach
             return Table(low, bits, np.concatenate(parts), tail, reach, 2 * worst + ROUNDING)
     raise InputError(f"{name} cannot be tabulated to the digits of float64: it is too steep or too singular")
 
 
-def _lowest(sampled: Sampled, start: int, bits: int) -> int | None:
+def _lowest(sampled: Sampled, start: int, bits: int, target: float) -> int | None:
     """The largest octave (in steps) below which one polynomial resolves the function down to 0."""
     for low in range(start, LOWEST, -3):
         left, middle = intervals(low, 1, bits)
         _, wrong = _fit(sampled, left[:1] * ZERO, left[1:2], middle[:1])
-        if wrong <= TARGET:
+        if wrong <= target:
             return low
     return None
 

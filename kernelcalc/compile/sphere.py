@@ -12,20 +12,53 @@ pair of rows is all that remains, whatever the depth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kernelcalc.compile.hermite import EPS, Series, series
+from kernelcalc.compile.kinks import AngleFunction, angle_functions
 from kernelcalc.compile.mehler import rest
-from kernelcalc.compile.piecewise import BITS, Long, Sample, Table, Vector, tabulate
+from kernelcalc.compile.piecewise import BITS, TARGET, Long, Sample, Table, Vector, tabulate
 from kernelcalc.errors import InputError
+from kernelcalc.expectation import numeric
+from kernelcalc.functions.base import Function
+from kernelcalc.symbols import z
 
 if TYPE_CHECKING:
     from kernelcalc.kernels import Kernel
 
+SLOW = 1e-12  # a series with a larger bound gives way to nested integrals
 START = -8  # the lowest octave of the roots of q and p
+
+
+@dataclass(frozen=True)
+class Kinked:
+    """The covariance and the factor of one network with kinks at one variance, by nested integrals.
+
+    dC/dr = a E f'(X) f'(Y) (Price), so that the gap is an integral of that over q.
+    """
+
+    variance: float
+    top: float  # E f^2
+    opposite: float  # E f(X)^2 + E f(X) f(-X)
+    slopes: tuple[AngleFunction, AngleFunction]  # E f' f'
+    factors: tuple[AngleFunction, AngleFunction]
+
+    def covariances(self, q: Long, p: Long) -> tuple[Long, Long, Long]:
+        near = q <= p
+        x = np.sqrt(np.minimum(np.minimum(q, p), 0.5))
+        less, more = (4 * self.variance * side.integral(x) for side in self.slopes)
+        total = 2 * np.longdouble(self.top)
+        gap = np.where(near, less, total - self.opposite - more)
+        sum_ = np.where(near, total - less, self.opposite + more)
+        return np.where(near, self.top - less, self.opposite + more - self.top), gap, sum_
+
+    def factor(self, q: Long, p: Long) -> Long:
+        x = np.sqrt(np.minimum(np.minimum(q, p), 0.5))
+        near, far = self.factors
+        return np.where(q <= p, near(x), far(x))
 
 
 @dataclass(frozen=True)
@@ -39,6 +72,7 @@ class Level:
     factor: Long
     wrong: tuple[float, float]  # of the covariance and of the factor, at worst
     slope: tuple[float, float]  # bounds of their derivatives with respect to r
+    kinked: Kinked | None = None  # what takes the place of series that converge too slowly
 
 
 @dataclass(frozen=True)
@@ -81,7 +115,9 @@ class Sphere:
             c = w2 * c + s2
             size = np.sqrt(np.longdouble(after.variances[0]) * np.longdouble(after.variances[1]))
             if len(level.factor):
-                factor = w2 * _power_sum(level.factor, q, p)
+                factor = w2 * (
+                    _power_sum(level.factor, q, p) if level.kinked is None else level.kinked.factor(q, p)
+                )
                 factor_error = float(w2) * (level.wrong[1] + level.slope[1] * shift)
                 wrong = w2 * error + np.abs(factor) * wrong + (np.abs(total) + wrong) * factor_error
                 total = c + total * factor
@@ -93,12 +129,15 @@ class Sphere:
 
     def _covariances(self, level: Level, q: Long, p: Long) -> tuple[Long, Long, Long]:
         """E f1 f2, and A - C, A + C (for one network), which do not cancel."""
+        if level.kinked is not None:
+            return level.kinked.covariances(q, p)
         c = _power_sum(level.cross, q, p)
         if not self.odd:
             size = np.sqrt(level.first.sum() * level.second.sum())
             return c, size - c, size + c
         k = np.arange(len(level.cross))
-        logs = np.log1p(-2 * np.minimum(q, p))[:, None]  # of |r|
+        most = np.longdouble(0.5) - np.longdouble(2.0) ** -62  # |r| > 0: its logarithm is finite
+        logs = np.log1p(-2 * np.minimum(np.minimum(q, p), most))[:, None]  # of |r|
         less = -np.expm1(k * logs)  # 1 - |r|^k
         more = 1 + np.exp(k * logs)
         odd = (k % 2 == 1) & (q > p)[:, None]  # where r^k is negative
@@ -114,10 +153,13 @@ class Sphere:
         """K in sqrt(q) and in sqrt(p), up to r = 0."""
         name = f"{self.kernel!r} on a sphere"
         low, stop = START, float(np.sqrt(0.5))
+        top = float(np.abs(self.near(np.zeros(1)).values[0]))
+        target = max(TARGET, self.error / top)  # not better than what is tabulated
         for bits in BITS:
             try:
                 near, far = (
-                    tabulate(side, name, start=low, stop=stop, ways=(bits,)) for side in (self.near, self.far)
+                    tabulate(side, name, start=low, stop=stop, ways=(bits,), target=target)
+                    for side in (self.near, self.far)
                 )
             except InputError:
                 continue
@@ -140,12 +182,32 @@ def sphere(kernel: Kernel, radius: float) -> Sphere:
     a = b = w2 * radius + s2
     levels = []
     for _ in range(int(kernel.depth) - 1):
-        level = _level(kernel, a, b)
+        level = _kinked(kernel, _level(kernel, a, b))
         levels.append(level)
         a, b = (float(w2 * terms.sum() + s2) for terms in (level.first, level.second))
     nothing = np.zeros(0, np.longdouble)
     last = Level((a, b), nothing, nothing, nothing, nothing, (0.0, 0.0), (0.0, 0.0))
     return Sphere(kernel, radius, (*levels, last))
+
+
+def _kinked(kernel: Kernel, level: Level) -> Level:
+    """The level by nested integrals, where a series is too slow (a kink) and there is but one network."""
+    f, a = kernel.f1, level.variances[0]
+    if max(level.wrong) <= SLOW or kernel.f1 != kernel.f2 or f.jumps:
+        return level
+    sd, df = float(np.sqrt(a)), f.derivative
+    top = numeric.mean(Function("f^2", f.expr**2), a)
+    opposite = numeric.mean(Function("f(z)^2 + f(z) f(-z)", f.expr**2 + f.expr * f.expr.subs(z, -z)), a)
+    slopes = angle_functions(df, df, sd)
+    factors = slopes
+    if kernel.s1 is not None and kernel.s2 is not None and (kernel.s1, kernel.s2) != (df, df):
+        factors = angle_functions(kernel.s1, kernel.s2, sd)
+    wrong = 2 * a * max(side.error for side in slopes) + top.bound + opposite.bound
+    steep = max(side.steepness for side in factors)
+    size = a * max(float(np.abs(side.coefficients).sum(axis=1).max()) for side in slopes)
+    made = Kinked(a, top.value, opposite.value, slopes, factors)
+    errors = wrong, max(side.error for side in factors)
+    return replace(level, wrong=errors, slope=(size, steep), kinked=made)
 
 
 def _level(kernel: Kernel, a: float, b: float) -> Level:
