@@ -1,10 +1,10 @@
 """Times of Gram matrices against the bare matrix product, textbook NumPy and neural-tangents.
 
-    python benchmarks/speed.py [--n 2000] [--repeats 3] [--nt-python PATH] [--json FILE]
+    python benchmarks/speed.py [--n 4000] [--repeats 5] [--peer PYTHON] [--json FILE]
 
-All run on the same data, one after another, with the same number of threads; the best of the repeats counts.
---nt-python: the interpreter of an environment with neural-tangents; it is called with diagonal_spatial=True,
-which is the faster way for it, and float64.
+All run on the same data, in turns, with the same number of threads; the best of the repeats counts.
+--peer: the interpreter of an environment with benchmarks/neural-tangents.txt installed; neural-tangents is
+called jitted, in float64, with diagonal_spatial=True, which is the faster and more accurate way for it.
 """
 
 from __future__ import annotations
@@ -26,24 +26,79 @@ from numpy.typing import NDArray
 import kernelcalc as kc
 
 Matrix = NDArray[np.float64]
+PEER = "neural-tangents NTK(erf)"
+PRODUCT = "X @ X.T"
 
+# answers every line "file depth" with the seconds of one call, after a first one that compiles
 NEURAL_TANGENTS = """
-import sys, time, json, jax
+import sys, time, jax
 jax.config.update("jax_enable_x64", True)
 import numpy as np
 from neural_tangents import stax
-X, depth, repeats = np.load(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-layers = [stax.Dense(1, W_std=1.0, b_std=0.1)]
-for _ in range(depth - 1):
-    layers += [stax.Erf(), stax.Dense(1, W_std=1.0, b_std=0.1)]
-kernel = jax.jit(lambda x: stax.serial(*layers)[2](x, None, "ntk", diagonal_spatial=True))
-best = float("inf")
-for _ in range(repeats + 1):
+kernels = {}
+for line in sys.stdin:
+    file, depth = line.split()
+    if (file, depth) not in kernels:
+        layers = [stax.Dense(1, W_std=1.0, b_std=0.1)]
+        for _ in range(int(depth) - 1):
+            layers += [stax.Erf(), stax.Dense(1, W_std=1.0, b_std=0.1)]
+        function = stax.serial(*layers)[2]
+        call = jax.jit(lambda x, function=function: function(x, None, "ntk", diagonal_spatial=True))
+        kernels[file, depth] = call, np.load(file)
+        call(kernels[file, depth][1]).block_until_ready()
+    call, X = kernels[file, depth]
+    time.sleep(0.1)
     start = time.perf_counter()
-    np.asarray(kernel(X).block_until_ready())
-    best = min(best, time.perf_counter() - start)
-print(json.dumps(best))
+    np.asarray(call(X).block_until_ready())
+    print(time.perf_counter() - start, flush=True)
 """
+PEER_START = """
+import jax
+jax.config.update("jax_enable_x64", True)
+import numpy as np
+from neural_tangents import stax
+layers = [stax.Dense(1, W_std=1.0, b_std=0.1)]
+for _ in range(2):
+    layers += [stax.Erf(), stax.Dense(1, W_std=1.0, b_std=0.1)]
+jax.jit(lambda x: stax.serial(*layers)[2](x, None, "ntk"))(np.random.rand(100, 5)).block_until_ready()
+"""
+START = """
+import numpy as np, kernelcalc as kc
+kc.SGNTK(kc.Sign(), kc.Erf().derivative, 3, sigma_b=0.1)(np.random.rand(100, 5))
+"""
+MEMORY = """
+import resource, sys, numpy as np, kernelcalc as kc
+kernel = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 3, sigma_b=0.1)
+X = np.random.default_rng(0).standard_normal((int(sys.argv[1]), 32))
+kernel(X[:600])
+K = kernel(X)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / K.nbytes)
+"""
+
+
+class Peer:
+    """neural-tangents in a process of its own."""
+
+    def __init__(self, python: str) -> None:
+        self.python = python
+        self.process = subprocess.Popen(
+            [python, "-c", NEURAL_TANGENTS],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def seconds(self, file: Path, depth: int) -> float:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(file, depth, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def textbook(X: Matrix, depth: int, s2: float = 0.01) -> Matrix:
@@ -59,80 +114,103 @@ def textbook(X: Matrix, depth: int, s2: float = 0.01) -> Matrix:
     return T
 
 
-def best(call: Callable[[], Any], repeats: int) -> float:
-    """Seconds of the fastest of the calls, the first not counted."""
+def elapsed(call: Callable[[], Any]) -> float:
+    time.sleep(0.1)  # threads of the call before (OpenBLAS) wait busily for more work
+    start = time.perf_counter()
     call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return time.perf_counter() - start
 
 
-def neural_tangents(python: str, X: Matrix, depth: int, repeats: int) -> float:
-    """Seconds of NTK(erf) in the other environment."""
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "X.npy"
-        np.save(data, X)
-        command = [python, "-c", NEURAL_TANGENTS, str(data), str(depth), str(repeats)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(json.loads(done.stdout.splitlines()[-1]))
-
-
-def measure(n: int, dimension: int, depth: int, repeats: int, python: str | None) -> dict[str, float]:
-    """Nanoseconds an entry of every candidate."""
+def measure(n: int, dimension: int, depth: int, repeats: int, peer: Peer | None) -> dict[str, float]:
+    """Nanoseconds an entry of every candidate: the best of calls in turns, the first not counted."""
     X = np.random.default_rng(0).standard_normal((n, dimension))
     erf, sign = kc.Erf(), kc.Sign()
     ntk = kc.NTK(erf, depth, sigma_b=0.1)
     surrogate = kc.SGNTK(sign, erf.derivative, depth, sigma_b=0.1)
-    close = X[:1] + 1e-5 * X
+    close, single = X[:1] + 1e-5 * X, X.astype(np.float32)
     calls: dict[str, Callable[[], Any]] = {
-        "X @ X.T": lambda: X @ X.T,
+        PRODUCT: lambda: X @ X.T,
+        "X @ X.T, float32": lambda: single @ single.T,
         "kernelcalc NTK(erf)": lambda: ntk(X),
+        "kernelcalc NTK(erf), float32": lambda: ntk(X, dtype=np.float32),
+        "kernelcalc NTK(erf), all pairs close": lambda: ntk(close),
         "kernelcalc SG-NTK(sign, erf')": lambda: surrogate(X),
         "kernelcalc SG-NTK, float32": lambda: surrogate(X, dtype=np.float32),
         "kernelcalc SG-NTK, all pairs close": lambda: surrogate(close),
         "kernelcalc SG-NTK matvec": lambda: surrogate.matvec(X, X[:, 0]),
         "textbook NumPy NTK(erf)": lambda: textbook(X, depth),
     }
-    found = {name: best(call, repeats) for name, call in calls.items()}
-    if python is not None:
-        found["neural-tangents NTK(erf)"] = neural_tangents(python, X, depth, repeats)
+    found = dict.fromkeys(calls, float("inf"))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "X.npy"
+        np.save(file, X)
+        for turn in range(repeats + 1):
+            seconds = {name: elapsed(call) for name, call in calls.items()}
+            if peer is not None:
+                seconds[PEER] = peer.seconds(file, depth)
+            if turn:
+                found = {name: min(value, found.get(name, value)) for name, value in seconds.items()}
     return {name: seconds / n**2 * 1e9 for name, seconds in found.items()}
 
 
-def cold() -> float:
-    """Seconds of a new process with a warm cache, from its start to its first 100 x 100 matrix."""
-    program = (
-        "import numpy as np, kernelcalc as kc\n"
-        "kc.SGNTK(kc.Sign(), kc.Erf().derivative, 3, sigma_b=0.1)(np.random.rand(100, 5))"
-    )
-    return best(lambda: subprocess.run([sys.executable, "-c", program], check=True), 3)
+def start_up(peer: Peer | None) -> dict[str, float]:
+    """Seconds of a new process, from its start to its first 100 x 100 matrix."""
+
+    def best(python: str, program: str, repeats: int, **environment: str) -> float:
+        command, given = [python, "-c", program], os.environ | environment
+        return min(
+            elapsed(lambda: subprocess.run(command, check=True, capture_output=True, env=given))
+            for _ in range(repeats)
+        )
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        found["kernelcalc, empty cache"] = best(sys.executable, START, 1, KERNELCALC_CACHE_DIR=folder)
+        found["kernelcalc, warm cache"] = best(sys.executable, START, 3, KERNELCALC_CACHE_DIR=folder)
+    if peer is not None:
+        found["neural-tangents"] = best(peer.python, PEER_START, 2)
+    return found
+
+
+def memory(n: int) -> float:
+    """Peak memory of a process that computes an n x n matrix, in units of the matrix."""
+    command = [sys.executable, "-c", MEMORY, str(n)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--n", type=int, default=2000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--cases", default="32:3,784:3,32:30", help="dimension:depth, ...")
-    parser.add_argument("--nt-python", help="interpreter with neural-tangents")
+    parser.add_argument("--n", type=int, default=4000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--cases", default="32:3,784:3,32:30", help="dimension:depth, ...; may be empty")
+    parser.add_argument("--peer", help="interpreter with neural-tangents")
+    parser.add_argument("--start", action="store_true", help="also the start of a process")
+    parser.add_argument("--memory", type=int, metavar="N", help="also the peak memory of an N x N matrix")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    results: dict[str, Any] = {"cold start, warm cache (s)": cold()}
-    print(f"start to first 100 x 100 matrix, warm cache: {results['cold start, warm cache (s)']:.2f} s")
-    for case in args.cases.split(","):
+    peer = Peer(args.peer) if args.peer else None
+    results: dict[str, Any] = {}
+    for case in filter(None, args.cases.split(",")):
         dimension, depth = map(int, case.split(":"))
         load = os.getloadavg()[0]
-        found = measure(args.n, dimension, depth, args.repeats, args.nt_python)
-        product = found["X @ X.T"]
+        found = measure(args.n, dimension, depth, args.repeats, peer)
         print(f"\nn = {args.n}, d = {dimension}, depth {depth}; load average {load:.1f}")
-        print(f"{'':36}{'ns/entry':>9}{'/ X @ X.T':>11}")
+        print(f"{'':38}{'ns/entry':>9}{'/ X @ X.T':>11}" + (f"{'faster than peer':>18}" if peer else ""))
         for name, value in found.items():
-            print(f"{name:36}{value:9.2f}{value / product:11.2f}")
-        results[case] = {"load": load, "ns per entry": found}
+            ratio = f"{found[PEER] / value:18.2f}" if peer else ""
+            print(f"{name:38}{value:9.2f}{value / found[PRODUCT]:11.2f}{ratio}")
+        results[case] = {"n": args.n, "load": load, "ns per entry": found}
+    if args.start:
+        results["start (s)"] = start_up(peer)
+        print("\nstart of a process to its first 100 x 100 matrix, in seconds")
+        print("".join(f"{name:38}{value:9.2f}\n" for name, value in results["start (s)"].items()), end="")
+    if args.memory:
+        results["peak memory / matrix"] = memory(args.memory)
+        print(f"\npeak memory, n = {args.memory}: {results['peak memory / matrix']:.3f} of the matrix")
+    if peer is not None:
+        peer.close()
     if args.json:
-        args.json.write_text(json.dumps(results, indent=1))
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

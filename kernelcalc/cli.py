@@ -276,7 +276,10 @@ def gram(
         k = SGNTK(used, stand_in, depth, **sigmas)
     else:
         k = (NNGP if kernel == "nngp" else NTK)(used, depth, **sigmas)
-    matrix = k(read_matrix(file))
+    from kernelcalc.progress import share_done
+
+    with share_done() as progress:
+        matrix = k(read_matrix(file), progress=progress)
     write_matrix(output, matrix)
     click.echo(f"{output}: {matrix.shape[0]} x {matrix.shape[1]}, {k!r}")
     if json_file:

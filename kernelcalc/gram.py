@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +19,16 @@ from kernelcalc.errors import InputError, Uncompiled
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from scipy.sparse.linalg import LinearOperator
 
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
 
 W = TypeVar("W")
+S = TypeVar("S")
+LARGE = 2**25  # bytes: more than stays in a cache until it is read
+PAGE = 4096
 
 LOOSE = 1e-8  # a series less accurate than this, relative to the largest value, gives a warning
 COMPILED = 1e-13  # relative error of compiled closed forms, away from the points that derivations name
@@ -41,13 +46,14 @@ def gram(
     out: NDArray[Any] | None = None,
     dtype: DTypeLike | None = None,
     threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> NDArray[Any]:
     """k(X, Z): shape (n, p); row: first argument (true derivative), column: second. Z=None means X.
 
     out: where to put it, a C-contiguous array of that shape; dtype: float64 or float32 (each entry computed
     in float64 and rounded once), default that of out, else float64; threads: how many (default: what
-    NUMBA_NUM_THREADS says, else all cores). Raises InputError for what is no data, Undefined for a row at
-    which the kernel does not exist.
+    NUMBA_NUM_THREADS says, else all cores); progress: called with the share done, by any thread. Raises
+    InputError for what is no data, Undefined for a row at which the kernel does not exist.
     """
     try:
         task = Task.of(kernel, X, Z)
@@ -58,26 +64,45 @@ def gram(
         return result
     result = _output(out, dtype, task.shape)
     mirror = task.one and kernel.f1 == kernel.f2
+    large, count = result.nbytes >= LARGE, _threads(threads)
+    task.code.prepare(result.dtype.name)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:
-        task.fill(where, space, result, mirror)
+        i, ni, j, nj = where
+        image = result[j : j + nj, i : i + ni] if mirror else None
+        task.compute(where, space, result[i : i + ni, j : j + nj], image)
 
-    task.run(task.tiles(mirror), _threads(threads), fill)
+    if large and out is None:  # the system clears memory at the first touch: better before than in between
+        data = result.reshape(-1)
+        run(range(0, data.size, LARGE // 8), count, lambda: None, lambda start, _: _touch(data, start))
+    run(task.tiles(mirror), count, lambda: Space(task.rows.data.shape[1], large), fill, progress)
     if mirror:
-        np.fill_diagonal(result, task.diagonal)
+        with np.errstate(over="ignore"):
+            np.fill_diagonal(result, task.diagonal)
     return result
 
 
 def matvec(
-    kernel: Kernel, X: ArrayLike, v: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+    kernel: Kernel,
+    X: ArrayLike,
+    v: ArrayLike,
+    Z: ArrayLike | None = None,
+    *,
+    threads: int | None = None,
+    transpose: bool = False,
 ) -> Matrix:
-    """k(X, Z) @ v without the matrix, in memory for a few tiles: v (p,) or (p, r) -> (n,) or (n, r)."""
+    """k(X, Z) @ v without the matrix, in memory for a few tiles: v (p,) or (p, r) -> (n,) or (n, r).
+
+    transpose: k(X, Z)^T @ v instead, v (n,) or (n, r).
+    """
     try:
         task = Task.of(kernel, X, Z)
     except Uncompiled:
-        product: Matrix = _series(kernel, X, Z) @ np.asarray(v, dtype=np.float64)
+        series = _series(kernel, X, Z)
+        product: Matrix = (series.T if transpose else series) @ np.asarray(v, dtype=np.float64)
         return product
-    n, p = task.shape
+    task.code.prepare()
+    n, p = task.shape[::-1] if transpose else task.shape
     vector = np.asarray(v, dtype=np.float64)
     if vector.ndim not in (1, 2) or len(vector) != p:
         raise InputError(f"v must have shape ({p},) or ({p}, r); got {vector.shape}")
@@ -88,11 +113,33 @@ def matvec(
         block = np.empty((TILE, STRIDE))
         for first in range(0, p, TILE):
             wide = min(TILE, p - first)
-            task.compute((start, size, first, wide), space, block, None)
-            result[start : start + size] += block[:size, :wide] @ vector[first : first + wide]
+            where = (first, wide, start, size) if transpose else (start, size, first, wide)
+            task.compute(where, space, block, None)
+            part = block[:wide, :size].T if transpose else block[:size, :wide]
+            result[start : start + size] += part @ vector[first : first + wide]
 
-    task.run(range(0, n, TILE), _threads(threads), multiply)
+    run(range(0, n, TILE), _threads(threads), lambda: Space(task.rows.data.shape[1]), multiply)
     return result
+
+
+def operator(
+    kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+) -> LinearOperator:
+    """k(X, Z) as a SciPy LinearOperator: every product computes the matrix anew, tile by tile."""
+    from scipy.sparse.linalg import LinearOperator
+
+    rows = _data(X, "X")
+    columns = None if Z is None else _data(Z, "Z")
+
+    def times(v: Matrix) -> Matrix:
+        return matvec(kernel, rows, v.reshape(len(v), -1), columns, threads=threads)
+
+    def transposed(v: Matrix) -> Matrix:
+        """k(X, Z)^T v: rows and columns of tiles exchanged."""
+        return matvec(kernel, rows, v.reshape(len(v), -1), columns, threads=threads, transpose=True)
+
+    shape = len(rows), len(rows if columns is None else columns)
+    return LinearOperator(shape, times, transposed, times, np.float64, transposed)
 
 
 def diag(kernel: Kernel, X: ArrayLike) -> Matrix:
@@ -129,7 +176,6 @@ class Task:
         code = _code(kernel, data, other)
         rows, columns = code.points(data, "row", "X"), code.points(other, "column", name)
         diagonal = code.diagonal(rows) if kernel.f1 == kernel.f2 else None
-        code.prepare()
         return cls(code, rows, columns, code.numbers(data.shape[1]), diagonal, one)
 
     @property
@@ -145,29 +191,12 @@ class Task:
             for j in range(0, i + 1 if mirror else p, TILE)
         ]
 
-    def run(self, work: Iterable[W], threads: int, job: Callable[[W, Space], None]) -> None:
-        """The job for each piece of work; threads take pieces as they are ready for them."""
-        pieces = list(work)
-        waiting = iter(pieces)  # of a list: its next() is safe with threads
-
-        def worker(_: int) -> None:
-            space = Space(self.rows.data.shape[1])
-            for piece in waiting:
-                job(piece, space)
-
-        count = min(threads, len(pieces))
-        if count == 1:
-            worker(0)
-            return
-        with ThreadPoolExecutor(count) as pool:
-            try:
-                for _ in pool.map(worker, range(count)):
-                    pass
-            finally:
-                pieces.clear()  # after Ctrl-C no thread takes another piece
-
     def compute(
-        self, where: tuple[int, int, int, int], space: Space, out: Matrix, mirrored: Matrix | None
+        self,
+        where: tuple[int, int, int, int],
+        space: Space,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
     ) -> None:
         """One tile, and its mirror image if asked for."""
         self.code.tile(self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space)
@@ -179,24 +208,46 @@ class Task:
             if mirrored is not None:
                 mirrored[:nj, :ni][dead.T] = 0.0
 
-    def fill(
-        self, where: tuple[int, int, int, int], space: Space, out: NDArray[Any], mirror: bool
-    ) -> None:
-        """One tile of out, and of its other half."""
-        i, ni, j, nj = where
-        part, image = out[i : i + ni, j : j + nj], out[j : j + nj, i : i + ni]
-        if out.dtype == np.float64:
-            self.compute(where, space, part, image if mirror else None)
-            return
-        values, turned = np.zeros((TILE, STRIDE)), np.zeros((TILE, STRIDE))
-        self.compute(where, space, values, turned if mirror else None)
-        with np.errstate(over="ignore"):
-            if mirror and i == j:
-                part[:] = np.tril(values[:ni, :nj]) + np.triu(turned[:nj, :ni], 1)
-            else:
-                part[:] = values[:ni, :nj]
-                if mirror:
-                    image[:] = turned[:nj, :ni]
+
+def run(
+    work: Iterable[W],
+    threads: int,
+    space: Callable[[], S],
+    job: Callable[[W, S], None],
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """The job for each piece of work; threads take pieces as they are ready for them, each with its space.
+
+    An interrupt (Ctrl-C) or an error lets every thread finish its piece, then is raised.
+    """
+    pieces = list(work)
+    waiting = enumerate(pieces)  # of a list: its next() is safe with threads
+    stopped = threading.Event()
+
+    def worker(_: int) -> None:
+        own = space()
+        for index, piece in waiting:
+            if stopped.is_set():
+                return
+            job(piece, own)
+            if progress is not None:
+                progress((index + 1) / len(pieces))
+
+    count = min(threads, len(pieces))
+    if count == 1:
+        worker(0)
+        return
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for _ in pool.map(worker, range(count)):
+                pass
+        finally:
+            stopped.set()
+
+
+def _touch(data: NDArray[Any], start: int) -> None:
+    """Write to every page of a part of fresh memory."""
+    data[start : start + LARGE // 8 : PAGE // data.itemsize] = 0
 
 
 def _code(kernel: Kernel, *data: Matrix) -> Evaluator:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from mpmath import mpf
     from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse.linalg import LinearOperator
 
 xx, yy, xy = (sp.Symbol(name, real=True) for name in ("xx", "yy", "xy"))  # <x,x>, <y,y>, <x,y>
 T = sp.Symbol("T", real=True)  # the tangent kernel of the layer before
@@ -213,6 +214,14 @@ class Kernel:
         from kernelcalc.gram import matvec
 
         return matvec(self, X, v, Z, threads=threads)
+
+    def operator(
+        self, X: ArrayLike, Z: ArrayLike | None = None, *, threads: int | None = None
+    ) -> LinearOperator:
+        """k(X, Z) as a SciPy LinearOperator of shape (n, p) that never forms the matrix."""
+        from kernelcalc.gram import operator
+
+        return operator(self, X, Z, threads=threads)
 
     def method(self, X: ArrayLike, Z: ArrayLike | None = None) -> str:
         """How k(X, Z) is computed: "closed form", "closed form with a table of a mean", "table of the angle"

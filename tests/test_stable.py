@@ -21,6 +21,8 @@ FUNCTIONS = {
         2 * mp.asin(mp.sqrt(p)),
         mp.asin(r),
     ),
+    "acute_angles": lambda q, p, r: (mp.acos(abs(r)), mp.asin(abs(r))),
+    "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),
     "angles": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "phi": normal_cdf,

@@ -128,14 +128,18 @@ class Case:
 
 
 CASES = (
-    Case(vecmath.rsqrt, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], 1.1),
+    *(Case(function, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], bound)
+      for function, bound in ((vecmath.rsqrt, 1.1), (vecmath.rsqrt_estimate, 2.0**38))),
     Case(vecmath.sqrt, mp.sqrt, [joined(uniform(0, 9), magnitudes(-290, 308))], 0.51),
     Case(vecmath.quotient, lambda n, d: n / d, [signed(magnitudes(-140, 140)) for _ in range(2)], 0.51),
     *(Case(function, exact, arguments, bound, output)
       for function, arguments, bound in ((vecmath.angle_triple, direction_points(), 1.5),
                                          (vecmath.angle_triple_on_circle, circle_points(), 2.0))
       for output, exact in enumerate((mp.atan2, lambda y, x: mp.atan2(y, -x), lambda y, x: mp.atan2(x, y)))),
-    *(Case(vecmath.half_angle_triple, exact, half_angle_points(), 1.5, output)
+    *(Case(vecmath.acute_angles, exact, half_angle_points(), 2, output)
+      for output, exact in enumerate((lambda q, p, c: 2 * mp.atan2(mp.sqrt(min(q, p)), mp.sqrt(max(q, p))),
+                                      lambda q, p, c: abs(tilt(q, p, c))))),
+    *(Case(vecmath.half_angle_triple, exact, half_angle_points(), 2, output)
       for output, exact in enumerate((lambda q, p, c: 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p)),
                                       lambda q, p, c: 2 * mp.atan2(mp.sqrt(p), mp.sqrt(q)),
                                       tilt))),
@@ -198,7 +202,8 @@ def test_result_does_not_depend_on_the_place_in_the_array(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_nan_stays_nan(case: Case) -> None:
-    redundant = (vecmath.t_minus_sin, vecmath.sin_minus_t_cos, vecmath.half_angle_triple)  # not all is read
+    angles = (vecmath.half_angle_triple, vecmath.acute_angles)
+    redundant = (vecmath.t_minus_sin, vecmath.sin_minus_t_cos, *angles)  # not all is read
     for position in range(len(case.arguments)):
         arguments = [x[:16].copy() for x in case.arguments]
         for x in arguments if case.function in redundant else [arguments[position]]:

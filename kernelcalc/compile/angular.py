@@ -109,8 +109,8 @@ def _derive() -> str:
 
 
 def _program(*, close: bool) -> Program:
-    from kernelcalc.compile.builder import ax, ay, p, q
-    from kernelcalc.compile.program import Program, let
+    from kernelcalc.compile.builder import p, q
+    from kernelcalc.compile.program import Program, ax, ay, let
 
     small, value = sp.Symbol("t0", nonnegative=True), sp.Symbol("t1", real=True)
     lookup = sp.Function("lookup_side")

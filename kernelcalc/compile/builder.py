@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sympy as sp
 
 from kernelcalc.compile import named
-from kernelcalc.compile.program import Let, half_angle_triple, let, rsqrt
+from kernelcalc.compile.program import Let, ax, ay, half_angle_triple, let, rsqrt
 from kernelcalc.compile.quadrants import normal_forms, point_forms
 from kernelcalc.symbols import a, b, c
 
@@ -15,7 +16,6 @@ w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # si
 q, p = sp.Symbol("q", nonnegative=True), sp.Symbol("p", nonnegative=True)
 r = sp.Symbol("r", real=True)
 d = sp.Symbol("d", real=True)  # a_x - a_y, known more exactly than the difference of the rounded variances
-ax, ay = sp.Symbol("a_x", positive=True), sp.Symbol("a_y", positive=True)
 HALF = sp.Rational(1, 2)
 Inverse = tuple[sp.Expr, sp.Expr]  # 1/sqrt of the next variances, of the row and of the column
 
@@ -83,11 +83,17 @@ class Builder:
         inverse = self.at_row(1 / sp.sqrt(a + ha)) * self.at_column(1 / sp.sqrt(a + hb))
         if ha == hb == 0:
             return Omega(q, p, r, inverse)
-        alpha = self.at_row(a / (a + ha)), self.at_column(a / (a + hb))
-        beta = self.at_row(ha / (a + ha)), self.at_column(hb / (a + hb))
-        g = self.at_pair(self.at_row(sp.sqrt(alpha[0])) * self.at_column(sp.sqrt(alpha[1])))
-        e = self.at_pair((beta[0] + alpha[0] * beta[1]) / (2 * (1 + g)))
+        gx, sx, cx = self._root(ha, self.at_row)
+        gy, sy, cy = self._root(hb, self.at_column)
+        g, e = self.at_pair(gx * gy), self.at_pair(sx * cy + cx * sy)
         return Omega(self.at_pair(q * g + e), self.at_pair(p * g + e), self.at_pair(r * g), inverse)
+
+    def _root(self, h: sp.Expr, at: Callable[[sp.Expr], sp.Expr]) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+        """cos(t) = sqrt(alpha), sin(t/2)^2 = (1 - cos t)/2 and cos(t/2)^2 of a point."""
+        if h == 0:
+            return sp.Integer(1), sp.Integer(0), sp.Integer(1)
+        g = at(sp.sqrt(at(a / (a + h))))
+        return g, at(at(h / (a + h)) / (2 * (1 + g))), at((1 + g) / 2)
 
     # ------------------------------------------------------------ closed forms
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from kernelcalc.compile.processor import with_estimates
 from kernelcalc.compile.store import Store
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _compile(source: str, entry: str, arguments: tuple[str, ...], target: Target
     plain = [getattr(known, name.rstrip("*")) for name in arguments]
     types = [known.CPointer(t) if name.endswith("*") else t for t, name in zip(plain, arguments, strict=True)]
     compiled = numba.cfunc(numba.void(*types), forceinline=True, error_model="numpy")(scope[entry])
-    module = llvm.parse_assembly(compiled.inspect_llvm())
+    module = llvm.parse_assembly(with_estimates(compiled.inspect_llvm(), _machine()[1]))
     declared = [f.name for f in module.functions if f.is_declaration]
     runtime = [name for name in declared if name.startswith(("Py", "numba_", "NRT_"))]
     if runtime:

@@ -6,7 +6,7 @@ The generated module holds, for one kernel structure (all numbers are arguments,
     rows, columns   what each layer needs of each point, in blocks of TILE points
     same            the diagonal
     tile            the matrix product of TILE rows and columns, all layers, the write and its mirror image
-    close           all layers for single pairs whose angle is small, from the rows themselves
+    close           all layers for pairs whose angle is small, from the rows themselves
 
 The state of the pairs of one row of a tile lies in one scratch array at constant offsets, which LLVM can tell
 apart without asking: only then do the layers become vector code.
@@ -15,24 +15,27 @@ apart without asking: only then do the layers become vector code.
 from __future__ import annotations
 
 import sympy as sp
-from sympy.printing.pycode import PythonCodePrinter
 
-from kernelcalc.compile.program import Let, Program
-from kernelcalc.errors import Uncompiled
+from kernelcalc.compile.printer import Printer, numeric
+from kernelcalc.compile.program import Let, Program, level, outermost, used
 
 HEADER = """\
 from math import copysign, inf
-from kernelcalc.compile.blocks import PRODUCT_SPACE, STRIDE, TILE, product, write_transposed
+from kernelcalc.compile.blocks import (
+    PRODUCT_SPACE, STRIDE, TILE, product, settle, stream, stream_transposed, write_transposed,
+)
 from kernelcalc.compile.lookup import lookup, lookup_side
 from kernelcalc.compile.normal import conditioned, phi, quadrant
-from kernelcalc.compile.pairs import gram_determinant, inner, largest, parallel_determinant, rejection
+from kernelcalc.compile.pairs import (
+    comparison, gram_determinant, inner, largest, parallel_determinant, rejection, scaled,
+)
 from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
-    angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
+    acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
     sinh, sqrt,
 )
 
-Q, P, R, C, T, S = 0, STRIDE, 2*STRIDE, 3*STRIDE, 4*STRIDE, 5*STRIDE
+Q, P, R, C, T, S, D, A, B = (k*STRIDE for k in range(9))
 LANES = TILE*STRIDE + PRODUCT_SPACE
 
 @inline
@@ -42,15 +45,8 @@ def first(w, products, m, inverse, inverses, scale, s2, near):
     for j in range(m):
         c = fma(scale, products[j], s2)
         r = c*(inverse*inverses[j])
-        q = 0.5 - 0.5*r
-        p = 0.5 + 0.5*r
-        w[Q + j] = q
-        w[P + j] = p
-        w[R + j] = r
-        w[C + j] = c
-        w[T + j] = c
-        w[S + j] = c
-        close += 0 if (q if q < p else p) >= near else 1
+        w[T + j], w[S + j], w[C + j] = c, c, c
+        close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near else 1
     return close
 
 @inline
@@ -60,136 +56,75 @@ def copy(source, m, target):
         target[j] = source[j]
 """
 
-# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows are
-# scaled by powers of two, so that no square overflows.
+STATE = "q, p, r = w[Q + j], w[P + j], w[R + j]"
+
+# q, p, r and c of the first layer from the matrix product, and how many pairs are too close for that
+OPENING = [
+    "c = fma(scale, products[j], s2)",
+    "r = c*(inverse*inverses[j])",
+    "q = 0.5 - 0.5*r",
+    "p = 0.5 + 0.5*r",
+    "close += 0 if (q if q < p else p) >= near else 1",
+]
+
+# q, p and d of the first layer from the rows: determinant from the rejection, differences exactly. Rows of
+# extreme size are scaled by powers of two, so that no square overflows.
 CLOSE_GEOMETRY = """\
 px, py = power_row[i], power_column[j]
 pm = px if px < py else py
-for e in range(width):
-    xs[e] = X[i*width + e]*px
-    ys[e] = Y[j*width + e]*py
-distance = 0.0
-spread = 0.0
-for e in range(width):
-    difference = (X[i*width + e] - Y[j*width + e])*pm
-    distance += difference*difference
-    spread += difference*((X[i*width + e] + Y[j*width + e])*pm)
-equal = distance == 0.0
-xx, yy, xy = inner(xs, xs, width), inner(ys, ys, width), inner(xs, ys, width)
+x, y = offset(X, i*width), offset(Y, j*width)
+if px != 1.0 or py != 1.0:
+    scaled(x, width, pm, xs)
+    scaled(y, width, pm, ys)
+    _, _, distance, spread = comparison(xs, ys, width)
+    scaled(x, width, px, xs)
+    scaled(y, width, py, ys)
+    x, y = xs, ys
+    yy, xy, _, _ = comparison(x, y, width)
+else:
+    yy, xy, distance, spread = comparison(x, y, width)
+if i != known:
+    xx, known = inner(x, x, width), i
 sine = 0.0
-if xx > 0.0 and yy > 0.0:
-    rr, xr, _ = rejection(xs, ys, width, xy/xx)
+if xx > 0.0 and yy > 0.0 and distance > 0.0:
+    rr, xr, _ = rejection(x, y, width, xy/xx)
     determinant, found = gram_determinant(xx, rr, xr)
     if not found:
-        determinant = parallel_determinant(xs, ys, width, xx, largest(xs, width), zs)
+        determinant = parallel_determinant(x, y, width, xx, largest(x, width), zs)
     sine = determinant/(xx*yy)
 a_x, a_y = a_row[i], a_column[j]
 sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
 sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
-d = scale*(spread/pm/pm)
 c = scale*(xy/px/py) + s2
 apart = scale*(distance/pm/pm)
 if c > 0.0 and apart < 0.25*a_x and apart < 0.25*a_y:
     c = 0.5*(a_x + a_y - apart)
 r = c/(sqrt(a_x)*sqrt(a_y))
-q = 0.5*sine/(1.0 + abs(r))
-p = 1.0 - q
-if c < 0.0:
-    q, p = p, q
+small = 0.5*sine/(1.0 + abs(r))
+w[Q + k] = small if c >= 0.0 else 1.0 - small
+w[P + k] = 1.0 - small if c >= 0.0 else small
+w[R + k], w[C + k], w[T + k], w[S + k] = r, c, c, c
+w[D + k], w[A + k], w[B + k] = scale*(spread/pm/pm), a_x, a_y
+marks[1 + first + k] = -1 - mark if alike and distance == 0.0 else mark
 """
 
 
-class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
-    """Float64 code in the functions of vecmath."""
-
-    def _call(self, name: str, *args: sp.Expr) -> str:
-        return f"{name}({', '.join(self._print(arg) for arg in args)})"
-
-    def _print_Function(self, expr: sp.Expr) -> str:
-        if expr.func.__name__ not in HEADER:
-            raise Uncompiled(
-                f"{expr.func.__name__} has no compiled form yet: use kernel.reference, or another function"
-            )
-        return self._call(expr.func.__name__, *expr.args)
-
-    _print_asin = _print_exp = _print_erf = _print_erfc = _print_log = _print_Function
-    _print_sinh = _print_cosh = _print_Function
-
-    def _print_sin(self, expr: sp.Expr) -> str:
-        return f"sincos({self._print(expr.args[0])})[0]"
-
-    def _print_cos(self, expr: sp.Expr) -> str:
-        return f"sincos({self._print(expr.args[0])})[1]"
-
-    def _print_Abs(self, expr: sp.Expr) -> str:
-        return self._call("abs", *expr.args)
-
-    def _print_sign(self, expr: sp.Expr) -> str:
-        return f"copysign(1.0, {self._print(expr.args[0])})"
-
-    def _print_Min(self, expr: sp.Expr) -> str:
-        x, y = (self._print(arg) for arg in expr.args)
-        return f"({x} if {x} < {y} else {y})"
-
-    def _print_Max(self, expr: sp.Expr) -> str:
-        x, y = (self._print(arg) for arg in expr.args)
-        return f"({y} if {x} < {y} else {x})"
-
-    def _print_Pow(self, expr: sp.Expr, rational: bool = False) -> str:
-        base, power = self._print(expr.base), expr.exp
-        if power.is_Rational and power.q == 2:
-            whole = int(abs(power) - sp.Rational(1, 2))
-            product = "*".join([f"sqrt({base})"] + [f"({base})"] * whole)
-            return f"(1.0/({product}))" if power < 0 else f"({product})"
-        if power.is_Integer and 1 < abs(power) <= 8:
-            product = "*".join([f"({base})"] * abs(int(power)))
-            return f"(1.0/({product}))" if power < 0 else f"({product})"
-        return str(super()._print_Pow(expr, rational=rational))
-
-    def _print_Pi(self, expr: sp.Expr) -> str:
-        return repr(float(sp.pi))
-
-    def _print_Infinity(self, expr: sp.Expr) -> str:
-        return "inf"
-
-    def _print_Rational(self, expr: sp.Rational) -> str:
-        return repr(float(expr))
-
-    def _print_Integer(self, expr: sp.Integer) -> str:
-        return f"{float(expr)!r}"
-
-
-def numeric(expr: sp.Expr) -> sp.Expr:
-    """Numbers such as sqrt(2)/pi folded into one correctly rounded constant."""
-
-    def fold(node: sp.Expr) -> sp.Expr:
-        if not node.is_Mul and not node.is_Add:
-            return node
-        numbers = [arg for arg in node.args if arg.is_number]
-        if len(numbers) < 2 and not (numbers and not numbers[0].is_Rational):
-            return node
-        value = sp.Float(sp.N(node.func(*numbers), 30), 17)
-        return node.func(value, *(arg for arg in node.args if not arg.is_number))
-
-    return expr.replace(lambda e: e.is_Mul or e.is_Add, fold)
-
-
 class Module:
-    """The source of one kernel structure: ordinary pairs in vectors, close pairs one by one.
+    """The source of one kernel structure: ordinary pairs by tiles, close pairs gathered.
 
-    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, then the constants. Point tables: for layer l
-    and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
+    Arrays are pointers. numbers: w2, s2, the parameters, w2/n0, the constants of both programs. Point tables:
+    for layer l and quantity k of point i = t TILE + e, table[((t (depth - 1) + l) K + k) STRIDE + e].
     """
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.program, self.near, self.diagonal = program, close, same
-        self.printer = Printer({"fully_qualified_modules": False})
+        self.printer = Printer(HEADER)
         self.numbers = ["w2", "s2", *map(str, program.parameters), "scale", "at"]  # at: of the table
 
     @property
     def constant_count(self) -> int:
-        """How many constants the programs have (those of close pairs come first and are all)."""
-        return sum(len(statement.targets) for statement in self.near.constants)
+        """How many constants the two programs have together."""
+        return sum(len(self._targets(program)) for program in (self.program, self.near))
 
     def text(self) -> str:
         """The whole source."""
@@ -206,28 +141,35 @@ class Module:
     def _value(self, expr: object) -> str:
         return str(self.printer.doprint(numeric(sp.sympify(expr))))
 
+    def _targets(self, program: Program) -> list[str]:
+        return [str(target) for statement in program.constants for target in statement.targets]
+
     def _loaded(self, names: list[str]) -> list[str]:
         lines = [f"    {x} = numbers[{i}]" for i, x in enumerate(names)]
         return [*lines, "    mean = offset(numbers, int(at))"]
 
     def _given(self, program: Program) -> list[str]:
         """The numbers as local variables."""
-        constants = [str(t) for statement in program.constants for t in statement.targets]
-        return [*self._loaded([*self.numbers, *constants])]
+        start = len(self.numbers) + (len(self._targets(self.program)) if program is self.near else 0)
+        places = [*range(len(self.numbers)), *range(start, start + len(self._targets(program)))]
+        names = [*self.numbers, *self._targets(program)]
+        lines = [f"    {x} = numbers[{i}]" for i, x in zip(places, names, strict=True)]
+        return [*lines, "    mean = offset(numbers, int(at))"]
 
     def quantities(self, role: str) -> list[str]:
         """What a point table holds: the variance and the targets of the point statements that pairs use."""
-        program, suffix = self.program, {"row": "_x", "column": "_y"}[role]
-        used = {s.name for statement in program.pair for s in statement.value.free_symbols}
-        used |= {s.name for value in program.outputs.values() for s in sp.sympify(value).free_symbols}
-        return sorted(name for name in used if name.endswith(suffix))
+        suffix = {"row": "_x", "column": "_y"}[role]
+        return sorted(name for name in used(self.program) if name.endswith(suffix))
 
     def _constants(self) -> list[str]:
         lines = ["def constants(numbers):", *self._loaded(self.numbers)]
-        lines += [f"    {self._line(statement)}" for statement in self.near.constants]
         start = len(self.numbers)
-        targets = [t for statement in self.near.constants for t in statement.targets]
-        return [*lines, *(f"    numbers[{start + i}] = {t}" for i, t in enumerate(targets)), ""]
+        for program in (self.program, self.near):
+            targets = self._targets(program)
+            lines += [f"    {self._line(statement)}" for statement in program.constants]
+            lines += [f"    numbers[{start + i}] = {target}" for i, target in enumerate(targets)]
+            start += len(targets)
+        return [*lines, ""]
 
     def _points(self, role: str) -> list[str]:
         """Tables of all layers: values[l n + i] are the variances, the first layer's given."""
@@ -268,37 +210,55 @@ class Module:
         ]
         return [*lines, ""]
 
-    def _layer(self, program: Program, indent: str, keep: dict[str, str]) -> list[str]:
-        """The statements of a pair, then its new state; keep: where c, q, p, T, S, ... go."""
+    def _layer(
+        self, program: Program, indent: str, keep: dict[str, str], read: dict[str, str]
+    ) -> list[str]:
+        """The statements of a pair, then its new state; keep: where c, q, p, T, ... go, read: T, S before."""
         lines = [self._line(statement) for statement in program.pair]
         lines.append(f"cross = {self._value(program.outputs['c'])}")
-        lines.append(f"{keep['c']} = cross")
-        if "factor" in program.outputs:
-            lines.append(f"{keep['T']} = cross + {keep['T']}*{self._value(program.outputs['factor'])}")
-        if "transposed" in program.outputs:
-            lines.append(f"{keep['S']} = cross + {keep['S']}*{self._value(program.outputs['transposed'])}")
-        state = [x for x in ("q", "p", "r", "d", "a_x", "a_y") if x in keep]
+        if "factor" not in program.outputs:
+            lines.append(f"{keep['c']} = cross")
+        for total, factor in (("T", "factor"), ("S", "transposed")):
+            if factor in program.outputs:
+                value = self._value(program.outputs[factor])
+                lines.append(f"{keep[total]} = fma({read[total]}, {value}, cross)")
+        state = [x for x in ("q", "p", "r", "d", "a_x", "a_y") if x in keep and x in program.outputs]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
-        lines.append(f"{', '.join(keep[x] for x in state)} = {values}")
+        lines += [f"{', '.join(keep[x] for x in state)} = {values}"] if state else []
         return [indent + line for line in lines]
 
     def _advance(self) -> list[str]:
-        """One layer for the pairs of a row."""
+        """One layer for the pairs of a row: the first, later ones, and the last, which hands nothing on."""
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
-        rows, columns = self.quantities("row"), self.quantities("column")
-        lines = [
-            "@inline",
-            "def advance(w, m, row, column, numbers):",
-            "    wide()",
-            "    apart()",
-            *self._given(self.program),
-            *(f"    {name} = row[{k}*STRIDE]" for k, name in enumerate(rows)),
-            "    for j in range(m):",
-            "        q, p, r = w[Q + j], w[P + j], w[R + j]",
-            *(f"        {name} = column[{k}*STRIDE + j]" for k, name in enumerate(columns)),
-            *self._layer(self.program, " " * 8, keep),
-        ]
-        return [*lines, ""]
+        rows, columns = self.quantities("row"), list(enumerate(self.quantities("column")))
+        lines = []
+        start = {
+            "advance": (
+                "products, m, inverse, inverses, scale, s2, near, row, column, numbers",
+                OPENING,
+                self.program,
+                keep | {"T": "c", "S": "c"},
+            ),
+            "again": ("m, row, column, numbers", [STATE], level(self.program), keep),
+            "last": ("m, row, column, numbers", [STATE], outermost(level(self.program)), keep),
+        }
+        for name, (arguments, opening, program, read) in start.items():
+            lines += [
+                "@inline",
+                f"def {name}(w, {arguments}):",
+                "    wide()",
+                "    apart()",
+                *self._given(self.program),
+                *(f"    {x} = row[{k}*STRIDE]" for k, x in enumerate(rows)),
+                "    close = 0",
+                "    for j in range(m):",
+                *(" " * 8 + line for line in opening),
+                *(f"        {x} = column[{k}*STRIDE + j]" for k, x in columns if x in used(program)),
+                *self._layer(program, " " * 8, keep, read),
+                "    return close",
+                "",
+            ]
+        return lines
 
     def _tile(self) -> list[str]:
         """Rows i0.. and columns j0.. (multiples of TILE); mirror: 0 none, 1 all, 2 a tile on the diagonal."""
@@ -306,7 +266,7 @@ class Module:
         mirrored = "S" if "transposed" in self.program.outputs else result
         step_row, step_column = (f"{len(self.quantities(role))}*STRIDE" for role in ("row", "column"))
         lines = [
-            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, near, inverse_row, inverse_column, row,",
+            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, past, near, inverse_row, inverse_column, row,",
             "         column, numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",
             "    w = offset(space, LANES)",
             f"    scale, s2 = numbers[{self.numbers.index('scale')}], numbers[{self.numbers.index('s2')}]",
@@ -314,27 +274,52 @@ class Module:
             "    count = 0",
             "    for i in range(ni):",
             "        m = i + 1 if mirror == 2 else nj",
+            "        whole = (m + 7)//8*8  # to the end of a vector: the rest of a loop would be slow",
             "        products = offset(space, i*STRIDE)",
             "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
-            "        if first(w, products, m, inverse, inverses, scale, s2, near) > 0:",
-            "            for j in range(m):",
-            "                if not (w[Q + j] >= near and w[P + j] >= near):",
+            f"        at_row = i0//TILE*(depth - 1)*{step_row} + i",
+            f"        at_column = j0//TILE*(depth - 1)*{step_column}",
+            "        given = inverse, inverses, scale, s2, near",
+            "        if depth == 1:",
+            "            near_ones = first(w, products, whole, *given)",
+            "        else:",
+            "            tables = offset(row, at_row), offset(column, at_column), numbers",
+            "            near_ones = advance(w, products, whole, *given, *tables)",
+            "        if near_ones > 0:",
+            "            for j in range(i if mirror == 2 else m):",
+            "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
+            "                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near):",
             "                    marks[1 + count] = i*TILE + j",
             "                    count += 1",
-            "        for l in range(depth - 1):",
-            f"            at_row = (i0//TILE*(depth - 1) + l)*{step_row} + i",
-            f"            at_column = (j0//TILE*(depth - 1) + l)*{step_column}",
-            "            advance(w, m, offset(row, at_row), offset(column, at_column), numbers)",
-            f"        copy(offset(w, {result}), m, offset(out, i*out_stride))",
+            "        for l in range(1, depth - 1):",
+            f"            at_row += {step_row}",
+            f"            at_column += {step_column}",
+            "            if l < depth - 2:",
+            "                again(w, whole, offset(row, at_row), offset(column, at_column), numbers)",
+            "            else:",
+            "                last(w, whole, offset(row, at_row), offset(column, at_column), numbers)",
+            "        if past:",
+            f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
+            "        else:",
+            f"            copy(offset(w, {result}), m, offset(out, i*out_stride))",
             "        if mirror > 0:",
             f"            copy(offset(w, {mirrored}), m, products)",
-            "    if mirror == 1:",
+            "    if mirror == 1 and past:",
+            "        stream_transposed(space, ni, nj, mirrored, mirrored_stride, offset(space, TILE*STRIDE))",
+            "    if mirror == 1 and not past:",
             "        write_transposed(space, ni, nj, mirrored, mirrored_stride)",
             "    if mirror == 2:",
-            "        for i in range(ni):",
-            "            for j in range(i):",
-            "                mirrored[j*mirrored_stride + i] = space[i*STRIDE + j]",
+            "        for j in range(0, nj, 8):",
+            "            below = j + 8",
+            "            if below < ni:",
+            "                source, target = offset(space, below*STRIDE + j), j*mirrored_stride + below",
+            "                image = offset(mirrored, target)",
+            "                write_transposed(source, ni - below, 8, image, mirrored_stride)",
+            "            for i in range(j, min(below, ni)):",
+            "                for e in range(j, i):",
+            "                    mirrored[e*mirrored_stride + i] = space[i*STRIDE + e]",
             "    marks[0] = count",
+            "    settle()",
         ]
         return [*lines, ""]
 
@@ -342,34 +327,47 @@ class Module:
         """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
         program = self.near
         state = ("q", "p", "r", "d", "a_x", "a_y")
-        keep = {"c": "c", "T": "t", "S": "s"} | {name: name for name in state}
+        lane = {"a_x": "A", "a_y": "B"} | {name: name.upper() for name in ("q", "p", "r", "d")}
+        keep = {name: f"w[{name.upper()} + j]" for name in ("c", "T", "S")}
+        keep |= {name: f"w[{lane[name]} + j]" for name in state}
         tangent = "factor" in program.outputs
-        result = "t" if tangent else "c"
-        mirrored = "s" if "transposed" in program.outputs else result
+        result = "T" if tangent else "C"
+        mirrored = "S" if "transposed" in program.outputs else result
         lines = [
-            "def close(X, Y, i0, j0, width, depth, mirror, alike, power_row, power_column, a_row, a_column,",
-            "          diagonal, numbers, out, out_stride, mirrored, mirrored_stride, marks, xs, ys, zs):",
+            "@inline",
+            "def onward(w, m, numbers):",
+            "    wide()",
+            "    apart()",
             *self._given(program),
-            "    for index in range(marks[0]):",
-            "        down, along = marks[1 + index]//TILE, marks[1 + index] % TILE",
-            "        i, j = i0 + down, j0 + along",
-            *(" " * 8 + line for line in CLOSE_GEOMETRY.splitlines()),
-            "        if equal and alike:",
-            "            out[down*out_stride + along] = diagonal[i]",
-            "            if mirror > 0:",
-            "                mirrored[along*mirrored_stride + down] = diagonal[i]",
-            "            continue",
-            "        t = c",
-            "        s = c",
-            "        for l in range(depth - 1):",
+            "    for j in range(m):",
+            *(f"        {name} = w[{lane[name]} + j]" for name in state),
         ]
         for role, side in (("row", "a_x"), ("column", "a_y")):
-            lines.append(f"            a = {side}")
-            lines += [f"            {self._line(statement)}" for statement in getattr(program, role)]
-        lines += self._layer(program, " " * 12, keep)
+            lines.append(f"        a = {side}")
+            lines += [f"        {self._line(statement)}" for statement in getattr(program, role)]
+        lines += self._layer(program, " " * 8, keep, keep)
         lines += [
-            f"        out[down*out_stride + along] = {result}",
-            "        if mirror > 0:",
-            f"            mirrored[along*mirrored_stride + down] = {mirrored}",
+            "",
+            "def close(X, Y, i0, j0, width, depth, mirror, alike, power_row, power_column, a_row, a_column,",
+            "          diagonal, numbers, out, out_stride, mirrored, mirrored_stride, marks, xs, ys, zs, w):",
+            f"    scale, s2 = numbers[{self.numbers.index('scale')}], numbers[{self.numbers.index('s2')}]",
+            "    known, xx = -1, 0.0",
+            "    for first in range(0, marks[0], TILE):",
+            "        count = min(TILE, marks[0] - first)",
+            "        for k in range(count):",
+            "            mark = marks[1 + first + k]",
+            "            i, j = i0 + mark//TILE, j0 + mark % TILE",
+            *(" " * 12 + line for line in CLOSE_GEOMETRY.splitlines()),
+            "        for l in range(depth - 1):",
+            "            onward(w, count, numbers)",
+            "        for k in range(count):",
+            "            mark = marks[1 + first + k]",
+            "            equal = mark < 0",
+            "            mark = -1 - mark if equal else mark",
+            "            down, along = mark//TILE, mark % TILE",
+            f"            out[down*out_stride + along] = diagonal[i0 + down] if equal else w[{result} + k]",
+            "            if mirror > 0:",
+            f"                value = diagonal[i0 + down] if equal else w[{mirrored} + k]",
+            "                mirrored[along*mirrored_stride + down] = value",
         ]
         return [*lines, ""]

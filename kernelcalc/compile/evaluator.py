@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
+HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
+RESULT = "result*"  # float64 or float32
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "constants": (POINTER,),
     "rows": (*(INTEGER,) * 2, *(POINTER,) * 3),
@@ -35,24 +37,20 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "same": (*(INTEGER,) * 3, *(POINTER,) * 3),
     "tile": (
         *(POINTER,) * 2,
-        *(INTEGER,) * 7,
+        *(INTEGER,) * 8,
         NUMBER,
-        *(POINTER,) * 6,
-        INTEGER,
-        POINTER,
-        INTEGER,
+        *(POINTER,) * 5,
+        *(RESULT, INTEGER) * 2,
         "int64*",
         POINTER,
     ),
     "close": (
         *(POINTER,) * 2,
         *(INTEGER,) * 6,
-        *(POINTER,) * 7,
-        INTEGER,
-        POINTER,
-        INTEGER,
+        *(POINTER,) * 6,
+        *(RESULT, INTEGER) * 2,
         "int64*",
-        *(POINTER,) * 3,
+        *(POINTER,) * 4,
     ),
 }
 
@@ -74,9 +72,9 @@ class Points:
     """What the layers need of the points of one side. values[l]: the variances of layer l + 1."""
 
     data: Matrix
-    powers: Matrix  # per row, the power of two that brings its largest entry near 1
+    powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
     values: Matrix
-    inverse: Matrix  # 1/sqrt of the first variances
+    inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
 
     @cached_property
@@ -102,8 +100,11 @@ class Structure:
 class Space:
     """The arrays one thread works in."""
 
-    def __init__(self, dimension: int) -> None:
-        self.scratch = np.empty(SCRATCH)
+    def __init__(self, dimension: int, past: bool = False) -> None:
+        self.past = past  # results are written past the caches
+        self._pages = np.empty(2 * HUGE_PAGE // 8)  # numpy asks for huge pages from there on
+        start = -self._pages.ctypes.data % HUGE_PAGE // 8
+        self.scratch = self._pages[start : start + SCRATCH]
         self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
         self.rows = np.empty((3, dimension))
 
@@ -117,14 +118,14 @@ class Evaluator:
     parameters: tuple[float, ...]  # sigma_w^2, sigma_b^2, the parameters of the functions
     structure: Structure
 
-    def _call(self, entry: str, *arguments: Any) -> None:
-        passed = (x.ctypes.data if isinstance(x, np.ndarray) else x for x in arguments)
-        _function(self.structure.source, entry)(*passed)
+    def _call(self, entry: str, *arguments: Any, dtype: str = "float64") -> None:
+        passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
+        _function(self.structure.source, entry, dtype)(*passed)
 
-    def prepare(self) -> None:
+    def prepare(self, dtype: str = "float64") -> None:
         """Compile or load what tiles need, before threads do it one after another."""
         for entry in ("tile", "close"):
-            _function(self.structure.source, entry)
+            _function(self.structure.source, entry, dtype)
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
@@ -162,7 +163,8 @@ class Evaluator:
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
         largest = np.abs(data).max(axis=1)
-        powers = np.ldexp(1.0, np.clip(-np.frexp(largest)[1], -1000, 1000))
+        exponents = np.frexp(largest)[1]
+        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
@@ -176,6 +178,7 @@ class Evaluator:
         self._check_reach(values)
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
+        inverse = np.pad(inverse, (0, blocks * TILE - n))
         return Points(data, powers, values, inverse, table)
 
     def diagonal(self, points: Points) -> Matrix:
@@ -193,31 +196,36 @@ class Evaluator:
         where: tuple[int, int, int, int],
         numbers: Matrix,
         diagonal: Matrix | None,
-        out: Matrix,
-        mirrored: Matrix | None,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
         space: Space,
     ) -> None:
         """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
 
-        out and mirrored (for columns against rows, or None) are parts of matrices whose rows lie in one
-        piece. On the diagonal of a mirrored matrix only out's lower triangle is written. diagonal: the values
-        that equal rows get, None where rows and columns belong to different networks.
+        out and mirrored (for columns against rows, or None) are parts of matrices, float64 or float32, whose
+        rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
+        diagonal: the values that equal rows get, None where rows and columns belong to different networks.
         """
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
         mirror = 0 if mirrored is None else 1 + (i0 == j0)
         target = out if mirrored is None else mirrored
-        written = (out, out.strides[0] // 8, target, target.strides[0] // 8)
+        dtype, size = out.dtype.name, out.itemsize
+        written = (out, out.strides[0] // size, target, target.strides[0] // size)
         data = rows.data, columns.data
         tables = rows.inverse, columns.inverse, rows.table, columns.table, numbers
         sizes = dimension, self.depth, mirror
         marks = space.marks
-        self._call("tile", *data, i0, ni, j0, nj, *sizes, NEAR, *tables, *written, marks, space.scratch)
+        past = space.past
+        given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
+        self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
-            same = rows.inverse if diagonal is None else diagonal
+            same = rows.values if diagonal is None else diagonal
             points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
             alike = diagonal is not None
-            self._call("close", *data, i0, j0, *sizes, alike, *points, *written, marks, *space.rows)
+            work = *space.rows, space.scratch
+            passed = i0, j0, *sizes, alike, *points
+            self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
@@ -269,8 +277,9 @@ def _key(kernel: Kernel, values: bool) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _function(source: str, entry: str) -> Callable[..., None]:
-    return cache.function(source, entry, SIGNATURES[entry])
+def _function(source: str, entry: str, dtype: str = "float64") -> Callable[..., None]:
+    types = tuple(name.replace("result", dtype) for name in SIGNATURES[entry])
+    return cache.function(source, entry, types)
 
 
 @lru_cache(maxsize=128)

@@ -10,8 +10,6 @@ from kernelcalc.compile.builder import (
     Builder,
     Inverse,
     Omega,
-    ax,
-    ay,
     d,
     normalised,
     p,
@@ -21,7 +19,7 @@ from kernelcalc.compile.builder import (
     variance,
     w2,
 )
-from kernelcalc.compile.program import angles, sin_minus_t_cos
+from kernelcalc.compile.program import acute_angles, angles, ax, ay, copysign, sin_minus_t_cos
 from kernelcalc.symbols import a, b, c
 
 
@@ -106,17 +104,16 @@ def _jump_gap(k0: sp.Expr, k: sp.Expr, builder: Builder) -> Gap:
 def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, close: bool, inverse: Inverse) -> Gap:
     """C = k0 + k asin(omega), h > 0: the odd part with |c|, where C_o >= 0."""
     omega = builder.omega(h, h)
-    th, co, ha = builder.angle(omega)
-    phi, asin = builder.at_pair(sp.Min(th, co)), builder.at_pair(sp.Abs(ha))
+    phi, asin = builder.two(builder.pair, acute_angles(omega.q, omega.p, omega.r))
     h, ix, iy = builder.constant(h), *inverse
-    both = builder.at_pair(ix * iy)
-    Co = builder.at_pair(k * asin)
+    root = builder.constant(sp.sqrt(k))
+    both = builder.at_pair(builder.at_row(root * ix) * builder.at_column(root * iy))
     alpha = builder.at_row(a / (a + h)), builder.at_column(a / (a + h))
     beta = builder.at_row(h / (a + h)), builder.at_column(h / (a + h))
     angles_of, arcs = zip(builder.arc(h, "_x"), builder.arc(h, "_y"), strict=True)
     A, B = builder.at_row(k * arcs[0]), builder.at_column(k * arcs[1])
     # named before they are multiplied: SymPy would bring the powers of `both` together, which overflow
-    cosine = builder.at_pair(Co * both)
+    cosine = builder.at_pair(asin * both)
     direct = builder.at_row(A * ix * ix) * builder.at_column(B * iy * iy)
     direct = builder.at_pair(direct - cosine**2)
     if not close:
@@ -125,23 +122,22 @@ def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, close: b
             builder.at_pair(sp.Piecewise((phi - angle, steep), (arc - asin, True)))
             for angle, arc in zip(angles_of, arcs, strict=True)
         )
-        Qo = builder.at_pair(k * (U + W))
-        first, second, third = (builder.at_pair(x * both) for x in (k * U, k * W, Qo))
+        first, second = builder.at_pair(U * both), builder.at_pair(W * both)
+        third = builder.at_pair(first + second)
         Po = sp.Piecewise((first * second + cosine * third, steep), (direct, True))
         difference = A - B
     else:
         tau, turn = _close_angles(omega, h, alpha, beta, builder)
-        Qo = builder.at_pair(2 * k * tau)
-        sides = builder.at_pair(k * (tau - turn / 2)), builder.at_pair(k * (tau + turn / 2))
-        first, second, third = (builder.at_pair(x * both) for x in (*sides, Qo))
+        first, second = builder.at_pair((tau - turn / 2) * both), builder.at_pair((tau + turn / 2) * both)
+        third = builder.at_pair(2 * tau * both)
         total = first * second + cosine * third
         # far from parallel, as rows of very different length may be behind a jump, the sum would cancel
         large = direct > cosine**2 / 3
         Po = sp.Piecewise((direct, large), (builder.at_pair(total), True))
         difference = k * sp.sign(d) * turn
     Po = builder.at_pair(Po)
-    Q = builder.at_pair(sp.Piecewise((Qo, ha >= 0), (Qo + 4 * Co, True)) * both)
-    return Gap(builder.at_pair(k0 + k * ha), Po + k0 * both * Q, Q, difference)
+    Q = builder.at_pair(sp.Piecewise((third, omega.r >= 0), (third + 4 * cosine, True)))
+    return Gap(k0 + k * copysign(asin, omega.r), Po + k0 * builder.at_pair(ix * iy) * Q, Q, difference)
 
 
 def _close_angles(

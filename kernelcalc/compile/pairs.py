@@ -22,7 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelcalc.compile.primitives import F, fma, inline
+from kernelcalc.compile.primitives import F, fma, inline, wide
 from kernelcalc.compile.twofold import (
     ZERO,
     Two,
@@ -54,6 +54,7 @@ def summed(function: F) -> F:
 @summed
 def inner(x: Row, y: Row, n: int) -> float:
     """<x, y>, plainly."""
+    wide()
     s = 0.0
     for i in range(n):
         s += x[i] * y[i]
@@ -61,8 +62,33 @@ def inner(x: Row, y: Row, n: int) -> float:
 
 
 @summed
+def comparison(x: Row, y: Row, n: int) -> tuple[float, float, float, float]:
+    """|y|^2, <x, y>, |x - y|^2 and |x|^2 - |y|^2 = <x - y, x + y>, the differences exactly."""
+    wide()
+    yy = 0.0
+    xy = 0.0
+    distance = 0.0
+    spread = 0.0
+    for i in range(n):
+        difference = x[i] - y[i]
+        yy += y[i] * y[i]
+        xy += x[i] * y[i]
+        distance += difference * difference
+        spread += difference * (x[i] + y[i])
+    return yy, xy, distance, spread
+
+
+@summed
+def scaled(x: Row, n: int, power: float, out: Row) -> None:
+    """out = power x."""
+    for i in range(n):
+        out[i] = x[i] * power
+
+
+@summed
 def rejection(x: Row, y: Row, n: int, t: float) -> tuple[float, float, float]:
     """|r|^2, <x, r> and |x - y|^2 for r = y - t x, t = <x, y>/|x|^2 up to rounding."""
+    wide()
     rr = 0.0
     xr = 0.0
     distance = 0.0

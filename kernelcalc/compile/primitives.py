@@ -70,9 +70,11 @@ def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_st
     double8 = ir.VectorType(ir.DoubleType(), 8)
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target8 = ir.VectorType(args[2].type.pointee, 8)
+
         def row(pointer: Any, stride: Any, k: int) -> Any:
             place = builder.gep(pointer, [builder.mul(stride, ir.Constant(stride.type, k))])
-            return builder.bitcast(place, double8.as_pointer())
+            return builder.bitcast(place, ir.VectorType(pointer.type.pointee, 8).as_pointer())
 
         rows = []
         for k in range(8):
@@ -88,7 +90,8 @@ def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_st
                         mask = ir.Constant(ir.VectorType(ir.IntType(32), 8), chosen)
                         rows[position] = builder.shuffle_vector(upper, lower, mask)
         for k in range(8):
-            builder.store(rows[k], row(args[2], args[3], k)).align = 8
+            value = rows[k] if target8 == double8 else builder.fptrunc(rows[k], target8)
+            builder.store(value, row(args[2], args[3], k)).align = 4
         return context.get_dummy_value()
 
     return types.none(source, types.intp, target, types.intp), emit
@@ -152,7 +155,10 @@ offset = cast(Callable[[Any, int], Any], _offset)
 """offset(p, i): the pointer to p[i]."""
 
 transpose8 = cast(Callable[[Any, int, Any, int], None], _transpose8)
-"""transpose8(p, s, q, t): q[i t + j] = p[j s + i] for i, j < 8, by shuffles (LLVM would gather)."""
+"""transpose8(p, s, q, t): q[i t + j] = p[j s + i] for i, j < 8, by shuffles (LLVM would gather).
+
+q may lead to float32 numbers: each is rounded once.
+"""
 
 wide = cast(Callable[[], None], _wide)
 """wide(): called anywhere in a function, its own loops use 512-bit registers where the processor has them.

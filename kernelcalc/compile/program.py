@@ -8,12 +8,17 @@ orthogonal points need one each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from kernelcalc.symbols import a
+
+ax, ay = sp.Symbol("a_x", positive=True), sp.Symbol("a_y", positive=True)
 half_angle_triple = sp.Function("half_angle_triple")  # (q, p, r) -> theta = acos r, pi - theta, pi/2 - theta
+acute_angles = sp.Function("acute_angles")  # (q, p, r) -> acos|r|, asin|r|
 angles = sp.Function("angles")  # (y, x) -> theta = atan2(y, x), pi - theta, y >= 0
+copysign = sp.Function("copysign")  # (x, y) -> |x| with the sign of y
 rsqrt = sp.Function("rsqrt")  # 1/sqrt
 t_minus_sin = sp.Function("t_minus_sin")  # (t, sin t) -> t - sin t
 sin_minus_t_cos = sp.Function("sin_minus_t_cos")  # (t, sin t, cos t) -> sin t - t cos t
@@ -46,6 +51,60 @@ class Program:
     column: tuple[Let, ...]
     pair: tuple[Let, ...]
     outputs: Mapping[str, sp.Expr]
+
+
+def used(program: Program) -> set[str]:
+    """The names that the statements and outputs of a pair read."""
+    values = [*(statement.value for statement in program.pair), *program.outputs.values()]
+    return {symbol.name for value in values for symbol in sp.sympify(value).free_symbols}
+
+
+def level(program: Program) -> Program:
+    """The program of the later layers: where a layer gives all points one variance, columns are like rows.
+
+    So it is behind a jump such as that of sign. Statements that become equal are computed once.
+    """
+
+    def written_out(statements: Iterable[Let]) -> dict[sp.Symbol, sp.Expr]:
+        meaning: dict[sp.Symbol, sp.Expr] = {}
+        for statement in statements:
+            value = statement.value.xreplace(meaning)
+            several = len(statement.targets) > 1
+            for i, target in enumerate(statement.targets):
+                meaning[target] = sp.Function(f"result{i}")(value) if several else value
+        return meaning
+
+    row, column = written_out(program.row), written_out(program.column)
+    after = {sp.sympify(program.outputs[side]).xreplace(of) for side, of in (("a_x", row), ("a_y", column))}
+    if len(after) > 1 or after.pop().has(a):
+        return program
+    alike = {value: target for target, value in row.items()} | {a: ax}
+    new: dict[sp.Symbol, sp.Expr] = {ay: ax}
+    new |= {target: alike[value] for target, value in column.items() if value in alike}
+    pair: list[Let] = []
+    known: dict[sp.Expr, tuple[sp.Symbol, ...]] = {}
+    for statement in program.pair:
+        value = statement.value.xreplace(new)
+        if value in known:
+            new |= dict(zip(statement.targets, known[value], strict=True))
+        else:
+            known[value] = statement.targets
+            pair.append(Let(statement.targets, value))
+    outputs = {name: sp.sympify(value).xreplace(new) for name, value in program.outputs.items()}
+    return replace(program, pair=tuple(pair), outputs=outputs)
+
+
+def outermost(program: Program) -> Program:
+    """The program of the last layer: what it computes for a next one is left out."""
+    kept = ("c", "factor", "transposed")
+    outputs = {name: value for name, value in program.outputs.items() if name in kept}
+    needed = {symbol for value in outputs.values() for symbol in sp.sympify(value).free_symbols}
+    pair: list[Let] = []
+    for statement in reversed(program.pair):
+        if needed & set(statement.targets):
+            pair.insert(0, statement)
+            needed |= statement.value.free_symbols
+    return replace(program, pair=tuple(pair), outputs=outputs)
 
 
 def share(

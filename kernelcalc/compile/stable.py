@@ -4,7 +4,8 @@ A closed form of a Gaussian expectation is written in a, b, c; the program of a 
 r = c/sqrt(ab) and q = (1 - r)/2, p = (1 + r)/2. The rules, with h >= 0 from the parameters:
 
 R1  omega = c / sqrt((a + h_a)(b + h_b)) = r g:  q_omega = q g + e,  p_omega = p g + e,  no term negative,
-    g = sqrt(alpha_x alpha_y),  e = (beta_x + alpha_x beta_y)/(2 (1 + g)),  alpha = a/(a+h), beta = 1 - alpha.
+    g = cos t_x cos t_y,  e = (1 - g)/2 = sin(t_x/2)^2 cos(t_y/2)^2 + cos(t_x/2)^2 sin(t_y/2)^2,
+    cos(t)^2 = a/(a + h).
 R2  asin(omega) = pi/2 - phi,  phi = acos(omega), from (q_omega, p_omega, omega): no end loses digits.
 R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
@@ -83,10 +84,10 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
             outputs |= dict(zip("qpr", found.pair, strict=True))
         else:
             ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
-            sigma_b = builder.constant(sp.sqrt(s2))
-            bias = builder.at_row(sigma_b * inverse[0]) * builder.at_column(sigma_b * inverse[1])
-            det = w2 * (w2 * found.P + builder.at_pair(bias) * found.Q)
-            small = builder.at_pair(det / (2 * (1 + sp.Abs(ratio))))
+            bias = builder.constant(sp.sqrt(w2 * s2 / 2))
+            both = builder.at_pair(builder.at_row(bias * inverse[0]) * builder.at_column(bias * inverse[1]))
+            det = builder.constant(w2**2 / 2) * found.P + both * found.Q
+            small = builder.at_pair(det / (1 + sp.Abs(ratio)))
             outputs["q"] = sp.Piecewise((small, cross >= 0), (1 - small, True))
             outputs["p"] = sp.Piecewise((1 - small, cross >= 0), (small, True))
             outputs["r"] = ratio

@@ -30,6 +30,7 @@ from kernelcalc.compile._coefficients import (
     sin_minus_t_cos_core,
     t_minus_sin_core,
 )
+from kernelcalc.compile.layout import RSQRT_CUBIC
 from kernelcalc.compile.primitives import bits, fma, from_bits, inline, shift_right
 
 PI_4_HIGH, PI_4_LOW = PI_4
@@ -50,26 +51,30 @@ RECIPROCAL_BITS = 0x7FDE623822FC16E6
 
 
 @inline
-def rsqrt(x: float) -> float:
-    """1/sqrt(x) for 2^-1022 <= x < inf; inf for x <= 0, where x is a zero that was rounded; 1.1 ulp."""
+def rsqrt_estimate(x: float) -> float:
+    """1/sqrt(x) to a part in 2^14, as the AVX-512 instruction that processor.py puts in its place."""
     y = from_bits(RSQRT_BITS - shift_right(bits(x), 1))
     e = fma(-x * y, y, 1.0)
-    y = fma(y * e, fma(e, fma(e, 0.3125, 0.375), 0.5), y)  # (1 - e)^(-1/2) = 1 + e/2 + 3e^2/8 + 5e^3/16 + ...
+    return fma(y * e, fma(e, fma(e, RSQRT_CUBIC, 0.375), 0.5), y)
+
+
+@inline
+def rsqrt(x: float) -> float:
+    """1/sqrt(x) for 2^-1022 <= x < inf; inf for x <= 0, where x is a zero that was rounded; 1.1 ulp."""
+    y = rsqrt_estimate(x)
     e = fma(-x * y, y, 1.0)
-    y = fma(y * e, fma(e, fma(e, 0.3125, 0.375), 0.5), y)
+    y = fma(y * e, fma(e, fma(e, 0.3125, 0.375), 0.5), y)  # (1 - e)^(-1/2) = 1 + e/2 + 3e^2/8 + 5e^3/16 + ...
     return math.inf if x <= 0.0 else y
 
 
 @inline
 def sqrt(x: float) -> float:
     """sqrt(x) for 2^-1022 <= x < inf; 0 for x <= 0, where x is a zero that was rounded; 0.51 ulp."""
-    y = from_bits(RSQRT_BITS - shift_right(bits(x), 1))
-    e = fma(-x * y, y, 1.0)
-    y = fma(y * e, fma(e, fma(e, 0.3125, 0.375), 0.5), y)
-    e = fma(-x * y, y, 1.0)
-    y = fma(y, 0.5 * e, y)
-    s = x * y
-    s = fma(fma(-s, s, x), 0.5 * y, s)
+    y = rsqrt_estimate(x)
+    s, h = x * y, 0.5 * y
+    e = fma(-s, h, 0.5)
+    s, h = fma(s, e, s), fma(h, e, h)
+    s = fma(fma(-s, s, x), h, s)
     return 0.0 if x <= 0.0 else s
 
 
@@ -131,19 +136,28 @@ def angle_triple_on_circle(sine: float, cosine: float) -> tuple[float, float, fl
 
 @inline
 def half_angle_triple(q: float, p: float, cosine: float) -> tuple[float, float, float]:
-    """theta = acos(cosine), pi - theta and pi/2 - theta, given also q, p = (1 -+ cosine)/2; 1.5 ulp.
+    """theta = acos(cosine), pi - theta and pi/2 - theta, given also q, p = (1 -+ cosine)/2; 2 ulp.
 
     The way to carry an angle through layers: q and p as sums of non-negative terms and the cosine as a
     multiple of what was pi/2 - theta keep full relative accuracy; one computed from another would cancel.
     """
+    acute, rest = acute_angles(q, p, cosine)
+    obtuse = fma(2.0, PI_4_HIGH, fma(2.0, PI_4_LOW, rest))
+    right = cosine >= 0.0
+    return acute if right else obtuse, obtuse if right else acute, math.copysign(rest, cosine)
+
+
+@inline
+def acute_angles(q: float, p: float, cosine: float) -> tuple[float, float]:
+    """acos|cosine| and asin|cosine|, given also q, p = (1 -+ cosine)/2; 2 ulp: two of half_angle_triple."""
+    x = abs(cosine)
     small = q if q < p else p
-    outer = abs(cosine) >= 0.5
-    v = 2.0 * sqrt(small) if outer else cosine
-    u = small if outer else cosine * cosine
+    outer = x >= 0.5
+    v = 2.0 * sqrt(small) if outer else x
+    u = small if outer else x * x
     r = fma(v * u, asin_core(u), v)
-    acute = 0.0 if q < p else 4.0
-    k = acute if outer else 2.0
-    return _octants(k, r if k == 0.0 else -r)
+    rest = fma(2.0, PI_4_HIGH, fma(2.0, PI_4_LOW, -r))
+    return r if outer else rest, rest if outer else r
 
 
 @inline

@@ -1,0 +1,117 @@
+"""Code in vector registers that no loop of Numba's becomes."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any, cast
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+ROWS, VECTORS = 8, 3  # sums of the products of so many rows and vectors of columns stay in registers
+
+
+@intrinsic
+def _add_products(
+    typingctx: Any, x: Any, x_stride: Any, panel: Any, terms: Any, out: Any, out_stride: Any, more: Any
+) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        x, x_stride, panel, terms, out, out_stride, more = args
+        vector = ir.VectorType(x.type.pointee, 8)
+        fma_type = ir.FunctionType(vector, [vector] * 3)
+        known = builder.module.globals.get("llvm.fma.v8f64")
+        fma = known or ir.Function(builder.module, fma_type, "llvm.fma.v8f64")
+
+        def count(k: int) -> Any:
+            return ir.Constant(terms.type, k)
+
+        def part(pointer: Any, place: Any) -> Any:
+            return builder.bitcast(builder.gep(pointer, [place]), vector.as_pointer())
+
+        def everywhere(number: Any) -> Any:
+            nothing = ir.Constant(vector, ir.Undefined)
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), 8), None)
+            return builder.shuffle_vector(builder.insert_element(nothing, number, count(0)), nothing, zeros)
+
+        rows = [builder.gep(x, [builder.mul(x_stride, count(r))]) for r in range(ROWS)]
+        before, body, after = builder.block, *(builder.append_basic_block() for _ in range(2))
+        builder.branch(body)
+        builder.position_at_end(body)
+        k = builder.phi(terms.type)
+        sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
+        place = builder.mul(k, count(8 * VECTORS))
+        places = [part(panel, builder.add(place, count(8 * v))) for v in range(VECTORS)]
+        columns = [builder.load(place, align=8) for place in places]
+        factors = [everywhere(builder.load(builder.gep(row, [k]))) for row in rows]
+        pairs = [(factor, column) for factor in factors for column in columns]
+        totals = [builder.call(fma, [*pair, s]) for pair, s in zip(pairs, sums, strict=True)]
+        after_k = builder.add(k, count(1))
+        starts = [count(0), *(ir.Constant(vector, None) for _ in sums)]
+        for phi, start, end in zip([k, *sums], starts, [after_k, *totals], strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(end, body)
+        builder.cbranch(builder.icmp_signed("<", after_k, terms), body, after)
+        builder.position_at_end(after)
+        add = builder.icmp_signed("!=", more, count(0))
+        for i, total in enumerate(totals):
+            r, v = divmod(i, VECTORS)
+            target = part(out, builder.add(builder.mul(out_stride, count(r)), count(8 * v)))
+            sum_ = builder.fadd(builder.load(target, align=8), total)
+            builder.store(builder.select(add, sum_, total), target, align=8)
+        return context.get_dummy_value()
+
+    return types.none(x, types.intp, panel, types.intp, out, types.intp, types.intp), emit
+
+
+@intrinsic
+def _stream8(typingctx: Any, source: Any, target: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        given, wanted = (ir.VectorType(pointer.type.pointee, 8) for pointer in args)
+        value = builder.load(builder.bitcast(args[0], given.as_pointer()), align=8)
+        value = value if given == wanted else builder.fptrunc(value, wanted)
+        size = 64 if isinstance(wanted.element, ir.DoubleType) else 32
+        store = builder.store(value, builder.bitcast(args[1], wanted.as_pointer()), align=size)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        return context.get_dummy_value()
+
+    return types.none(source, target), emit
+
+
+@intrinsic
+def _settle(typingctx: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if platform.machine() in ("x86_64", "AMD64"):
+            name = "llvm.x86.sse.sfence"
+            known = builder.module.globals.get(name)
+            builder.call(known or ir.Function(builder.module, ir.FunctionType(ir.VoidType(), []), name), [])
+        else:
+            builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.none(), emit
+
+
+@intrinsic
+def _address(typingctx: Any, pointer: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(args[0], ir.IntType(64))
+
+    return types.int64(pointer), emit
+
+
+add_products = cast(Callable[[Any, int, Any, int, Any, int, int], None], _add_products)
+"""add_products(x, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i s + k] p[24 k + j].
+
+i < 8, j < 24, k < n, n >= 1; more: 0 overwrites.
+"""
+
+stream8 = cast(Callable[[Any, Any], None], _stream8)
+"""stream8(p, q): q[j] = p[j], j < 8, past the caches; q on a boundary of 8 numbers, of float64 or float32."""
+
+settle = cast(Callable[[], None], _settle)
+"""settle(): what was streamed is in memory before anything that follows."""
+
+address = cast(Callable[[Any], int], _address)
+"""address(p): the address in p."""
