@@ -59,8 +59,7 @@ def check(
     Examples:
       kernelcalc check paper.tex
       kernelcalc check --formula '2/pi*asin(c/sqrt(a*b))' --against 'dual(sign)'
-      kernelcalc check --formula '\\frac2{\\pi\\sqrt\\Delta}' --define '\\Delta=ab-c^2' \\
-        --against "dual(sign')"
+      kernelcalc check --formula '\\frac{2}{\\pi\\sqrt q}' --define 'q = a*b-c^2' --against "dual(sign')"
     """
     from kernelcalc.checking.draft import Checked, check_draft
     from kernelcalc.files import check_writable, write_whole

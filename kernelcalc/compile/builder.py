@@ -132,7 +132,11 @@ class Builder:
     @property
     def half_sine(self) -> sp.Expr:
         """sqrt(q p) = sin(theta)/2."""
-        return self.at_pair(sp.sqrt(self.at_pair(q * p)))
+        omega = self.omega(sp.Integer(0), sp.Integer(0))
+        product = omega.q * omega.p
+        root = sp.sqrt(product)  # without a root where q and p are squares
+        plain = all(power.exp.is_integer for power in root.atoms(sp.Pow))
+        return self.at_pair(root if plain else sp.sqrt(self.at_pair(product)))
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""

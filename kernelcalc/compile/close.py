@@ -79,10 +79,6 @@ class RootBuilder(Builder):
         assert isinstance(omega, RootOmega)  # all that _omega makes
         return self.at_pair(1 / (omega.root_q * omega.root_p)) / 2
 
-    @property
-    def half_sine(self) -> sp.Expr:
-        return root_q * root_p
-
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         assert isinstance(omega, RootOmega)  # likewise
         return self._triple(self.pair, root_angles(omega.root_q, omega.root_p, omega.r), "")
