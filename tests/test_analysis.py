@@ -361,3 +361,8 @@ def test_random_steps(cuts: list[sp.Expr], data: st.DataObject) -> None:
     assert analysis.derivative(f) == (0, expected)
     levels = [abs(sum(h for _, h in expected[:i])) for i in range(len(cuts) + 1)]
     assert analysis.bound(f) == max(levels)
+
+
+def test_a_common_root_of_numerator_and_denominator_ends_soon() -> None:
+    assert analysis.breakpoints((z**4 - 4) / (z**2 - 2)) == ()
+    assert analysis.breakpoints((z**3 - 2 * z) / (z**2 - 2) ** 2) == (-sp.sqrt(2), sp.sqrt(2))

@@ -40,6 +40,13 @@ def test_phi2_keeps_its_digits_far_out_and_at_any_precision() -> None:
     assert mpf("1e-380") < value < mpf("2e-380")
 
 
+def test_outside_of_its_domain_it_is_no_number() -> None:
+    assert mp.isnan(bivariate_normal_cdf(1, 1, 2))
+    assert mp.isnan(bivariate_normal_cdf(mp.mpc(0, 1), 1, 0.5))
+    assert mp.isnan(normal_cdf(mp.mpc(0, 1)))
+    assert Phi2(sp.I, 1, sp.Rational(1, 2)).evalf() is sp.nan
+
+
 def test_known_values() -> None:
     h, k = sp.symbols("h k", real=True)
     assert Phi2(0, 0, c) == sp.Rational(1, 4) + sp.asin(c) / (2 * sp.pi)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.decide import is_infinite, is_zero
+from kernelcalc.functions.decide import is_infinite, is_zero, vanishing
 from kernelcalc.functions.expressions import diff, is_singular, tidy
 from kernelcalc.functions.limiting import limits
 from kernelcalc.functions.pieces import pieces, split
@@ -33,7 +33,8 @@ class Break(NamedTuple):
 def breaks(expr: sp.Expr) -> tuple[Break, ...]:
     result = []
     for (_, t, below), (_, _, above) in pairwise(pieces(expr)):
-        order, values, left, right = None, [], below, above
+        order, values = None, list[sp.Expr]()
+        left, right = (_cancelled(e, t) for e in (below, above))
         for k in range(4):
             (x, low), (y, high) = limits(left, t, "-"), limits(right, t, "+")
             if x != low or y != high:
@@ -47,6 +48,11 @@ def breaks(expr: sp.Expr) -> tuple[Break, ...]:
             order = None if is_zero(below - above, t, t + 1) else 4
         result.append(Break(t, values[0], values[1], order))
     return tuple(result)
+
+
+def _cancelled(e: sp.Expr, t: sp.Expr) -> sp.Expr:
+    """e without common factors, where a denominator vanishes at t: SymPy's limits there may take for ever."""
+    return sp.cancel(e) if e.is_rational_function(z) and vanishing(e, t) else e
 
 
 def breakpoints(expr: sp.Expr) -> tuple[sp.Expr, ...]:

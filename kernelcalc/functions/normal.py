@@ -23,7 +23,9 @@ FAR = 150  # square of the distance from which W is an integral, before that a s
 
 
 def normal_cdf(x: Any) -> Any:
-    """Phi(x) in mpmath."""
+    """Phi(x) in mpmath; NaN for a complex x."""
+    if isinstance(x, mp.mpc):
+        return mp.nan
     return mp.erfc(-mp.mpf(x) / mp.sqrt(2)) / 2
 
 
@@ -63,7 +65,12 @@ def _wedge(h: Any, A: Any) -> Any:
 
 
 def bivariate_normal_cdf(h: Any, k: Any, r: Any) -> Any:
-    """Phi2(h, k, r) in mpmath to the working precision, |r| <= 1; relative to itself also in the tails."""
+    """Phi2(h, k, r) in mpmath to the working precision, relative to itself also in the tails.
+
+    NaN for |r| > 1, unless by a rounding, and for complex arguments.
+    """
+    if any(isinstance(x, mp.mpc) for x in (h, k, r)) or abs(r) > 1 + mp.sqrt(mp.eps):
+        return mp.nan
     digits, extra = mp.mp.dps, GUARD
     for _ in range(3):
         with mp.workdps(digits + extra):
@@ -166,10 +173,10 @@ def _least(h: sp.Expr, k: sp.Expr) -> sp.Expr:
 
 
 def _evalf(call: sp.Expr, prec: int) -> sp.Expr | None:
-    """The value to prec bits; None (no number) where an argument is a symbol."""
+    """The value to prec bits; NaN for complex arguments, None (no number) where one is a symbol."""
     arguments = [arg.evalf(mp.libmp.prec_to_dps(prec) + GUARD) for arg in call.args]
     if not all(arg.is_Float or arg.is_Rational for arg in arguments):
-        return None
+        return sp.nan if all(arg.is_number for arg in arguments) else None
     with mp.workprec(prec):
         return sp.Float(call._imp_(*(mp.mpmathify(arg) for arg in arguments)), precision=prec)
 
