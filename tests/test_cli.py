@@ -220,7 +220,7 @@ def test_derive_prints_the_steps_and_checks_them(folder: Path) -> None:
     assert "derived:" in text
     assert "corrected" not in text
     latex = call("derive", "A.1/wrong", "--latex", "--package", name).stdout
-    assert r"\begin{align*}& (x + y)^{2} = x^{2} + y^{2} + 2 x y\end{align*}" in latex
+    assert r"\begin{align*}& (x + y)^{2} = x^{2} + 2 x y + y^{2}\end{align*}" in latex
     assert "refutes the statement as printed" in latex
     assert call("derive", "A.1", "--package", name, "--json", "steps.json").exit_code == 0
     (record,) = json.loads((folder / "steps.json").read_text())
