@@ -79,7 +79,7 @@ def test_misprints_show_where_the_forms_differ() -> None:
     judged = {claim.tag: judge(claim, 15) for claim in (RIGHT, WRONG)}
     table = as_tex(tables_claims.misprints({"File": (RIGHT, WRONG)}, judged))
     assert r"$a < b$ \& $5\%$ of it" in table
-    assert "$a = 1$: printed $2.0$, true $1.0$" in table
+    assert "$a = 1$: printed 2.0, true 1.0" in table
     rows = tables_claims.ledger({"File": (RIGHT, WRONG)}, judged).blocks[0].rows
     assert [row[2].tex for row in rows] == ["proved", "refuted"]
 
