@@ -1,192 +1,238 @@
 """Errors of Gram matrices in ulps, by family of pairs, against the closed forms in many digits.
 
-    python benchmarks/accuracy.py [--pairs 40] [--depths 1,2,3,10,20] [--json FILE]
+    python benchmarks/accuracy.py [--pairs 4] [--all] [--nt-python PATH] [--json FILE]
 
-Reference: the recursion of `kernel.layer`'s closed forms in mpmath on the exact inputs, with a determinant of
-its own for parallel points and as many digits as the closeness of the pair and the parameters need. Beside
-it, the textbook formulas in NumPy. The error is relative to the value or, where it passes through zero (is
-below an eighth of that), to the value with the sum of |x_i y_i| in place of <x, y>; an ulp is 2^-52.
+Kernels: NNGP, NTK, SG-NTK with erf_m (m from 1e-8 to 1e15), sign, ReLU; --all: every function of the
+catalogue that has a closed form. Each pair is new and enters as k(x, y) and k(y, x) at all depths, 30 and 100
+for one pair of each family. Reference: exact_kernels.py; a sample of it is compared with `kernel.reference`,
+quadrature of the definition. Beside it the textbook formulas in NumPy and, with the interpreter of an
+environment that has it, neural-tangents, both in float64. An ulp is 2^-52 of the value or, where that passes
+through zero (is below an eighth of it), of the sum of the absolute values of its terms; inf in the table: not
+finite where the value is, or finite where it is not.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 import sympy as sp
+from exact_kernels import exact, layer_of, ulps
 from numpy.typing import NDArray
+from pair_families import Pair, families
 
 import kernelcalc as kc
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
 Matrix = NDArray[np.float64]
-ULP = 2.0**-52
-DIMENSION = 8
+DEPTHS, DEEP = [1, 2, 3, 5, 10, 20], [30, 100]
+ERF = (1e-8, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e8, 1e15)
+BOUNDS = {3: 16.0, 10**9: 64.0}  # ulps, up to that depth
 
 
-def families(rng: np.random.Generator) -> dict[str, Callable[[Matrix], Matrix]]:
-    """The second row of a pair, from the first (and for sizes: both)."""
+@dataclass(frozen=True)
+class Row:
+    """One entry of one kernel at one pair; peer, textbook: their errors, None where they were not asked."""
 
-    def noise(x: Matrix) -> Matrix:
-        return rng.standard_normal(len(x))
-
-    made: dict[str, Callable[[Matrix], Matrix]] = {"random": noise, "duplicate": np.copy}
-    for e in (1, 2, 4, 8, 12, 15):
-        made[f"close 1e-{e}"] = lambda x, e=e: x + 10.0**-e * noise(x)  # type: ignore[misc]  # a default
-    made["orthogonal"] = lambda x: (y := noise(x)) - x * (x @ y) / (x @ x)
-    made["opposite"] = lambda x: -x
-    made["opposite 1e-8"] = lambda x: -x + 1e-8 * noise(x)
-    made["scaled"] = lambda x: 1.3 * x
-    made["scaled 100 1e-6"] = lambda x: 100 * (x + 1e-6 * noise(x))
-    made["opposite scaled"] = lambda x: -1.7 * x
-    return made
+    kernel: str
+    activation: str
+    sigma_b: float
+    family: str
+    depth: int
+    value: float
+    exact: str
+    error: float
+    textbook: float | None = None
+    peer: float | None = None
 
 
-SIZES = {"1": 1.0, "1e-150": 1e-150, "1e-30": 1e-30, "1e30": 1e30, "1e150": 1e150}
+def groups(every: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Activations, each with makers of kernels: (depth, sigma_b) -> Kernel."""
+
+    def made(f: Any, **surrogates: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "nngp": lambda depth, s: kc.NNGP(f, depth, sigma_b=s),
+            "ntk": lambda depth, s: kc.NTK(f, depth, sigma_b=s),
+        }
+
+        def tangent(g: Any) -> Any:
+            return lambda depth, s: kc.SGNTK(f, g, depth, sigma_b=s)
+
+        return found | {f"sgntk {name}": tangent(g) for name, g in surrogates.items()}
+
+    erf = {m: kc.Erf(m).derivative for m in (1e-8, 1.0, 1e15)}
+    for m in ERF:
+        surrogate = {"erf(1)'": erf[1.0]} if m != 1 else {"erf(2)'": kc.Erf(2).derivative}
+        yield f"erf({m:g})", made(kc.Erf(m), **surrogate)
+    yield "sign", made(kc.Sign(), **{f"erf({m:g})'": g for m, g in erf.items()})
+    yield "relu", made(kc.ReLU(), **{"erf(1)'": erf[1.0]})
+    for entry in kc.catalogue() if every else ():
+        f = entry()
+        if entry.name not in ("Erf", "Sign", "ReLU") and closed(kc.NTK(f, 2)):
+            yield repr(f), made(f)
 
 
-def kernels(depth: int, sigma_b: float) -> Iterator[tuple[str, Kernel]]:
-    """The kernels of the table."""
-    o: dict[str, Any] = {"sigma_b": sigma_b}
-    smooth = {f"erf({m:g})": kc.Erf(m) for m in (1e-8, 0.1, 1, 100, 1e15)}
-    for name, f in {**smooth, "sign": kc.Sign(), "relu": kc.ReLU()}.items():
-        yield f"nngp {name}", kc.NNGP(f, depth, **o)
-        yield f"ntk {name}", kc.NTK(f, depth, **o)
-    for m in (1e-8, 1, 1e15):
-        yield f"sgntk sign erf({m:g})'", kc.SGNTK(kc.Sign(), kc.Erf(m).derivative, depth, **o)
-    yield "sgntk erf(5) erf(2)'", kc.SGNTK(kc.Erf(5), kc.Erf(2).derivative, depth, **o)
+def closed(kernel: Kernel) -> bool:
+    return all(e.template is not None for e in kernel.layer.expectations)
 
 
-def compiled(kernel: Kernel, module: Any) -> tuple[Any, ...]:
-    """Variance map, covariance map, factor and factor at X = Y (or None) as functions of a, b, c."""
-    layer = kernel.layer
-    forms = [layer.first.diagonal, layer.cross.expr]
-    if layer.factor is not None:
-        forms += [layer.factor.expr, layer.factor.diagonal]
-    calls = [sp.lambdify((a, b, c), form, module) for form in forms]
-    return tuple(calls) if len(calls) == 4 else (*calls, None, None)
-
-
-def exact(kernel: Kernel, forms: tuple[Any, ...], x: Matrix, y: Matrix, digits: int) -> tuple[Any, Any]:
-    """k(x, y) and the sum of the absolute values of its terms."""
-    with mp.workdps(digits):
-        xs, ys = ([mp.mpf(float(value)) for value in row] for row in (x, y))
-        w2, s2 = mp.mpmathify(kernel.sigma_w) ** 2, mp.mpmathify(kernel.sigma_b) ** 2
-        sums = mp.fdot(xs, xs), mp.fdot(ys, ys), mp.fdot(xs, ys)
-        va, vb, vc = (w2 * value / len(xs) + s2 for value in sums)
-        same = bool((x == y).all())
-        opposite = not same and abs(va * vb - vc**2) <= mp.mpf(10) ** (20 - digits) * va * vb
-        vm = w2 * mp.fsum(abs(u * v) for u, v in zip(xs, ys, strict=True)) / len(xs) + s2
-        value, size, infinite = vc, vm, False
-        first, cross, factor, limit = forms
-        for _ in range(int(kernel.depth) - 1):
-            if opposite:  # exactly parallel: a hair inside the domain, not outside
-                vc *= 1 - mp.mpf(10) ** (10 - digits)
-            na, nb = (w2 * mp.re(first(v, v, v)) + s2 for v in (va, vb))
-            new = na if same else w2 * mp.re(cross(va, vb, vc)) + s2
-            f = 0 if factor is None else w2 * (limit(va, va, va) if same else mp.re(factor(va, vb, vc)))
-            # what grows without bound as the hair shrinks is infinite at the boundary
-            infinite |= opposite and abs(f) * mp.sqrt(va * vb) > mp.mpf(10) ** (digits // 3)
-            value = new + value * f
-            vm = max(na if same else w2 * mp.re(cross(va, vb, vm)) + s2, abs(new))
-            size = vm + size * abs(f)
-            if opposite and abs(na * nb - new**2) <= mp.mpf(10) ** (-digits // 4) * na * nb:
-                new = mp.sign(new) * mp.sqrt(na * nb)  # parallel again: without this, the hair would grow
-            else:
-                opposite = False
-            va, vb, vc = na, nb, new
-        if infinite:
-            value = size = mp.inf if value > 0 else -mp.inf
-        return value, size
-
-
-def naive(kernel: Kernel, forms: tuple[Any, ...], x: Matrix, y: Matrix) -> float:
-    """The same recursion as textbooks have it, in float64."""
+def textbook(kernel: Kernel, X: Matrix, Y: Matrix, depths: list[int]) -> list[Matrix]:
+    """The recursion as textbooks have it, in float64, for X[i], Y[i]."""
+    layer = layer_of(kernel.f1, kernel.s1, kernel.f2, kernel.s2)
+    expressions = [layer.first.diagonal, layer.cross.expr] + ([layer.factor.expr] if layer.factor else [])
+    calls = [sp.lambdify((a, b, c), form, ["scipy", "numpy"]) for form in expressions]
     w2, s2 = float(kernel.sigma_w) ** 2, float(kernel.sigma_b) ** 2
-    va, vb, vc = (w2 * (u @ v) / len(x) + s2 for u, v in ((x, x), (y, y), (x, y)))
-    first, cross, factor, _ = forms
-    value = vc
     with np.errstate(all="ignore"):
-        for _ in range(int(kernel.depth) - 1):
-            new = w2 * cross(va, vb, vc) + s2
-            value = new + (value * w2 * factor(va, vb, vc) if factor is not None else 0.0)
-            va, vb = (w2 * first(v, v, v) + s2 for v in (va, vb))
-            vc = new
-    return float(value)
+        va, vb, vc = (w2 * (U * V).sum(axis=1) / X.shape[1] + s2 for U, V in ((X, X), (Y, Y), (X, Y)))
+        found = {1: vc}
+        value = vc
+        for depth in range(2, max(depths) + 1):
+            new = w2 * calls[1](va, vb, vc) + s2
+            value = new + value * w2 * calls[2](va, vb, vc) if layer.factor else new
+            va, vb, vc = w2 * calls[0](va, va, va) + s2, w2 * calls[0](vb, vb, vb) + s2, new
+            found[depth] = value
+    return [found[depth] for depth in depths]
 
 
-def ulps(value: float, exact_value: Any, size: Any) -> float:
-    """The error; infinite for NaN and for infinities that should not be there."""
-    if mp.isinf(exact_value) or exact_value == 0:
-        return 0.0 if value == exact_value else float("inf")
-    if not np.isfinite(value):
-        return float("inf")
-    scale = abs(exact_value) if abs(exact_value) > size / 8 else size
-    return float(abs(mp.mpf(value) - exact_value) / scale) / ULP
+def peer_values(
+    python: str, activation: str, m: float, sigma_b: float, X: Matrix, Y: Matrix
+) -> dict[str, Any]:
+    """neural-tangents' kernels of X[i], Y[i] at DEPTHS + DEEP: nngp and ntk."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/pairs.npy", np.stack([X, Y]))
+        job = json.dumps([activation, m, sigma_b, DEPTHS + DEEP])
+        script = Path(__file__).with_name("accuracy_peer.py")
+        subprocess.run([python, str(script), f"{folder}/pairs.npy", job, f"{folder}/values.json"], check=True)
+        return json.loads(Path(folder, "values.json").read_text())  # type: ignore[no-any-return]
 
 
-def measure(pairs: int, depths: list[int], seed: int) -> tuple[dict[str, Any], int]:
-    """Worst errors by kernel, family, size, depth and bias."""
-    rng = np.random.default_rng(seed)
-    worst: dict[str, Any] = {}
-    count = 0
-    for depth in depths:
-        for sigma_b in (0.0, 0.1, 1.0):
-            for name, kernel in kernels(depth, sigma_b):
-                precise, plain = compiled(kernel, "mpmath"), compiled(kernel, ["scipy", "numpy"])
-                digits = 200 if "erf(1e-08)" in name or "erf(1e+15)" in name else 90
-                for family, second in families(rng).items():
-                    for label, scale in SIZES.items():
-                        if label != "1" and (depth > 3 or family not in ("random", "close 1e-8")):
-                            continue
-                        if label != "1" and "erf(" in name and "sign" not in name:
-                            continue  # their values leave the range of floats first
-                        many = 800 if label != "1" else digits
-                        for _ in range(pairs):
-                            x = scale * rng.standard_normal(DIMENSION)
-                            y = scale * second(x / scale)
-                            got = kernel(np.array([x, y]), threads=1)
-                            for i, j in ((0, 1), (1, 0)):
-                                count += 1
-                                value, size = exact(kernel, precise, *((x, y) if i == 0 else (y, x)), many)
-                                key = f"{name} | {family} | {label} | {depth} | {sigma_b:g}"
-                                error = ulps(got[i, j], value, size)
-                                plainly = naive(kernel, plain, *((x, y) if i == 0 else (y, x)))
-                                other = ulps(plainly, value, size)
-                                old = worst.get(key, (0.0, 0.0))
-                                worst[key] = max(old[0], error), max(old[1], other)
-    return worst, count
+def measure(args: argparse.Namespace) -> Iterator[Row]:
+    """Every entry."""
+    rng = np.random.default_rng(args.seed)
+    for activation, makers in groups(args.all):
+        if args.only and args.only not in activation:
+            continue
+        for sigma_b in args.sigma_b:
+            start = time.perf_counter()
+            pairs = [
+                (name, draw())
+                for name, draw in families(rng)
+                if (sigma_b > 0 or "zero" not in name) and args.family in name
+                for _ in range(args.pairs)
+            ]
+            rows = list(entries(activation, makers, sigma_b, pairs, args))
+            worst = max(rows, key=lambda row: row.error)
+            took = time.perf_counter() - start
+            print(f"{activation} sigma_b={sigma_b:g}, {took:.0f} s, worst {worst}", file=sys.stderr)
+            yield from rows
+
+
+def entries(
+    activation: str, makers: dict[str, Any], sigma_b: float, pairs: list[tuple[str, Pair]], args: Any
+) -> Iterator[Row]:
+    kernels = {name: make(2, sigma_b) for name, make in makers.items()}
+    turned = {
+        name: kc.GeneralizedNTK((k.f2, k.s2), (k.f1, k.s1), 2, sigma_b=sigma_b)
+        for name, k in kernels.items()
+        if not k.symmetric
+    }
+    for dimension in sorted({len(x) for _, (x, _) in pairs}):
+        chosen = [(name, x, y) for name, (x, y) in pairs if len(x) == dimension]
+        X, Y = (np.array([pair[i] for pair in chosen]) for i in (1, 2))
+        n = len(X)
+        values = {
+            name: {depth: make(depth, sigma_b)(np.concatenate([X, Y])) for depth in DEPTHS + DEEP}
+            for name, make in makers.items()
+        }
+        plain = {
+            name: dict(zip(DEPTHS + DEEP, textbook(k, X, Y, DEPTHS + DEEP), strict=True))
+            for name, k in kernels.items()
+        }
+        peer: dict[str, Any] = {}
+        base = activation.split("(")[0]
+        m = float(activation.split("(")[1][:-1]) if base == "erf" else 1.0
+        if args.nt_python and base in ("erf", "sign", "relu"):
+            peer = peer_values(args.nt_python, base, m, sigma_b, X, Y)
+        for i, (family, x, y) in enumerate(chosen):
+            depths = DEPTHS + (DEEP if i == 0 or chosen[i - 1][0] != family else [])
+            every = [*kernels.items(), *turned.items()]
+            wanted = exact([k for _, k in every], x, y, depths)
+            for (name, k), column in zip(every, wanted, strict=True):
+                for depth, e in zip(depths, column, strict=True):
+                    K = values[name][depth]
+                    forward, back = K[i, n + i], K[n + i, i]
+                    if name in turned:
+                        forward, back = (forward, forward) if k is kernels[name] else (back, back)
+                    other = ulps(plain[name][depth][i], e) if k is kernels[name] else None
+                    third = ulps(peer[name][str(depth)][i], e) if name in peer else None
+                    error, value = max((ulps(got, e), got) for got in (forward, back))
+                    if family.endswith("duplicate") and forward != K[i, i]:
+                        error = float("inf")
+                    shown = mp.nstr(e.value, 20)
+                    yield Row(name, activation, sigma_b, family, depth, value, shown, error, other, third)
+
+
+def check_reference(rng: np.random.Generator) -> float:
+    """The largest relative difference of exact_kernels from the quadrature of the definition, on a sample."""
+    worst = 0.0
+    for _, makers in groups(False):
+        for make in makers.values():
+            kernel = make(3, 0.3)
+            x, y = rng.standard_normal((2, 3))
+            definition = kernel.reference(x, y, digits=15)
+            worst = max(worst, float(abs(exact([kernel], x, y, [3])[0][0].value / definition - 1)))
+    return worst
+
+
+def table(rows: list[Row], by: str) -> None:
+    print(f"\n{by:44} kernelcalc  textbook neural-tangents   (worst error in ulps)")
+    labels: dict[Any, list[Row]] = {}
+    for row in rows:
+        labels.setdefault(getattr(row, by), []).append(row)
+    for label, members in labels.items():
+        columns = [
+            max((value for row in members if (value := getattr(row, name)) is not None), default=None)
+            for name in ("error", "textbook", "peer")
+        ]
+        print(f"{label!s:44}" + "".join(f"{'-' if x is None else format(x, '.3g'):>11}" for x in columns))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--pairs", type=int, default=1, help="of each family, kernel, depth and bias")
-    parser.add_argument("--depths", default="1,2,3,10,20")
+    parser.add_argument("--pairs", type=int, default=4, help="of each family, activation and bias")
+    parser.add_argument("--sigma-b", type=float, nargs="*", default=[0.0, 0.1, 1.0])
+    parser.add_argument("--all", action="store_true", help="every function of the catalogue")
+    parser.add_argument("--only", help="activations whose name contains this")
+    parser.add_argument("--family", default="", help="families whose name contains this")
+    parser.add_argument("--nt-python", help="interpreter of an environment with neural-tangents")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    worst, count = measure(args.pairs, [int(depth) for depth in args.depths.split(",")], args.seed)
-    print(f"{count} entries; load average {os.getloadavg()[0]:.1f}")
-    for axis, title in ((1, "family"), (0, "kernel"), (2, "norm"), (3, "depth")):
-        print(f"\n{title:28} kernelcalc  textbook   (worst error, ulps)")
-        table: dict[str, list[float]] = {}
-        for key, (error, other) in worst.items():
-            row = table.setdefault(key.split(" | ")[axis], [0.0, 0.0])
-            row[0], row[1] = max(row[0], error), max(row[1], other)
-        for label, row in table.items():
-            print(f"{label:28} {row[0]:10.3g} {row[1]:9.2g}")
+    rows = list(measure(args))
+    print(f"{len(rows)} values of kernels (each as k(x, y) and k(y, x))")
+    for by in ("family", "activation", "kernel", "depth"):
+        table(rows, by)
     print("\nlargest:")
-    for key, (error, _) in sorted(worst.items(), key=lambda item: -item[1][0])[:40]:
-        print(f"  {error:10.3g}  {key}")
+    for row in sorted(rows, key=lambda row: -row.error)[:30]:
+        where = f"sigma_b={row.sigma_b:g} depth {row.depth}: {row.family}"
+        print(f"  {row.error:10.3g}  {row.kernel} {row.activation} {where}")
+    for depth, bound in BOUNDS.items():
+        worst = max(row.error for row in rows if row.depth <= depth)
+        print(f"depth <= {min(depth, max(DEEP))}: worst {worst:.3g} ulps, bound {bound:g}")
+    print(f"exact_kernels against quadrature: {check_reference(np.random.default_rng(1)):.1g}")
     if args.json:
-        args.json.write_text(json.dumps({"entries": count, "worst": worst}, indent=1))
+        args.json.write_text(json.dumps([asdict(row) for row in rows]))
 
 
 if __name__ == "__main__":

@@ -71,8 +71,10 @@ import resource, sys, numpy as np, kernelcalc as kc
 kernel = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 3, sigma_b=0.1)
 X = np.random.default_rng(0).standard_normal((int(sys.argv[1]), 32))
 kernel(X[:600])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = peak()
 K = kernel(X)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / K.nbytes)
+print((peak() - before) / K.nbytes, peak() / K.nbytes)
 """
 
 
@@ -172,10 +174,11 @@ def start_up(peer: Peer | None) -> dict[str, float]:
     return found
 
 
-def memory(n: int) -> float:
-    """Peak memory of a process that computes an n x n matrix, in units of the matrix."""
+def memory(n: int) -> list[float]:
+    """In units of an n x n matrix: by how much computing it raises the peak memory; peak of the process."""
     command = [sys.executable, "-c", MEMORY, str(n)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [float(number) for number in done.stdout.split()]
 
 
 def main() -> None:
@@ -206,7 +209,8 @@ def main() -> None:
         print("".join(f"{name:38}{value:9.2f}\n" for name, value in results["start (s)"].items()), end="")
     if args.memory:
         results["peak memory / matrix"] = memory(args.memory)
-        print(f"\npeak memory, n = {args.memory}: {results['peak memory / matrix']:.3f} of the matrix")
+        added, whole = results["peak memory / matrix"]
+        print(f"\npeak memory, n = {args.memory}: {added:.3f} of the matrix, the process {whole:.3f}")
     if peer is not None:
         peer.close()
     if args.json:

@@ -14,7 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, z
 from kernelcalc.verify.claim import Point
@@ -94,9 +94,9 @@ def _gaussian() -> tuple[sp.Expr, tuple[sp.Symbol, ...]]:
     """The integral of exp(-(p t^2 + 2 q t w + r w^2)/2), r = (D + q^2)/p, over the plane, first in t."""
     p, D = sp.symbols("p D", positive=True)
     q, t, w = sp.symbols("q t w", real=True)
-    inner = sp.integrate(sp.exp(-(p * t**2 + 2 * q * t * w) / 2), (t, -sp.oo, sp.oo))
-    whole = sp.integrate(sp.powsimp(inner * sp.exp(-(D + q**2) / p * w**2 / 2)), (w, -sp.oo, sp.oo))
-    return sp.simplify(whole), (p, D, q)
+    inner = trace.integrate(sp.exp(-(p * t**2 + 2 * q * t * w) / 2), (t, -sp.oo, sp.oo))
+    whole = trace.integrate(sp.powsimp(inner * sp.exp(-(D + q**2) / p * w**2 / 2)), (w, -sp.oo, sp.oo))
+    return trace.simplify(whole), (p, D, q)
 
 
 def gaussian_integral(matrix: sp.Matrix) -> sp.Expr:

@@ -14,6 +14,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.verify.claim import Point
 
 l1, l2, eta, t = sp.symbols("lambda_1 lambda_2 eta t", positive=True)
@@ -48,7 +49,7 @@ def solve_flow(
     modes = [mode(rate * value) * initial for value, initial in zip((l1, l2), eigen, strict=True)]
     residuals = ROTATION * sp.Matrix(modes)
     change = (row * residuals)[0].expand()
-    test = start[0] - rate * sp.integrate(change.subs(t, _tau), (_tau, 0, t))
+    test = start[0] - rate * trace.integrate(change.subs(t, _tau), (_tau, 0, t))
     return residuals, sp.Matrix([test])
 
 
@@ -61,7 +62,7 @@ def mode(speed: sp.Expr) -> sp.Expr:
 
 def at_infinity(form: sp.Matrix) -> sp.Matrix:
     """The limit as t -> oo of a matrix that is continuous in its exponentials of t."""
-    return form.applyfunc(lambda entry: entry.replace(sp.exp, lambda e: sp.limit(sp.exp(e), t, sp.oo)))
+    return form.applyfunc(lambda entry: entry.replace(sp.exp, lambda e: trace.limit(sp.exp(e), t, sp.oo)))
 
 
 # -- the witness: the ODE integrated by its Taylor series, without exponentials of matrices

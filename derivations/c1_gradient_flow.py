@@ -12,6 +12,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.symbols import sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Point
 
@@ -34,13 +35,13 @@ def jacobian(point: sp.Symbol) -> sp.Matrix:
 
 def kernel(u: sp.Symbol, w: sp.Symbol) -> sp.Expr:
     """The empirical tangent kernel (Definition C.3)."""
-    return sum(sp.diff(f(u), p) * sp.diff(f(w), p) for p in THETA)
+    return sum(trace.diff(f(u), p) * trace.diff(f(w), p) for p in THETA)
 
 
 def flow() -> sp.Matrix:
     """d theta/dt = -eta times the gradient of the loss."""
     loss = sum((f(u) - y) ** 2 / 2 for u, y in DATA) / len(DATA)
-    return sp.Matrix([-eta * sp.diff(loss, p) for p in THETA])
+    return sp.Matrix([-eta * trace.diff(loss, p) for p in THETA])
 
 
 def flow_by_differences(point: Point, digits: int) -> Any:

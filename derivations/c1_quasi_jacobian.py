@@ -13,6 +13,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.symbols import sigma_b, sigma_w, z
 from kernelcalc.verify.claim import Claim, Point
 
@@ -20,7 +21,7 @@ from ._c1 import Network, Value, at, jacobian_of, quasi_jacobian, rational
 
 x, y = sp.symbols("x_1:3", real=True), sp.symbols("y_1:3", real=True)
 SIGN, SURROGATE = sp.sign(z), sp.exp(-(z**2))
-ERF, SLOPE = sp.erf(z), sp.diff(sp.erf(z), z)
+ERF, SLOPE = sp.erf(z), trace.diff(sp.erf(z), z)
 
 FIRST = Network((2, 2))
 SQUARE = Network((1, 2, 2))
@@ -62,7 +63,7 @@ def tangent_kernel() -> sp.Matrix:
     """Definition C.3: sum over all parameters of df_i(x)/dp df_j(y)/dp."""
     left, right = WIDE.output(x), WIDE.output(y)
     return sp.Matrix(
-        2, 2, lambda i, j: sum(sp.diff(left[i], p) * sp.diff(right[j], p) for p in WIDE.parameters)
+        2, 2, lambda i, j: sum(trace.diff(left[i], p) * trace.diff(right[j], p) for p in WIDE.parameters)
     )
 
 

@@ -13,6 +13,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.symbols import sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Point
 
@@ -40,7 +41,7 @@ def network(u: Expr) -> Expr:
 
 
 def tangent(f: Expr, g: Expr) -> Expr:
-    return sum(sp.diff(f, p) * sp.diff(g, p) for p in WEIGHTS)
+    return sum(trace.diff(f, p) * trace.diff(g, p) for p in WEIGHTS)
 
 
 def tangent_by_differences(point: Point, digits: int) -> mp.mpf:

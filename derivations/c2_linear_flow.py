@@ -13,6 +13,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.verify.claim import Claim, Point
 
 from ._linear_flow import (
@@ -125,7 +126,7 @@ CLAIMS = (
         source="Section C.2.1, before the ODE",
         statement="L(Y~; Y) = |Y~ - Y|^2 / 2 implies grad L(f_t(X); Y) = f_t(X) - Y",
         printed=F0 - Y,
-        derive=lambda: sp.Matrix([sp.diff((F0 - Y).dot(F0 - Y) / 2, g) for g in (g1, g2)]),
+        derive=lambda: sp.Matrix([trace.diff((F0 - Y).dot(F0 - Y) / 2, g) for g in (g1, g2)]),
         witness=loss_slope,
         points=POINTS,
     ),
@@ -146,7 +147,7 @@ CLAIMS = (
         source="Section C.2.1, mu_t",
         statement="mu_t(X_T) = Theta(X_T,X) Theta^-1 (I - e^(-eta Theta t)) Y solves the ODE",
         printed=-eta * KT * (learned() * Y - Y),
-        derive=lambda: sp.diff(MU, t),
+        derive=lambda: trace.diff(MU, t),
         witness=lambda point, digits: slope(point, digits, (y1, y2), (0, 0, 0)),
         points=POINTS,
     ),
@@ -249,7 +250,7 @@ CLAIMS = (
         source="Equation (S19)",
         statement="d/dt f_t(x) = sum_i Theta(x,x_i) (-eta (f_t(x_i) - y_i))",
         printed=sp.Matrix([sum(k * -eta * r for k, r in zip(KT, decay() * (F0 - Y), strict=True))]),
-        derive=lambda: sp.diff(SOLUTION, t),
+        derive=lambda: trace.diff(SOLUTION, t),
         witness=lambda point, digits: slope(point, digits, (y1, y2), (g1, g2, g3)),
         points=POINTS,
     ),

@@ -12,7 +12,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import limits, quadrature
+from kernelcalc import limits, quadrature, trace
 from kernelcalc.kernels import Kernel, xx, xy, yy
 from kernelcalc.symbols import m, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Point
@@ -81,7 +81,7 @@ def singular_kernel_mean() -> sp.Matrix:
     """Kernel regression at the first training point and off the training set, as the diagonal diverges."""
     gram = sp.Matrix([[D, k12], [k21, D]])
     rows = sp.Matrix([[D, k12], [k1, k2]])
-    return (rows * gram.inv() * sp.Matrix([t1, t2])).applyfunc(lambda entry: sp.limit(entry, D, sp.oo))
+    return (rows * gram.inv() * sp.Matrix([t1, t2])).applyfunc(lambda entry: trace.limit(entry, D, sp.oo))
 
 
 def singular_kernel_witness(point: Point, digits: int) -> mp.matrix:

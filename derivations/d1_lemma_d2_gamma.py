@@ -11,6 +11,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.symbols import a, b, c
 from kernelcalc.verify.claim import Claim, Point
 
@@ -25,7 +26,7 @@ LAW = "a = x'Sigma x, b = y'Sigma y, c = x'Sigma y"
 
 
 def slope_of_closed_form() -> sp.Expr:
-    return sp.diff(closed(kc.Erf(lam), kc.Erf()), lam)
+    return trace.diff(closed(kc.Erf(lam), kc.Erf()), lam)
 
 
 def gamma_factor(one: sp.Expr) -> sp.Expr:
@@ -43,7 +44,7 @@ def chain_third(one: sp.Expr) -> sp.Expr:
 
 
 def left_of_S27() -> sp.Expr:
-    return 2 / PI * (1 - gamma**2) ** sp.Rational(-1, 2) * sp.diff(gamma, lam)
+    return 2 / PI * (1 - gamma**2) ** sp.Rational(-1, 2) * trace.diff(gamma, lam)
 
 
 def numeric_gamma(point: Point, digits: int) -> Any:
@@ -86,7 +87,7 @@ CLAIMS = (
         statement="d/dlambda (lambda (1 + 2 lambda^2 a)^(-1/2)) = (1 + 2 lambda^2 a)^(-3/2)",
         conditions=LAW,
         printed=RIGHT_1 ** sp.Rational(-3, 2),
-        derive=lambda: sp.diff((lam**-2 + 2 * a) ** sp.Rational(-1, 2), lam),
+        derive=lambda: trace.diff((lam**-2 + 2 * a) ** sp.Rational(-1, 2), lam),
         witness=lambda point, _: mp.diff(
             lambda t: t / mp.sqrt(1 + 2 * t**2 * number(point[a])), number(point[lam])
         ),
@@ -141,8 +142,8 @@ CLAIMS = (
         source="Lemma D.2, proof, first paragraph",
         statement="dV/dlambda = (1 - gamma^2)^(-1/2) dgamma/dlambda",
         conditions=LAW,
-        printed=(1 - gamma**2) ** sp.Rational(-1, 2) * sp.diff(gamma, lam),
-        corrected=2 / PI * (1 - gamma**2) ** sp.Rational(-1, 2) * sp.diff(gamma, lam),
+        printed=(1 - gamma**2) ** sp.Rational(-1, 2) * trace.diff(gamma, lam),
+        corrected=2 / PI * (1 - gamma**2) ** sp.Rational(-1, 2) * trace.diff(gamma, lam),
         note="the factor 2/pi is missing here; (S27) has it",
         derive=slope_of_closed_form,
         witness=slope,

@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import DETERMINANT, a, b, c
 from kernelcalc.verify.claim import Claim, Point
@@ -24,8 +24,8 @@ SIGMA, Z = sp.Matrix([[a, c], [c, b]]), sp.Matrix([z1, z2])
 
 def integral() -> sp.Expr:
     density = sp.exp(-(Z.T * SIGMA.inv() * Z)[0] / 2) / (2 * sp.pi * sp.sqrt(SIGMA.det()))
-    inner = sp.integrate(2 * sp.DiracDelta(z1) * density, (z1, -sp.oo, sp.oo))
-    return sp.integrate(2 * sp.DiracDelta(z2) * inner, (z2, -sp.oo, sp.oo))
+    inner = trace.integrate(2 * sp.DiracDelta(z1) * density, (z1, -sp.oo, sp.oo))
+    return trace.integrate(2 * sp.DiracDelta(z2) * inner, (z2, -sp.oo, sp.oo))
 
 
 def narrow_peaks(point: Point, digits: int) -> Any:

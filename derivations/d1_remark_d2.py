@@ -14,7 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import a1, diagonal_growth, limit
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
@@ -108,7 +108,7 @@ def far_from_data() -> sp.Expr:
     growth = diagonal_growth(kc.NTK(kc.Erf(), 2, sigma_w=w, sigma_b=s), "m")
     first_, second = (growth.expr.subs(a1, sp.Symbol(name, positive=True)) for name in ("a_p", "a_q"))
     gram = sp.Matrix([[first_, k12], [k12, second]])
-    return sp.limit((sp.Matrix([[k1, k2]]) * gram.inv() * LABELS)[0], growth.symbol, sp.oo)
+    return trace.limit((sp.Matrix([[k1, k2]]) * gram.inv() * LABELS)[0], growth.symbol, sp.oo)
 
 
 def on_data() -> sp.Matrix:

@@ -13,6 +13,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.kernels import Kernel, T, xx, xy
 from kernelcalc.limits import diagonal_growth
 from kernelcalc.symbols import L, a, n0, sigma_b, sigma_w
@@ -56,7 +57,7 @@ def unrolled() -> sp.Expr:
     """The recursion of the engine, covariance and factor replaced by symbols, applied from Sigma^(1) on."""
     kernel = erf_kernel(2)
     step = kernel.recursion()["T"]
-    abstract = {sp.diff(step, T): sp.Symbol("F"), step.subs(T, 0): sp.Symbol("S")}
+    abstract = {trace.diff(step, T): sp.Symbol("F"), step.subs(T, 0): sp.Symbol("S")}
     assert abstract == {kernel.factor_map(): sp.Symbol("F"), kernel.covariance_map(): sp.Symbol("S")}
     total = covariances[0]
     for c, f in zip(covariances[1:], factors[1:], strict=True):

@@ -14,6 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim
@@ -261,7 +262,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="d Sigma_oo^(L)(x,y) / d Sigma_oo^(L-1)(x,y) = Sdot_oo^(L)(x,y)",
         conditions="c = Sigma_oo^(L-1)(x,y), L >= 3",
         printed=factor * ((s + beta) ** 2 - c**2) ** -half,
-        derive=lambda: sp.diff(layer_map().subs({a: q, b: q}), c),
+        derive=lambda: trace.diff(layer_map().subs({a: q, b: q}), c),
         witness=slope_of_covariance,
         points=HIDDEN,
     ),
@@ -272,7 +273,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="d/dc E[erf_m(X) erf_m(Y)] = E[erf_m'(X) erf_m'(Y)]",
         conditions="already at finite m",
         printed=4 * m**2 / sp.pi * ((1 + 2 * m**2 * a) * (1 + 2 * m**2 * b) - 4 * m**4 * c**2) ** -half,
-        derive=lambda: sp.diff(kc.dual(kc.Erf(m)).expr, c),
+        derive=lambda: trace.diff(kc.dual(kc.Erf(m)).expr, c),
         witness=lambda point, digits: slope_slope(number(point[m]), *hidden(point), digits),
         points=LAYER,
     ),

@@ -13,6 +13,7 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.kernels import Kernel, T
 from kernelcalc.limits import expand
 from kernelcalc.symbols import a, b, c, rho, sigma_b, sigma_w
@@ -37,7 +38,7 @@ def sign_kernel(**options: object) -> Kernel:
 def correlation_map() -> sp.Expr:
     """r -> the next correlation, both layers with variance q."""
     covariance = sign_kernel(sigma_w=sigma_w, sigma_b=sigma_b).covariance_map()
-    return sp.simplify(covariance.subs({a: q, b: q, c: rho * q}, simultaneous=True) / q)
+    return trace.simplify(covariance.subs({a: q, b: q, c: rho * q}, simultaneous=True) / q)
 
 
 def bias_for_fixed_point() -> sp.Expr:
@@ -49,7 +50,7 @@ def bias_for_fixed_point() -> sp.Expr:
 
 
 def rate() -> sp.Expr:
-    return sp.diff(correlation_map(), rho).subs(sigma_b, sp.sqrt(bias_for_fixed_point()))
+    return trace.diff(correlation_map(), rho).subs(sigma_b, sp.sqrt(bias_for_fixed_point()))
 
 
 def bias_number(point: Point) -> Number:
@@ -79,7 +80,7 @@ def rate_number(point: Point, digits: int) -> Number:
 def slope_at_one() -> sp.Expr:
     """The slope of the correlation map near r = 1 times sqrt(1 - r), in the limit."""
     u = sp.Symbol("u", positive=True)
-    return expand(sp.diff(correlation_map(), rho).subs(rho, 1 - u) * sp.sqrt(u), u, sp.Integer(0))
+    return expand(trace.diff(correlation_map(), rho).subs(rho, 1 - u) * sp.sqrt(u), u, sp.Integer(0))
 
 
 def slope_at_one_number(point: Point, digits: int) -> Number:

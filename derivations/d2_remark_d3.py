@@ -16,6 +16,7 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.kernels import Kernel, xx
 from kernelcalc.limits import SmallAngle, small_angle
 from kernelcalc.quadrature import mean
@@ -68,7 +69,7 @@ def inverse_lipschitz(depth: int) -> sp.Expr:
     """The limit of r / (k(0) - k(r)) as r -> 0."""
     coefficient, power = gap(depth)
     r = sp.Symbol("r", positive=True)
-    return sp.limit(r ** (1 - power), r, 0) / coefficient
+    return trace.limit(r ** (1 - power), r, 0) / coefficient
 
 
 def gaps_at(point: Point, r: Number, depth: int = DEPTHS[-1]) -> list[Number]:

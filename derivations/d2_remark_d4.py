@@ -10,6 +10,7 @@ import mpmath as mp
 import sympy as sp
 from mpmath import mpf
 
+from kernelcalc import trace
 from kernelcalc.kernels import xx, yy
 from kernelcalc.limits import diagonal_growth
 from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w
@@ -65,7 +66,7 @@ def coefficient(square: sp.Expr, depth: sp.Expr) -> sp.Expr:
     growth = diagonal_growth(erf_kernel("L"), "m")
     first = next(symbol for symbol in growth.coefficient.free_symbols if symbol.name == "a_1")
     value = growth.coefficient.subs(first, S1[a].subs(xx, square)) / root(square)
-    return sp.simplify(value).subs(L, depth)
+    return trace.simplify(value).subs(L, depth)
 
 
 def coefficient_number(point: Point, square: sp.Symbol, depth: int, digits: int) -> Number:
@@ -113,7 +114,7 @@ def derived_ratio() -> sp.Expr:
     """Theta_oo(x,X) D^(-1) Y over Theta~_oo(x,X) Y, whatever the values of Theta_oo(x,X) are."""
     values = sp.Matrix([sp.symbols("theta_1:4", real=True)])
     weights = sp.diag(*(put(root(xx) ** -1 * root(yy) ** -1, QUERY, x) for x in TRAINING))
-    return sp.simplify((values * D.inv() * LABELS)[0] / (values * weights * LABELS)[0])
+    return trace.simplify((values * D.inv() * LABELS)[0] / (values * weights * LABELS)[0])
 
 
 def ratio_number(point: Point, digits: int) -> Number:

@@ -12,6 +12,7 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.functions.base import Function
 from kernelcalc.kernels import xx
 from kernelcalc.limits import expansion, small_angle
@@ -51,7 +52,7 @@ def near_training_point(depth: int) -> sp.Expr:
     angle = small_angle(erf_kernel(depth).limit("m", kc.oo))
     finite, rate = sp.Symbol("k_2", real=True), sp.Symbol("K", positive=True)
     first = rate * u**angle.exponent
-    return sp.limit((first * Y[0] + finite * Y[1]) / (first + finite), u, 0)
+    return trace.limit((first * Y[0] + finite * Y[1]) / (first + finite), u, 0)
 
 
 def nadaraya_watson(depth: int) -> Witness:
@@ -91,7 +92,7 @@ def parallel_kernel() -> tuple[sp.Expr, sp.Expr]:
     first = s * R**2 / 2
     line = {a: scale**2 * first, b: first, c: scale * first}
     tangent = (c * erf_factor()).subs(line, simultaneous=True)
-    ((coefficient, power),) = expansion(sp.simplify(tangent.subs(m, 1 / m)), m, 1)
+    ((coefficient, power),) = expansion(trace.simplify(tangent.subs(m, 1 / m)), m, 1)
     return coefficient, -power
 
 
@@ -127,7 +128,7 @@ def parallel_mean(point: Point, digits: int) -> Number:
 
 def derived_parallel_mean() -> sp.Expr:
     (coefficient, _), diagonal = parallel_kernel(), growth(2, (R, sp.Integer(0))).subs(sigma_b, 0)
-    return sp.simplify(Y[0] * coefficient * m / diagonal)
+    return trace.simplify(Y[0] * coefficient * m / diagonal)
 
 
 TRAINED = tuple({**point, m: sp.Integer(100)} for point in POINTS[:3])
@@ -241,7 +242,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="m(x) = 0 if x is not a training point; here L = 2 and x parallel to none",
         conditions=NETWORK_CONDITIONS,
         printed=0,
-        derive=lambda: sp.limit(sp.Symbol("theta", real=True) / (constant(2) * m), m, sp.oo),
+        derive=lambda: trace.limit(sp.Symbol("theta", real=True) / (constant(2) * m), m, sp.oo),
         witness=lambda point, digits: predictor(point, at_infinity(digits + 5), 2, digits),
         points=POINTS[:3],
         digits=30,

@@ -13,6 +13,7 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
+from kernelcalc import trace
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import diagonal_growth
 from kernelcalc.symbols import m, n0, sigma_b, sigma_w
@@ -92,7 +93,7 @@ def normalised(depth: int, scaling: sp.Expr, training: tuple[Vector, ...] = TRAI
 
     def entry(i: int, j: int) -> sp.Expr:
         leading = growth(depth, training[i]) if i == j else finite
-        return sp.limit(sp.simplify(leading / scaling), m, sp.oo)
+        return trace.limit(trace.simplify(leading / scaling), m, sp.oo)
 
     return sp.Matrix(len(training), len(training), entry)
 
@@ -102,7 +103,7 @@ def signed(depth: int) -> sp.Expr:
     limit, singular = sp.symbols("limit singular", real=True)
     product = sp.sign(limit) * sp.Abs(singular)
     if scaled_predictor(depth) == (row(depth, QUERY) * LABELS)[0]:
-        product = sp.simplify(product.subs(limit, singular))
+        product = trace.simplify(product.subs(limit, singular))
     return product.subs({limit: scaled_predictor(depth), singular: (row(depth, QUERY) * LABELS)[0]})
 
 

@@ -10,6 +10,7 @@ import mpmath as mp
 import sympy as sp
 from mpmath import mpf
 
+from kernelcalc import trace
 from kernelcalc.limits import small_angle_exponent
 from kernelcalc.symbols import L, n0
 from kernelcalc.verify.claim import Claim
@@ -70,10 +71,10 @@ def cap_exponent() -> sp.Expr:
     t = sp.Symbol("t", positive=True)
     chord = 2 * sp.sin(t / 2)
     # both sides by their leading powers of the angle t: the chord ~ t, the measure ~ t^(n0-1)/(n0-1)
-    assert sp.limit(chord / t, t, 0) == 1
+    assert trace.limit(chord / t, t, 0) == 1
     w, k = sp.Symbol("w", positive=True), sp.Symbol("k", nonnegative=True)
-    measure = sp.integrate((sp.limit(sp.sin(w) / w, w, 0) * w) ** k, (w, 0, t)).subs(k, n0 - 2)
-    return sp.simplify(t * sp.diff(measure, t) / measure)
+    measure = trace.integrate((trace.limit(sp.sin(w) / w, w, 0) * w) ** k, (w, 0, t)).subs(k, n0 - 2)
+    return trace.simplify(t * trace.diff(measure, t) / measure)
 
 
 def cap_number(point: Point, digits: int) -> Number:
@@ -158,7 +159,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="D.3, after the last display",
         statement="alpha(L) increases: alpha(L + 1) - alpha(L) = 1/2^(L-1) > 0",
         printed=1 / sp.Integer(2) ** (L - 1),
-        derive=lambda: sp.simplify(alpha().subs(L, L + 1) - alpha()),
+        derive=lambda: trace.simplify(alpha().subs(L, L + 1) - alpha()),
         witness=lambda point, digits: (
             alpha_at(point, int(point[L]) + 1, digits) - alpha_at(point, int(point[L]), digits)
         ),
@@ -170,7 +171,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="D.3, after the last display",
         statement="alpha(L) -> 2 as L -> oo",
         printed=2,
-        derive=lambda: sp.limit(alpha(), L, sp.oo),
+        derive=lambda: trace.limit(alpha(), L, sp.oo),
         witness=limit_number,
         points=SPHERES[:2],
     ),

@@ -10,6 +10,7 @@ import mpmath as mp
 import sympy as sp
 from mpmath import mpf
 
+from kernelcalc import trace
 from kernelcalc.limits import expansion, limit
 from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim
@@ -171,7 +172,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="Lemma D.5, proof",
         statement="d/dz (1-z)^(1/2) = -1/2 (1-z)^(-1/2), d/dz (1 - 2/pi arcsin z) = -2/pi (1-z^2)^(-1/2)",
         printed=sp.Matrix([-half * (1 - x) ** -half, -2 / sp.pi * (1 - x**2) ** -half]),
-        derive=lambda: sp.Matrix([sp.diff(numerator, x), sp.diff(denominator, x)]),
+        derive=lambda: sp.Matrix([trace.diff(numerator, x), trace.diff(denominator, x)]),
         witness=slope_number,
         points=INNER,
         domain={x: 1 / (1 + u)},
@@ -182,7 +183,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="Lemma D.5, proof",
         statement="the ratio is (1/(2 sqrt(1-z))) sqrt(1-z) sqrt(1+z) / (2/pi)",
         printed=1 / (2 * sp.sqrt(1 - x)) * (sp.sqrt(1 - x) * sp.sqrt(1 + x)) / (2 / sp.pi),
-        derive=lambda: sp.diff(numerator, x) / sp.diff(denominator, x),
+        derive=lambda: trace.diff(numerator, x) / trace.diff(denominator, x),
         witness=ratio_number,
         points=INNER,
         domain={x: 1 / (1 + u)},
@@ -193,7 +194,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="Lemma D.5, proof",
         statement="lim_(z->1) of the ratio is pi/4 sqrt(2) = pi/(2 sqrt(2))",
         printed=sp.pi / 4 * sp.sqrt(2),
-        derive=lambda: at_1(sp.simplify(sp.diff(numerator, x) / sp.diff(denominator, x))),
+        derive=lambda: at_1(trace.simplify(trace.diff(numerator, x) / trace.diff(denominator, x))),
         witness=lemma_number,
     ),
     Claim(

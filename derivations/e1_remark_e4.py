@@ -14,7 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.symbols import n0, sigma_w
 from kernelcalc.verify.claim import Claim, Point
@@ -68,7 +68,7 @@ def parallel_determinant() -> sp.Expr:
         kernel.expr().subs({xx: u, yy: v, xy: sp.sqrt(1 - g) * r * p}, simultaneous=True)
         for u, v in ((p, r**2 * p), (r**2 * p, p))
     ]
-    off = sum(sp.limit(form, g, 0) for form in between) / 2
+    off = sum(trace.limit(form, g, 0) for form in between) / 2
     return ends[0] * ends[1] - off**2
 
 

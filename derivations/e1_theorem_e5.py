@@ -12,6 +12,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.verify.claim import Claim, Point
 
 from ._finite_network import Network
@@ -39,8 +40,8 @@ def norm_slope() -> Expr:
     time = sp.Symbol("tau", real=True)
     path = sp.Matrix([sp.Function(name)(time) for name in ("p", "q")])
     velocity = -eta * KERNEL * path
-    slope = sp.diff(path.dot(path), time)
-    slope = slope.subs({sp.diff(x, time): dx for x, dx in zip(path, velocity, strict=True)})
+    slope = trace.diff(path.dot(path), time)
+    slope = slope.subs({trace.diff(x, time): dx for x, dx in zip(path, velocity, strict=True)})
     return slope.subs(dict(zip(path, G, strict=True)))
 
 
@@ -64,7 +65,7 @@ def path_length() -> Expr:
     """The integral of eta K |g| with |g| <= R_0 exp(-eta lambda_min t / 3)."""
     time = sp.Symbol("tau", positive=True)
     bound = sp.sqrt(decay_of_norm()).subs(t, time)
-    return sp.integrate(eta * K * sp.powdenest(bound), (time, 0, t))
+    return trace.integrate(eta * K * sp.powdenest(bound), (time, 0, t))
 
 
 def path_length_by_quadrature(point: Point, digits: int, end: mp.mpf | None = None) -> mp.mpf:
@@ -260,7 +261,7 @@ CLAIMS = (
         source="Proof of Theorem E.5, after (S68) and in (S74)",
         statement="C := 3 K R_0 / lambda_min",
         printed=C,
-        derive=lambda: sp.limit(path_length(), t, sp.oo),
+        derive=lambda: trace.limit(path_length(), t, sp.oo),
         witness=total_length,
         points=RATES,
     ),
@@ -272,7 +273,7 @@ CLAIMS = (
         printed=6 * K1**2 * K * R0 / sp.sqrt(n),
         corrected=6 * K1**2 * K * R0 / (lam * sp.sqrt(n)),
         note="lambda_min is missing: |theta_t - theta_0| <= C = 3 K R_0/lambda_min",
-        derive=lambda: 2 * K1**2 / sp.sqrt(n) * sp.limit(path_length(), t, sp.oo),
+        derive=lambda: 2 * K1**2 / sp.sqrt(n) * trace.limit(path_length(), t, sp.oo),
         witness=drift(K1),
         points=RATES[1:],
     ),
@@ -308,7 +309,7 @@ CLAIMS = (
         source="Theorem E.5, end of the proof",
         statement="2 K^2/sqrt(n) |theta_t - theta_0| <= 6 K^3 R_0/lambda_min n^(-1/2)",
         printed=6 * K**3 * R0 / lam * n ** -sp.Rational(1, 2),
-        derive=lambda: 2 * K**2 / sp.sqrt(n) * sp.limit(path_length(), t, sp.oo),
+        derive=lambda: 2 * K**2 / sp.sqrt(n) * trace.limit(path_length(), t, sp.oo),
         witness=drift(K),
         points=RATES,
         conditions="proved is |I_0 - I_t|_F; the theorem states |I_t - I|_F, which contains |I_0 - I| too",

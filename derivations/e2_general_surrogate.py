@@ -14,7 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.limits import limit
 from kernelcalc.symbols import a, b, c, v
 from kernelcalc.verify.claim import Claim, Point
@@ -65,7 +65,7 @@ def density_on_axis() -> Expr:
     """2 sigma_w^2 times the joint density at (0, z_2)."""
     sigma, u = sp.Matrix([[a, c], [c, b]]), sp.Matrix([0, z2])
     exponent = -(u.T * sigma.inv() * u)[0] / 2
-    return 2 * w**2 * sp.exp(sp.simplify(exponent)) / (2 * sp.pi * sp.sqrt(sigma.det()))
+    return 2 * w**2 * sp.exp(trace.simplify(exponent)) / (2 * sp.pi * sp.sqrt(sigma.det()))
 
 
 def density_from_erf(point: Point, digits: int) -> mp.mpf:

@@ -14,7 +14,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import limits, quadrature
+from kernelcalc import limits, quadrature, trace
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, m, z
 from kernelcalc.verify.claim import Claim, Point
@@ -60,7 +60,7 @@ def substituted() -> Expr:
     """erf_m'(z_1) times the density of N(0, Sigma), at z_1/m, times dz_1/m; without s(z_2)."""
     u = sp.Matrix([z1 / m, z2])
     gaussian = sp.exp(-(u.T * SIGMA.inv() * u)[0] / 2) / (2 * sp.pi * sp.sqrt(SIGMA.det()))
-    return sp.diff(sp.erf(m * z), z).subs(z, z1 / m) * gaussian / m
+    return trace.diff(sp.erf(m * z), z).subs(z, z1 / m) * gaussian / m
 
 
 def precision() -> sp.Matrix:
@@ -72,7 +72,7 @@ def precision() -> sp.Matrix:
 def integrated_out() -> Expr:
     """The integral over z_1 of the substituted integrand: a Gaussian one, exp(-p z_1^2/2 - r z_1)."""
     p, r = sp.Symbol("p", positive=True), sp.Symbol("r", real=True)
-    base = sp.simplify(sp.integrate(sp.exp(-p * z1**2 / 2 - r * z1), (z1, -sp.oo, sp.oo)))
+    base = trace.simplify(trace.integrate(sp.exp(-p * z1**2 / 2 - r * z1), (z1, -sp.oo, sp.oo)))
     matrix = precision()
     rest = substituted().subs(z1, 0)
     return sp.powsimp(rest * base.subs({p: matrix[0, 0], r: matrix[0, 1] * z2}), combine="exp")
@@ -226,7 +226,7 @@ CLAIMS = (
         source="Lemma E.7, Equation (S83)",
         statement="B_m -> B_oo = (2, 0; 0, Sigma_11/|Sigma|)",
         printed=B_LIMIT,
-        derive=lambda: precision().applyfunc(lambda entry: sp.limit(entry, m, sp.oo)),
+        derive=lambda: precision().applyfunc(lambda entry: trace.limit(entry, m, sp.oo)),
         witness=limit_of_precision,
         points=only(PLANE, a, b, c),
     ),
@@ -268,7 +268,7 @@ CLAIMS = (
         source="Lemma E.7, last lines of the first part",
         statement="2/sqrt(pi) |Sigma|^(-1/2) (2 Sigma_11/|Sigma|)^(-1/2) = sqrt(2/pi) Sigma_11^(-1/2)",
         printed=sp.sqrt(2 / sp.pi) * a**-HALF,
-        derive=lambda: 2 / sp.sqrt(sp.pi) * D**-HALF * sp.limit(precision().det(), m, sp.oo) ** -HALF,
+        derive=lambda: 2 / sp.sqrt(sp.pi) * D**-HALF * trace.limit(precision().det(), m, sp.oo) ** -HALF,
         witness=lambda point, digits: against_erf_slope(
             far_out(digits), number(point[a]), lambda _: mp.mpf(1)
         ),

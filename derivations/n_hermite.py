@@ -15,7 +15,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc import quadrature
+from kernelcalc import quadrature, trace
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, v, z
 from kernelcalc.verify.claim import Claim, Point
@@ -46,8 +46,8 @@ def power_series(form: Expr) -> sp.Matrix:
     """The Taylor coefficients in the correlation."""
     found, slope = [], form
     for i in range(ORDER):
-        found.append(sp.simplify(slope.subs(c, 0)) / sp.factorial(i))
-        slope = sp.diff(slope, c)
+        found.append(trace.simplify(slope.subs(c, 0)) / sp.factorial(i))
+        slope = trace.diff(slope, c)
     return sp.Matrix(found)
 
 
@@ -94,7 +94,7 @@ def shifted_coefficient(activation: Function, j: int) -> Expr:
     """The coefficient of t^j in the dual at correlation (1 - q) t + q."""
     t = sp.Symbol("t", real=True)
     form = dual_of(activation).subs(c, (1 - q) * t + q)
-    return (sp.diff(form, t, j) / sp.factorial(j)).subs(t, 0)
+    return (trace.diff(form, t, j) / sp.factorial(j)).subs(t, 0)
 
 
 def summed(square: Callable[[int], Expr], j: int) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.verify.claim import Claim, Point
 
 from ._linear_flow import (
@@ -67,7 +68,7 @@ def residual_norm() -> Expr:
     """The norm of f_t - f* in L^2(p_in) for f* = f_0 + f^(2)/2, f^(2) the second eigenvector of norm 1."""
     start = -sp.sqrt(N) * ROTATION[:, 1] / 2
     residual, _ = solve_flow(start, F0T, rate=RATE)
-    return sp.sqrt(sp.simplify(residual.dot(residual) / N))
+    return sp.sqrt(trace.simplify(residual.dot(residual) / N))
 
 
 def residual_norm_of_flow(point: Point, digits: int) -> mp.mpf:
@@ -85,7 +86,7 @@ def residual_norm_of_flow(point: Point, digits: int) -> mp.mpf:
 def cost_slope() -> Expr:
     """d/dt of C = |f - f*|^2/2 in L^2(p_in), at t = 0."""
     residual, _ = solve_flow(F0 - Y, F0T, rate=RATE)
-    return sp.diff(residual.dot(residual) / (2 * N), t).subs(t, 0)
+    return trace.diff(residual.dot(residual) / (2 * N), t).subs(t, 0)
 
 
 def cost_slope_of_flow(point: Point, digits: int) -> mp.mpf:
@@ -109,7 +110,7 @@ def most_probable() -> sp.Matrix:
     joint = THETA.row_join(KT.T).col_join(KT.row_join(sp.Matrix([k0])))
     at = Y.col_join(sp.Matrix([f]))
     exponent = (at.T * joint.adjugate() * at)[0]  # a positive multiple of the exponent
-    (best,) = sp.solve(sp.diff(exponent, f), f)
+    (best,) = sp.solve(trace.diff(exponent, f), f)
     return sp.Matrix([best])
 
 
@@ -128,7 +129,7 @@ def most_probable_by_search(point: Point, digits: int) -> mp.matrix:
 
 def ridge_limit() -> sp.Matrix:
     weights = ROTATION * sp.diag(1 / (l1 + ridge), 1 / (l2 + ridge)) * ROTATION.T
-    return (KT * weights * Y).applyfunc(lambda entry: sp.limit(entry, ridge, 0))
+    return (KT * weights * Y).applyfunc(lambda entry: trace.limit(entry, ridge, 0))
 
 
 def small_ridge(point: Point, digits: int) -> mp.matrix:
@@ -144,9 +145,9 @@ def operator_norm() -> Expr:
     """The largest E[f(x) K(x,x') f(x')], x, x' ~ p_in independent, for |f| = 1 in L^2(p_in)."""
     angle = sp.Symbol("phi", real=True)
     values = sp.sqrt(N) * ROTATION * sp.Matrix([sp.cos(angle), sp.sin(angle)])
-    form = sp.simplify((values.T * THETA * values)[0] / N**2).subs(l1, l2 + gap)
-    critical = sp.solve(sp.diff(form, angle), angle)
-    return sp.Max(*(sp.simplify(form.subs(angle, at)) for at in critical))
+    form = trace.simplify((values.T * THETA * values)[0] / N**2).subs(l1, l2 + gap)
+    critical = sp.solve(trace.diff(form, angle), angle)
+    return sp.Max(*(trace.simplify(form.subs(angle, at)) for at in critical))
 
 
 def operator_norm_by_iteration(point: Point, digits: int) -> mp.mpf:

@@ -17,6 +17,7 @@ import click
 from kernelcalc.cli_catalogue import list_catalogue, plot
 from kernelcalc.cli_check import check
 from kernelcalc.cli_code import print_code
+from kernelcalc.cli_derive import derive
 from kernelcalc.cli_predict import predict
 from kernelcalc.cli_tables import tables
 from kernelcalc.errors import InputError
@@ -169,29 +170,6 @@ def verify(
     return FAILED if any(ledger.word(result) == "failed" for result in results) else 0
 
 
-@cli.command()
-@click.argument("tag")
-@click.option("--latex", is_flag=True, help="LaTeX instead of text.")
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the steps as JSON instead.")
-@click.option("--package", default=_PACKAGE, metavar="NAME", help="A claim of another package.")
-def derive(tag: str, latex: bool, json_file: Path | None, package: str) -> None:
-    """Show the derivation of a claim, step by step: the rule, before, after.
-
-    \b
-    Examples:
-      kernelcalc derive S23
-      kernelcalc derive S23 --latex
-    """
-    from kernelcalc.verify.steps import as_json, as_text, derivation
-
-    claims = _claims(package, [tag])
-    found = [derivation(claim) for claim in [claim for claim in claims if claim.tag == tag] or claims]
-    if json_file:
-        _write_json(json_file, [as_json(item) for item in found])
-        return
-    click.echo("\n\n".join(as_text(item, latex=latex) for item in found))
-
-
 def _function(name: str, m: float | None) -> Function:
     """The function of that name ("erf", "erf'", or a formula in z), its parameter m set if it has one."""
     from kernelcalc.functions.catalogue import function_by_name
@@ -287,6 +265,7 @@ def gram(
 
 
 cli.add_command(check)
+cli.add_command(derive)
 cli.add_command(print_code)
 cli.add_command(predict)
 cli.add_command(tables)

@@ -11,7 +11,7 @@ pre-activations of the first, of the second, and between them (Eilers et al. 202
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from kernelcalc import symbols as sym
+from kernelcalc import trace
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.atoms import outgrows
+from kernelcalc.expectation.engine import written
 from kernelcalc.expectation.result import Expectation, dual
 from kernelcalc.functions import hypotheses
 from kernelcalc.functions.base import Function, exact, shown
@@ -113,12 +115,20 @@ class Kernel:
     def recursion(self) -> dict[str, sp.Expr]:
         """One layer: the next "a", "b", "c" and tangent kernel "T" in the present a, b, c and T."""
         cross = self.covariance_map()
+        self._record(cross)
         return {
             "a": self.variance_map(self.layer.first),
             "b": self.variance_map(self.layer.second).subs(a, b),
             "c": cross,
             "T": cross + T * self.factor_map() if self.layer.factor else sp.Integer(0),
         }
+
+    def _record(self, cross: sp.Expr) -> None:
+        """Write one layer down where a derivation is being recorded."""
+        weight, bias = self.sigma_w**2, self.sigma_b**2
+        trace.note("covariance", weight * written(self.f1, self.f2, a, b, c) + bias, cross)
+        if self.s1 is not None and self.s2 is not None:
+            trace.note("factor", weight * written(self.s1, self.s2, a, b, c), self.factor_map())
 
     def layers(self, *, same: bool = False) -> list[dict[str, sp.Expr]]:
         """a, b, c, factor and T of every layer 1..depth, in xx = <x,x>, yy = <y,y>, xy = <x,y> and n0.
@@ -159,11 +169,18 @@ class Kernel:
         last = self.layers(same=same)[-1]
         return last["T"] if self.layer.factor else last["c"]
 
-    def latex(self) -> str:
-        """The recursion as LaTeX (an aligned block in the paper's symbols)."""
-        from kernelcalc.notation import kernel_latex
+    def latex(
+        self, *, notation: str = "paper", variances: bool = False, symbols: Mapping[str, str] | None = None
+    ) -> str:
+        """The recursion as LaTeX (an aligned block).
 
-        return kernel_latex(self)
+        notation: "paper" (Sigma, Theta, I) or "neural-tangents" (K, Theta); variances: C_w and C_b in
+        place of sigma_w^2 and sigma_b^2; symbols: how single symbols are written, {"sigma_w": r"\\omega"}.
+        Raises InputError for another notation.
+        """
+        from kernelcalc.notation import Notation, kernel_latex
+
+        return kernel_latex(self, Notation(notation, variances, symbols or {}))
 
     def code(self, language: str) -> str:
         """Source code of the kernel, nothing else needed: "python", "c", "mathematica" or "julia".

@@ -10,6 +10,7 @@ import mpmath as mp
 import sympy as sp
 
 from kernelcalc import symbols as sym
+from kernelcalc import trace
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.functions.base import Function
@@ -32,7 +33,9 @@ def limit(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
     if coefficient.has(LOG):  # ln t -> -oo
         coefficient = sp.LC(coefficient, LOG) * (-1) ** sp.degree(coefficient, LOG)
         power = sp.S.NegativeOne if power == 0 else power
-    return coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
+    value = coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
+    trace.note("limit", sp.Limit(expr, symbol, point, "-" if point == sp.oo else "+"), value)
+    return value
 
 
 def expand(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, terms: int = 1) -> sp.Expr:
@@ -42,7 +45,9 @@ def expand(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, terms: int = 1) -> 
     if not found and not vanishes(expr):
         raise InputError(f"{expr} is smaller than {symbol}^{known}: no leading power found")
     log = -sp.log(symbol) if point == sp.oo else sp.log(small)
-    return sp.Add(*(coefficient.subs(LOG, log) * small**power for coefficient, power in found))
+    value = sp.Add(*(coefficient.subs(LOG, log) * small**power for coefficient, power in found))
+    trace.note("expansion", expr, value, tends=(symbol, point))
+    return value
 
 
 def _at_zero(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
@@ -62,6 +67,8 @@ def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
         raise InputError(f"{expr} is smaller than {x}^{known}: no leading power found")
     if any(coefficient.has(LOG) for coefficient, _ in found):
         raise InputError(f"{expr} has a logarithm of {x} in its leading terms, so is no power there")
+    value = sp.Add(*(coefficient * x**power for coefficient, power in found))
+    trace.note("expansion", expr, value, tends=(x, sp.Integer(0)))
     return found or [(sp.Integer(0), sp.Integer(0))]
 
 

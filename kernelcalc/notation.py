@@ -1,166 +1,157 @@
-"""Closed forms and kernels as LaTeX, the way the papers write them.
+"""Closed forms and kernels as LaTeX, the way the papers write them, or in another notation.
 
 Constants stand in front, (2/pi) arcsin(...); roots are gathered, sqrt(a b); sums begin with a positive term;
-kernels are Sigma^{(l)}, dot Sigma, tilde Sigma, Theta and I (Eilers et al. 2024).
+|Sigma| = a b - c^2, rho = c / sqrt(a b) and theta = arccos rho are named; kernels are Sigma^{(l)}, dot Sigma,
+tilde Sigma, Theta and I (Eilers et al. 2024), or K, dot K and Theta as in neural-tangents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
-from sympy.printing.latex import LatexPrinter
 
-from kernelcalc.symbols import a, b, c
+from kernelcalc.errors import InputError
+from kernelcalc.printing import Printer
+from kernelcalc.symbols import DETERMINANT, D, a, b, c, rho, sigma_b, sigma_w
 
 if TYPE_CHECKING:
     from kernelcalc.kernels import Kernel
 
-TANGENT = {"NTK": r"\Theta", "SGNTK": "I", "GeneralizedNTK": "I"}
-FACTOR = {"NTK": r"\dot\Sigma", "SGNTK": r"\tilde\Sigma", "GeneralizedNTK": r"\tilde\Sigma"}
 NORMS = {name: sp.Symbol(rf"\lVert {name[0]}\rVert", positive=True) for name in ("xx", "yy")}
 INNER = sp.Symbol(r"\langle x,y\rangle", real=True)
+theta = sp.Symbol("theta", nonnegative=True)  # arccos rho
+C_w, C_b = sp.Symbol("C_w", positive=True), sp.Symbol("C_b", nonnegative=True)  # sigma_w^2, sigma_b^2
+STYLES = ("paper", "neural-tangents")
 
 
-def _negative(term: sp.Expr) -> bool:
-    return bool(term.could_extract_minus_sign() if term.is_Add else term.as_coeff_Mul()[0].is_negative)
+@dataclass(frozen=True)
+class Notation:
+    """How formulas are written.
+
+    style: "paper" (Sigma, dot Sigma, tilde Sigma, Theta, I) or "neural-tangents" (K, dot K, Theta, with
+    K_{11}, K_{22}, K_{12} for a, b, c); variances: C_w = sigma_w^2 and C_b = sigma_b^2 in place of standard
+    deviations; symbols: name of a symbol ("m", "sigma_w", "a") -> its LaTeX.
+
+    Raises InputError for an unknown style.
+    """
+
+    style: str = "paper"
+    variances: bool = False
+    symbols: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise InputError(f"unknown notation {self.style!r}; it is one of {', '.join(STYLES)}")
+
+    @property
+    def covariance(self) -> str:
+        return r"\Sigma" if self.style == "paper" else r"\mathcal{K}"
+
+    @property
+    def entries(self) -> tuple[str, str, str]:
+        """Var X, Var Y and Cov(X, Y)."""
+        if self.style == "paper":
+            return ("a", "b", "c")
+        letter = self.covariance
+        return (letter + "_{11}", letter + "_{22}", letter + "_{12}")
+
+    def tangent(self, kind: str) -> str:
+        """The letter of a tangent kernel ("" for the NNGP)."""
+        paper = {"NTK": r"\Theta", "SGNTK": "I", "GeneralizedNTK": "I"}
+        other = {"NTK": r"\Theta", "SGNTK": r"\tilde\Theta", "GeneralizedNTK": r"\tilde\Theta"}
+        return (paper if self.style == "paper" else other).get(kind, "")
+
+    def factor(self, kind: str) -> str:
+        """The letter of the expectation of derivatives that multiplies the tangent kernel in a layer."""
+        return (r"\dot" if kind == "NTK" else r"\tilde") + self.covariance
+
+    def covariances(self, kernel: Kernel) -> tuple[str, str, str]:
+        """The letters for Cov(X, Y), Var X, Var Y: with indices where the two networks differ."""
+        letter = self.covariance
+        return (letter + "_{1,2}", letter + "_1", letter + "_2") if kernel.f1 != kernel.f2 else (letter,) * 3
+
+    def put(self, expr: sp.Expr) -> sp.Expr:
+        """The expression in variances, where these are asked for."""
+        if not self.variances:
+            return expr
+        return expr.subs({sigma_w: sp.sqrt(C_w), sigma_b: sp.sqrt(C_b)}, simultaneous=True)
+
+    def names(self, expr: sp.Expr) -> dict[sp.Symbol, str]:
+        """How the symbols of an expression are written."""
+        known = {D.name: rf"\lvert {self.covariance}\rvert"}
+        known |= dict(zip("abc", self.entries, strict=True)) if self.style != "paper" else {}
+        known |= self.symbols
+        return {s: known[s.name] for s in expr.free_symbols if s.name in known}
 
 
-def _trails(factor: sp.Expr) -> bool:
-    """Whether a factor is written behind the fraction: a function, or a power with a letter above."""
-    if factor.is_Pow and factor.exp.free_symbols:
-        return True
-    base, power = (factor, sp.Integer(1)) if isinstance(factor, sp.exp) else factor.as_base_exp()
-    plain = isinstance(base, sp.Function) and not isinstance(base, sp.Abs | AppliedUndef)
-    return plain and bool(power.is_Integer and power > 0)
+_NOTATION: ContextVar[Notation] = ContextVar("notation", default=Notation())  # noqa: B039  # it is frozen
 
 
-class _Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
-    """Radicands are taken to be non-negative, as they are in every formula of a real quantity."""
+@contextmanager
+def using(notation: Notation) -> Iterator[None]:
+    """Everything is written in this notation inside the block."""
+    token = _NOTATION.set(notation)
+    try:
+        yield
+    finally:
+        _NOTATION.reset(token)
 
-    def doprint(self, expr: sp.Expr) -> str:
-        text = str(super().doprint(expr))
-        for old, new in ((r"\operatorname{", r"\mathrm{"), (" \\right", "\\right"), ("_{min}", r"_{\min}")):
-            text = text.replace(old, new)
-        return text
 
-    def _brackets(self, text: str) -> str:
-        return rf"\left({text}\right)"
+def current() -> Notation:
+    """The notation in use."""
+    return _NOTATION.get()
 
-    def _print_asin(self, expr: sp.Expr, exp: str | None = None) -> str:
-        power = f"^{{{exp}}}" if exp else ""
-        return rf"\arcsin{power}" + self._brackets(self._print(expr.args[0]))
 
-    def _print_Abs(self, expr: sp.Expr, exp: str | None = None) -> str:
-        text = rf"\left\lvert {self._print(expr.args[0])}\right\rvert"  # no "|": it ends a cell in Markdown
-        return f"{text}^{{{exp}}}" if exp else text
+# ---------------------------------------------------------------- closed forms
 
-    def _print_Heaviside(self, expr: sp.Expr, exp: str | None = None) -> str:
-        power = f"^{{{exp}}}" if exp else ""
-        return f"H{power}" + self._brackets(self._print(expr.args[0]))
 
-    def _print_exp(self, expr: sp.Expr, exp: str | None = None) -> str:
-        argument = sp.together(expr.args[0])
-        coefficient, rest = argument.as_coeff_Mul()
-        if rest.is_Add or sp.fraction(rest)[1] != 1:
-            return r"\exp" + self._brackets(self._print(argument))
-        over = "" if coefficient.q == 1 else f"/{coefficient.q}"
-        return f"e^{{{self._print(coefficient.p * rest)}{over}}}"
+def shortened(expr: sp.Expr) -> sp.Expr:
+    """The expression with |Sigma|, rho and theta where it becomes shorter by them; ``spelled`` undoes it."""
+    if not {a, b, c} <= expr.free_symbols:
+        return expr
+    found = expr.replace(_hides_determinant, _with_determinant)
+    ratio = c / sp.sqrt(a * b)
+    found = found.replace(lambda e: isinstance(e, sp.asin) and e.args[0] == ratio, lambda e: sp.asin(rho))
+    angle = _gathered(sp.expand(found.subs(sp.asin(rho), sp.pi / 2 - theta)))
+    fewer = len(sp.Add.make_args(angle)) < len(sp.Add.make_args(sp.expand(found)))
+    return angle if fewer and angle.count_ops() <= found.count_ops() + 2 else found
 
-    def _as_ordered_terms(self, expr: sp.Expr, order: str | None = None) -> list[sp.Expr]:
-        terms: list[sp.Expr] = list(super()._as_ordered_terms(expr, order=order))
-        terms = sorted(terms, key=_negative) if _negative(terms[0]) else terms
-        biases = [term for term in terms if {s.name for s in term.free_symbols} == {"sigma_b"}]
-        rest = [term for term in terms if term not in biases]  # ... + sigma_b^2 + 1
-        numbers = [term for term in rest if term.is_number] if biases else []
-        return [term for term in rest if term not in numbers] + biases + numbers
 
-    def _print_Pow(self, expr: sp.Expr) -> str:
-        base, power = expr.as_base_exp()
-        if power.is_Rational and power < 0 and base.is_commutative:
-            return self._fraction([expr])
-        return str(super()._print_Pow(expr))
+def spelled(expr: sp.Expr) -> sp.Expr:
+    """The expression in a, b and c alone."""
+    return expr.subs([(theta, sp.acos(rho)), (rho, c / sp.sqrt(a * b)), (D, DETERMINANT)])
 
-    def _print_Mul(self, expr: sp.Expr) -> str:
-        factors = expr.as_ordered_factors()
-        if not expr.is_commutative or expr.has(sp.MatrixBase):
-            return str(super()._print_Mul(expr))
-        if _negative(expr):
-            return "- " + self._parenthesized(-expr)
-        return self._fraction(factors)
 
-    def _parenthesized(self, expr: sp.Expr) -> str:
-        text = str(self._print(expr))
-        return self._brackets(text) if expr.is_Add else text
+def _hides_determinant(e: sp.Expr) -> bool:
+    """A radicand or denominator in a, b, c, or a multiple of a b - c^2: not a polynomial of moments."""
+    if e.is_Pow and e.base.is_Add and not (e.exp.is_Integer and e.exp > 0):
+        return bool({a, b, c} <= e.free_symbols)
+    return bool(
+        e.is_Add and {a, b, c} <= e.free_symbols and sp.cancel(e / DETERMINANT).is_polynomial(a, b, c)
+    )
 
-    def _product(self, factors: Sequence[sp.Expr | str], alone: bool = True) -> str:
-        """Factors in a row: numbers, constants, letters, sums, text; alone: one sum needs no brackets."""
 
-        def rank(x: sp.Expr | str) -> tuple[bool, ...]:
-            if isinstance(x, str):
-                return (True,) * 5
-            base = x.base if x.is_Pow else x
-            name = self._settings["symbol_names"].get(base, getattr(base, "name", ""))
-            long = any(part in name for part in ("(", "\\lVert", "\\langle"))
-            return (False, not x.is_Integer, not x.is_number, bool(base.is_Add), long)
+def _with_determinant(e: sp.Expr) -> sp.Expr:
+    inside = e.base if e.is_Pow else e
+    swapped = sp.expand(sp.expand(inside).subs(c**2, a * b - D))
+    found = min((inside, swapped, sp.factor_terms(swapped)), key=lambda x: (x.count_ops(), len(str(x))))
+    return found**e.exp if e.is_Pow else found
 
-        if len(factors) == 1 and alone and not isinstance(factors[0], str):
-            return str(self._print(factors[0]))
-        text = ""
-        for factor in sorted(factors, key=rank):
-            piece = factor if isinstance(factor, str) else self._parenthesized(factor)
-            text += (r" \cdot " if text and piece[0].isdigit() else " " if text else "") + piece
-        return text
 
-    def _fraction(self, factors: Sequence[sp.Expr]) -> str:
-        """Numbers, letters, sums and roots as one fraction, or a root of a fraction; then the functions."""
-        over, under, root, below, behind = self._sorted(factors)
-        top: list[sp.Expr | str] = list(over)
-        bottom: list[sp.Expr | str] = list(under)
-        tail = []
-        if root and below:
-            tail.append(rf"\sqrt{{\frac{{{self._product(root)}}}{{{self._product(below)}}}}}")
-        elif root:
-            top.append(rf"\sqrt{{{self._product(root)}}}")
-        elif below:
-            bottom.append(rf"\sqrt{{{self._product(below)}}}")
-        tail += [str(self._print(factor)) for factor in behind]
-        if bottom:
-            front = rf"\frac{{{self._product(top) if top else '1'}}}{{{self._product(bottom)}}}"
-        else:
-            front = self._product(top, alone=not tail) if top else "" if tail else "1"
-        return " ".join(filter(None, [front, *tail]))
-
-    def _sorted(self, factors: Sequence[sp.Expr]) -> tuple[list[sp.Expr], ...]:
-        """Numerator, denominator, the radicands of both, and functions."""
-        over: list[sp.Expr] = []
-        under: list[sp.Expr] = []
-        root: list[sp.Expr] = []
-        below: list[sp.Expr] = []
-        behind: list[sp.Expr] = []
-        number = sp.Integer(1)
-        for factor in factors:
-            base, power = (factor, sp.Integer(1)) if isinstance(factor, sp.exp) else factor.as_base_exp()
-            if factor.is_Rational:
-                number *= factor
-            elif _trails(factor):
-                behind.append(factor)
-            elif abs(power) == sp.S.Half:
-                content, rest = base.primitive() if base.is_Add else (sp.Integer(1), base)
-                (root if power > 0 else below).extend([rest] if content == 1 else [content, rest])
-            elif power.is_Rational and power < 0:
-                under.append(base**-power)
-            else:
-                over.append(factor)
-        for radicand in [x for x in root if x.is_Integer and number.q % x == 0]:  # sqrt(2)/2 = 1/sqrt(2)
-            number *= radicand
-            root.remove(radicand)
-            below.append(radicand)
-        over += [sp.Integer(number.p)] if number.p != 1 else []
-        under += [sp.Integer(number.q)] if number.q != 1 else []
-        return over, under, root, below, behind
+def _gathered(expr: sp.Expr) -> sp.Expr:
+    """All pairs pi u - theta u as (pi - theta) u."""
+    terms = list(sp.Add.make_args(expr))
+    pairs = [term for term in terms if term.has(theta) and -term.subs(theta, sp.pi) in terms]
+    if not pairs:
+        return expr
+    rest = sp.Add(*terms) - sp.Add(*(term - term.subs(theta, sp.pi) for term in pairs))
+    front = sp.factor_terms(sp.together(sp.Add(*(-term / theta for term in pairs))))
+    return rest + sp.Mul(*sp.Mul.make_args(front), sp.pi - theta, evaluate=False)
 
 
 def _complementary(expr: sp.Expr) -> sp.Expr:
@@ -176,48 +167,57 @@ def _complementary(expr: sp.Expr) -> sp.Expr:
     return sp.Add(*terms)
 
 
-def latex(expr: sp.Expr, names: dict[sp.Symbol, str] | None = None) -> str:
-    """A closed form as LaTeX; names: how symbols are written."""
-    return _printer(names).doprint(_written(expr))
+def latex(expr: sp.Expr, names: Mapping[sp.Symbol, str] | None = None) -> str:
+    """A closed form as LaTeX; names: how symbols are written, before what the notation in use says."""
+    expr = written(expr)
+    return _printer(expr, names).doprint(expr)
 
 
-def terms(expr: sp.Expr) -> list[sp.Expr]:
+def terms(expr: sp.Expr, names: Mapping[sp.Symbol, str] | None = None) -> list[sp.Expr]:
     """The terms of a sum in the order in which latex writes them."""
-    expr = _written(expr)
-    return _printer(None)._as_ordered_terms(expr) if expr.is_Add else [expr]
+    expr = written(expr)
+    return _printer(expr, names)._as_ordered_terms(expr) if expr.is_Add else [expr]
 
 
-def _printer(names: dict[sp.Symbol, str] | None) -> _Printer:
-    settings = {"symbol_names": names or {}, "fold_frac_powers": True, "parenthesize_super": False}
-    return _Printer(settings)
+def _printer(expr: sp.Expr, names: Mapping[sp.Symbol, str] | None) -> Printer:
+    symbol_names = current().names(expr) | dict(names or {})
+    return Printer({"symbol_names": symbol_names, "fold_frac_powers": True, "parenthesize_super": False})
 
 
-def _written(expr: sp.Expr) -> sp.Expr:
-    """xx, yy and xy as norms and scalar product; 1 - erf as erfc."""
+def written(expr: sp.Expr) -> sp.Expr:
+    """xx, yy and xy as norms and scalar product; 1 - erf as erfc; variances if these are asked for."""
     named = {s: NORMS[s.name] ** 2 for s in expr.free_symbols if s.name in NORMS}
     named |= {s: INNER for s in expr.free_symbols if s.name == "xy"}
-    return _complementary(expr.subs(named) if named else expr)
+    return current().put(_complementary(expr.subs(named) if named else expr))
+
+
+# ---------------------------------------------------------------- kernels
 
 
 def kernel_names(kernel: Kernel, level: str = "l") -> dict[sp.Symbol, str]:
-    """a, b, c and T as the covariances and the tangent kernel of a layer."""
-    cross, first, second = covariance_symbols(kernel)
+    """a, b, c, T, |Sigma|, rho and theta as those of a layer."""
+    now = current()
+    cross, first, second = now.covariances(kernel)
     return {
         a: rf"{first}^{{({level})}}(x,x)",
         b: rf"{second}^{{({level})}}(y,y)",
         c: rf"{cross}^{{({level})}}(x,y)",
-        sp.Symbol("T", real=True): rf"{TANGENT.get(kernel.kind, '')}^{{({level})}}(x,y)",
+        sp.Symbol("T", real=True): rf"{now.tangent(kernel.kind)}^{{({level})}}(x,y)",
+        D: rf"\lvert {cross}^{{({level})}}\rvert",
+        rho: rf"\rho^{{({level})}}",
+        theta: rf"\theta^{{({level})}}",
     }
 
 
-def covariance_symbols(kernel: Kernel) -> tuple[str, str, str]:
-    """The letters for Cov(X, Y), Var X, Var Y: with indices where the two networks differ."""
-    return (r"\Sigma_{1,2}", r"\Sigma_1", r"\Sigma_2") if kernel.f1 != kernel.f2 else (r"\Sigma",) * 3
-
-
-def kernel_latex(kernel: Kernel) -> str:
+def kernel_latex(kernel: Kernel, notation: Notation | None = None) -> str:
     """The recursion of a kernel as an aligned block."""
-    cross, first, second = covariance_symbols(kernel)
+    with using(notation or current()):
+        return _kernel_latex(kernel)
+
+
+def _kernel_latex(kernel: Kernel) -> str:
+    now = current()
+    cross, first, second = now.covariances(kernel)
     names = kernel_names(kernel)
     cross_map, first_map = kernel.covariance_map(), kernel.variance_map(kernel.layer.first)
     start = kernel.sigma_w**2 / sp.Symbol("n_0") * sp.Symbol("xy", real=True) + kernel.sigma_b**2
@@ -230,7 +230,7 @@ def kernel_latex(kernel: Kernel) -> str:
         second_map = kernel.variance_map(kernel.layer.second).subs(a, b)
         lines += [rf"{second}^{{(l+1)}}(y,y) &= {latex(second_map, names)}"]
     if kernel.layer.factor is not None:
-        tangent, factor = TANGENT[kernel.kind], FACTOR[kernel.kind]
+        tangent, factor = now.tangent(kernel.kind), now.factor(kernel.kind)
         lines += [
             rf"{factor}^{{(l+1)}}(x,y) &= {latex(kernel.factor_map(reduced=True), names)}",
             rf"{tangent}^{{(1)}}(x,y) &= {cross}^{{(1)}}(x,y)",

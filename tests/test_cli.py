@@ -28,10 +28,11 @@ import time
 from types import SimpleNamespace
 import mpmath as mp
 import sympy as sp
+from kernelcalc.trace import Step
 from kernelcalc.verify.claim import Claim
 x, y = sp.symbols("x y", positive=True)
 POINTS = ({x: 2, y: 3}, {x: sp.Rational(1, 3), y: 1})
-STEP = SimpleNamespace(rule="expand the square", before=(x + y)**2, after=x**2 + 2*x*y + y**2)
+STEP = Step("expand the square", (x + y)**2, x**2 + 2*x*y + y**2)
 DERIVED = SimpleNamespace(expr=STEP.after, steps=(STEP,))
 def square(point, digits):
     return (mp.mpf(int(point[x].p)) / int(point[x].q) + mp.mpf(int(point[y].p)) / int(point[y].q)) ** 2
@@ -212,21 +213,38 @@ def test_interrupt_stops_at_once_and_prints_what_is_done(folder: Path) -> None:
 # -- derive, list
 
 
-def test_derive_prints_the_steps(folder: Path) -> None:
+def test_derive_prints_the_steps_and_checks_them(folder: Path) -> None:
     name = package("stepwise", GOOD)
     text = call("derive", "A.1", "--package", name).stdout
-    assert "1. expand the square" in text
+    assert "1. expand the square  [proved: by symbols" in text
     assert "derived:" in text
     assert "corrected" not in text
     latex = call("derive", "A.1/wrong", "--latex", "--package", name).stdout
-    assert r"\left(x + y\right)^{2} = x^{2} + 2 x y + y^{2}" in latex
-    assert "% corrected (2xy is missing):" in latex
+    assert r"\begin{align*}& (x + y)^{2} = x^{2} + y^{2} + 2 x y\end{align*}" in latex
+    assert "refutes the statement as printed" in latex
     assert call("derive", "A.1", "--package", name, "--json", "steps.json").exit_code == 0
     (record,) = json.loads((folder / "steps.json").read_text())
-    assert record["steps"] == [
-        {"rule": "expand the square", "before": "(x + y)**2", "after": "x**2 + 2*x*y + y**2"}
-    ]
+    (step,) = record["steps"]
+    assert (step["rule"], step["before"], step["after"], step["verdict"]) == (
+        "expand the square", "(x + y)**2", "x**2 + 2*x*y + y**2", "proved",
+    )  # fmt: skip
+    assert record["verdict"] == "proved"
+    result = call("derive", "A.1", "--format", "markdown", "-o", "steps.md", "--package", name)
+    assert result.stdout == ""
+    assert "**1. expand the square**" in (folder / "steps.md").read_text()
     assert_one_line(call("derive", "A.9", "--package", name), "unknown claim", "A.1")
+
+
+def test_derive_fails_with_a_step_that_does_not_hold() -> None:
+    wrong = GOOD + """
+STEPS = (Step("expand the square", (x + y)**2, x**2 + 3*x*y + y**2),)
+def derive():
+    return SimpleNamespace(expr=(x + y)**2, steps=STEPS)
+CLAIMS += (Claim("A.2", "square", "(S1)", (x + y)**2, derive, None, ({x: 2, y: 3},)),)
+"""
+    result = call("derive", "A.2", "--package", package("slipped", wrong))
+    assert result.exit_code == 1
+    assert "[failed: 25.0 is not 31.0 at x = 2, y = 3]" in result.stdout
 
 
 def test_list_shows_the_catalogue(folder: Path) -> None:

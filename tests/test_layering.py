@@ -20,13 +20,15 @@ MAY_IMPORT: dict[
     "errors": set(),
     "symbols": set(),
     "files": BASE,
+    "trace": set(),  # the steps that everything above writes down
+    "printing": BASE,
     "functions": BASE,
     "quadrature": BASE,  # the witness: it must not see how results are derived
-    "expectation": BASE | {"functions"},
+    "expectation": BASE | {"functions", "trace"},
     "series": BASE | {"functions", "expectation"},
-    "kernels": BASE | {"functions", "expectation"},
-    "limits": BASE | {"functions", "expectation", "series", "kernels"},
-    "notation": BASE,
+    "kernels": BASE | {"functions", "expectation", "trace"},
+    "limits": BASE | {"functions", "expectation", "series", "kernels", "trace"},
+    "notation": BASE | {"printing"},
     "compile": BASE | {"functions", "expectation", "kernels"},
     "gram": BASE | {"kernels", "compile"},
     "verify": BASE | {"functions"},
@@ -36,7 +38,7 @@ MAY_IMPORT: dict[
 }
 MAY_CALL: dict[str, set[str]] = {  # what it may import besides when a method is called, or for types
     "functions": {"display", "expectation"},
-    "expectation": {"quadrature", "limits", "display", "codegen"},
+    "expectation": {"quadrature", "limits", "notation", "display", "codegen"},
     "kernels": {"quadrature", "limits", "notation", "gram", "codegen"},
     "notation": {"kernels"},
     "display": {"functions", "expectation", "verify"},

@@ -21,6 +21,8 @@ FUNCTIONS = {
         2 * mp.asin(mp.sqrt(p)),
         mp.asin(r),
     ),
+    "hypot": mp.hypot,
+    "root_angles": lambda u, v, r: (2 * mp.asin(u), 2 * mp.asin(v), mp.asin(r)),
     "acute_angles": lambda q, p, r: (mp.acos(abs(r)), mp.asin(abs(r))),
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),
     "angles": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
@@ -108,7 +110,7 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
             x, y, w2, s2 = mp.mpf("1.7"), mp.mpf("0.6"), mp.mpf("1.3"), mp.mpf("0.21")
             r = mp.mpf(correlation)
             given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "r": r, "d": x - y}
-            given |= {"w2": w2, "s2": s2}
+            given |= {"root_q": mp.sqrt(given["q"]), "root_p": mp.sqrt(given["p"]), "w2": w2, "s2": s2}
             given |= {s.name: mp.mpmathify(v) for s, v in named.items()}
             got = run(made, given)
 
@@ -121,6 +123,8 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
             cross = w2 * closed(layer.cross.template, x, y) + s2
             half = (1 - cross / mp.sqrt(first * second)) / 2
             expected = {"a_x": first, "a_y": second, "c": cross, "q": half, "p": 1 - half, "r": 1 - 2 * half}
+            if close:
+                expected |= {f"root_{name}": mp.sqrt(expected.pop(name)) for name in "qp"}
             if close and kernel.f1 == kernel.f2:
                 expected["d"] = first - second
             if layer.factor is not None:

@@ -110,12 +110,15 @@ def _derive() -> str:
 
 def _program(*, close: bool) -> Program:
     from kernelcalc.compile.builder import p, q
+    from kernelcalc.compile.close import root_p, root_q
     from kernelcalc.compile.program import Program, ax, ay, let
 
     small, value = sp.Symbol("t0", nonnegative=True), sp.Symbol("t1", real=True)
     lookup = sp.Function("lookup_side")
-    pair = (let(small, sp.sqrt(sp.Min(q, p))), let(value, lookup(small, q - p, TABLE)))
-    nothing = dict.fromkeys(("q", "p", "r", "d"), sp.Integer(0))
+    least, side = (sp.Min(root_q, root_p), root_q - root_p) if close else (sp.sqrt(sp.Min(q, p)), q - p)
+    pair = (let(small, least), let(value, lookup(small, side, TABLE)))
+    nothing = dict.fromkeys(("root_q", "root_p", "d") if close else ("q", "p"), sp.Integer(0))
+    nothing["r"] = sp.Integer(0)
     return Program((), (), (), (), pair, {"a_x": ax, "a_y": ay, "c": value} | nothing)
 
 

@@ -17,6 +17,7 @@ q, p = sp.Symbol("q", nonnegative=True), sp.Symbol("p", nonnegative=True)
 r = sp.Symbol("r", real=True)
 d = sp.Symbol("d", real=True)  # a_x - a_y, known more exactly than the difference of the rounded variances
 HALF = sp.Rational(1, 2)
+TINY = sp.Float(2.0**-1060)  # added to what may be 0 where only 0/0 is to be avoided
 Inverse = tuple[sp.Expr, sp.Expr]  # 1/sqrt of the next variances, of the row and of the column
 
 
@@ -97,8 +98,8 @@ class Builder:
 
     # ------------------------------------------------------------ closed forms
 
-    def stable(self, form: sp.Expr) -> sp.Expr:
-        """R2 and R3 wherever they apply; what remains of a, b, c is put in as it is."""
+    def stable(self, form: sp.Expr, unit: sp.Expr = sp.S.One) -> sp.Expr:
+        """unit * form: R2 and R3 wherever they apply; what remains of a, b, c is put in as it is."""
 
         def asin(u: sp.Expr) -> sp.Expr:
             found = normalised(sp.factor(c**2 / u**2)) if u.has(c) else None
@@ -114,12 +115,7 @@ class Builder:
             if found is None or sp.expand(found[2] + inside.coeff(c, 2)) != 0:
                 return power
             omega = self.omega(*found[:2])
-            size = (
-                self.constant(1 / sp.sqrt(found[2]))
-                * omega.inverse
-                * self.at_pair(rsqrt(omega.q * omega.p))
-                / 2
-            )
+            size = self.constant(1 / sp.sqrt(found[2])) * omega.inverse * self.cosecant(omega)
             return size ** (-2 * power.exp)
 
         form = normal_forms(named.at_pair(form, self), self, normalised)
@@ -127,12 +123,20 @@ class Builder:
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
-        return self.hoisted(form.subs({a: ax, b: ay}))
+        return self.hoisted(unit * form.subs({a: ax, b: ay}))
+
+    def cosecant(self, omega: Omega) -> sp.Expr:
+        """1/sqrt(1 - omega^2)."""
+        return self.at_pair(rsqrt(omega.q * omega.p)) / 2
 
     @property
     def half_sine(self) -> sp.Expr:
         """sqrt(q p) = sin(theta)/2."""
-        return self.at_pair(sp.sqrt(self.at_pair(q * p)))
+        omega = self.omega(sp.Integer(0), sp.Integer(0))
+        product = omega.q * omega.p
+        root = sp.sqrt(product)  # without a root where q and p are squares
+        plain = all(power.exp.is_integer for power in root.atoms(sp.Pow))
+        return self.at_pair(root if plain else sp.sqrt(self.at_pair(product)))
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""
@@ -185,7 +189,7 @@ class Builder:
         return form.func(*(self.hoisted(arg) for arg in form.args))
 
     def _is_pair(self, name: str) -> bool:
-        return name in ("q", "p", "r", "d") or (
+        return name in ("q", "p", "r", "d", "root_q", "root_p") or (
             (not name.endswith(("_x", "_y")) and name[:2] in ("th", "co", "ha"))
             or (name[0] == "t" and name[1:].isdigit())
         )

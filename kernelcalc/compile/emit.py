@@ -31,8 +31,8 @@ from kernelcalc.compile.pairs import (
 )
 from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import (
-    acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, log, rsqrt, sin_minus_t_cos, sincos,
-    sinh, sqrt,
+    acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, hypot, log, root_angles, rsqrt,
+    sin_minus_t_cos, sincos, sinh, sqrt,
 )
 
 Q, P, R, C, T, S, D, A, B = (k*STRIDE for k in range(9))
@@ -93,16 +93,18 @@ if xx > 0.0 and yy > 0.0 and distance > 0.0:
         determinant = parallel_determinant(x, y, width, xx, largest(x, width), zs)
     sine = determinant/(xx*yy)
 a_x, a_y = a_row[i], a_column[j]
-sine *= (scale*(xx/px/px)/a_x)*(scale*(yy/py/py)/a_y)
-sine += (scale*(distance/pm/pm)/a_x)*(s2/a_y)
+angle = sqrt(scale/a_x)*(sqrt(xx)/px)*(sqrt(scale/a_y)*(sqrt(yy)/py))*sqrt(sine)
+gap = sqrt(scale/a_x)*(sqrt(distance)/pm)
+angle = hypot(angle, gap*sqrt(s2/a_y))
 c = scale*(xy/px/py) + s2
-apart = scale*(distance/pm/pm)
-if c > 0.0 and apart < 0.25*a_x and apart < 0.25*a_y:
-    c = 0.5*(a_x + a_y - apart)
+gap *= gap
+if c > 0.0 and gap < 0.25 and gap*a_x < 0.25*a_y:
+    c = 0.5*(a_x*(1.0 - gap) + a_y)
 r = c/(sqrt(a_x)*sqrt(a_y))
-small = 0.5*sine/(1.0 + abs(r))
-w[Q + k] = small if c >= 0.0 else 1.0 - small
-w[P + k] = 1.0 - small if c >= 0.0 else small
+small = angle/sqrt(2.0 + 2.0*abs(r))
+large = sqrt(1.0 - small*small)
+w[Q + k] = small if c >= 0.0 else large
+w[P + k] = large if c >= 0.0 else small
 w[R + k], w[C + k], w[T + k], w[S + k] = r, c, c, c
 w[D + k], w[A + k], w[B + k] = scale*(spread/pm/pm), a_x, a_y
 marks[1 + first + k] = -1 - mark if alike and distance == 0.0 else mark
@@ -218,11 +220,13 @@ class Module:
         lines.append(f"cross = {self._value(program.outputs['c'])}")
         if "factor" not in program.outputs:
             lines.append(f"{keep['c']} = cross")
+        unit = "".join(f"/{program.outputs[x]}" for x in ("unit_x", "unit_y") if x in program.outputs)
         for total, factor in (("T", "factor"), ("S", "transposed")):
             if factor in program.outputs:
                 value = self._value(program.outputs[factor])
-                lines.append(f"{keep[total]} = fma({read[total]}, {value}, cross)")
-        state = [x for x in ("q", "p", "r", "d", "a_x", "a_y") if x in keep and x in program.outputs]
+                lines.append(f"{keep[total]} = fma({read[total]}{unit}, {value}, cross)")
+        names = ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y")
+        state = [x for x in names if x in keep and x in program.outputs]
         values = ", ".join(self._value(program.outputs[x]) for x in state)
         lines += [f"{', '.join(keep[x] for x in state)} = {values}"] if state else []
         return [indent + line for line in lines]
@@ -326,8 +330,8 @@ class Module:
     def _close(self) -> list[str]:
         """The pairs marked as close, from the rows themselves; equal rows take the diagonal's value."""
         program = self.near
-        state = ("q", "p", "r", "d", "a_x", "a_y")
-        lane = {"a_x": "A", "a_y": "B"} | {name: name.upper() for name in ("q", "p", "r", "d")}
+        state = ("root_q", "root_p", "r", "d", "a_x", "a_y")
+        lane = dict(zip(state, "QPRDAB", strict=True))
         keep = {name: f"w[{name.upper()} + j]" for name in ("c", "T", "S")}
         keep |= {name: f"w[{lane[name]} + j]" for name in state}
         tangent = "factor" in program.outputs

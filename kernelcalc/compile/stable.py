@@ -23,16 +23,22 @@ import sympy as sp
 
 from kernelcalc.compile import named
 from kernelcalc.compile.builder import Builder, s2, variance, w2
+from kernelcalc.compile.close import RootBuilder, step
 from kernelcalc.compile.gaps import gap
 from kernelcalc.compile.program import Program, share
 from kernelcalc.errors import Uncompiled
 from kernelcalc.kernels import Kernel
-from kernelcalc.symbols import a, b
+from kernelcalc.symbols import a, b, c
 
 
 def _inverse_root(x: sp.Expr) -> sp.Expr:
     """1/sqrt(x), but 0 at 0: a row without variance has no correlations."""
     return sp.Piecewise((1 / sp.sqrt(x), x > 0), (0, True))
+
+
+def _normal(x: sp.Expr) -> sp.Expr:
+    """x, but 0 where it is below the normal range of floats, in which roots are accurate."""
+    return sp.Piecewise((x, x >= sp.Float(2.0**-1022)), (0, True))
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,20 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         if e.template is None and not (e is kernel.layer.factor and named.role(e)):
             raise Uncompiled(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
-    builder = Builder()
-    after = builder.at_row(w2 * variance(layer.first, builder, "_x") + s2)
-    after_y = builder.at_column(w2 * variance(layer.second, builder, "_y") + s2)
+    builder = RootBuilder() if close else Builder()
+    after = builder.at_row(_normal(w2 * variance(layer.first, builder, "_x") + s2))
+    after_y = builder.at_column(_normal(w2 * variance(layer.second, builder, "_y") + s2))
     outputs = {"a_x": after, "a_y": after_y}
     inverse = builder.at_row(_inverse_root(after)), builder.at_column(_inverse_root(after_y))
-    if kernel.f1 == kernel.f2:
-        found = gap(layer.cross, layer.first, builder, close, inverse)
+    if kernel.f1 == kernel.f2 and isinstance(builder, RootBuilder):
+        variances = builder.at_row((after - s2) / w2), builder.at_column((after_y - s2) / w2)
+        next_pair = step(layer.cross, variances, builder, inverse)
+        cross = builder.at_pair(w2 * next_pair.C + s2)
+        outputs["d"] = w2 * next_pair.difference
+        outputs |= dict(zip(("root_q", "root_p", "r"), next_pair.pair, strict=True))
+    elif kernel.f1 == kernel.f2:
+        found = gap(layer.cross, layer.first, builder, inverse)
         cross = builder.at_pair(w2 * found.C + s2)
-        outputs["d"] = w2 * found.difference
         if found.pair is not None:
             outputs |= dict(zip("qpr", found.pair, strict=True))
         else:
@@ -94,13 +105,20 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     else:
         cross = builder.at_pair(w2 * builder.stable(layer.cross) + s2)
         ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
-        outputs |= {"q": (1 - ratio) / 2, "p": (1 + ratio) / 2, "r": ratio, "d": sp.Integer(0)}
+        q, p = (1 - ratio) / 2, (1 + ratio) / 2
+        roots = {"root_q": sp.sqrt(q), "root_p": sp.sqrt(p), "d": sp.Integer(0)}
+        outputs |= (roots if close else {"q": q, "p": p}) | {"r": ratio}
     outputs["c"] = cross
     if layer.factor is not None:
-        outputs["factor"] = w2 * builder.stable(layer.factor)
+        unit = sp.Integer(1)
+        if close and not (layer.factor * sp.sqrt(a * b - c**2)).has(a, b, c):  # in units of sqrt(ab), or it
+            # overflows for short rows
+            outputs["unit_x"], outputs["unit_y"] = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
+            unit = outputs["unit_x"] * outputs["unit_y"]
+        outputs["factor"] = w2 * builder.stable(layer.factor, unit)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.subs({a: b, b: a}, simultaneous=True)
-            outputs["transposed"] = w2 * builder.stable(swapped)
+            outputs["transposed"] = w2 * builder.stable(swapped, unit)
     outputs = {
         name: builder.at_pair(value) if name in ("factor", "transposed") else value
         for name, value in outputs.items()
@@ -113,7 +131,7 @@ def diagonal_program(kernel: Kernel) -> Program:
     """The next variance and the factor at X = Y, in a, w2, s2 and the parameters; for f1 = f2."""
     forms, parameters = _forms(kernel)
     builder = Builder()
-    after = w2 * variance(forms.first, builder, "_x") + s2
+    after = _normal(w2 * variance(forms.first, builder, "_x") + s2)
     factor = w2 * variance(forms.factor_diagonal, builder, "_x")
     outputs = {"a_x": after, "factor": factor}
     return Program(parameters, tuple(builder.constants), tuple(builder.row), (), (), outputs)

@@ -79,6 +79,16 @@ def sqrt(x: float) -> float:
 
 
 @inline
+def hypot(x: float, y: float) -> float:
+    """sqrt(x^2 + y^2) for 0 <= x, y, wherever x and y lie in the range of floats; 1 ulp."""
+    large = y if x < y else x
+    up = 2.0**600 if large < 2.0**-400 else 1.0
+    power = 2.0**-600 if large > 2.0**400 else up
+    u, v = x * power, y * power
+    return sqrt(fma(u, u, v * v)) / power
+
+
+@inline
 def quotient(n: float, d: float) -> float:
     """n/d for 2^-1000 < |d| < 2^1000 and a result in the normal range; 0.51 ulp."""
     y = from_bits(RECIPROCAL_BITS - bits(d))
@@ -158,6 +168,18 @@ def acute_angles(q: float, p: float, cosine: float) -> tuple[float, float]:
     r = fma(v * u, asin_core(u), v)
     rest = fma(2.0, PI_4_HIGH, fma(2.0, PI_4_LOW, -r))
     return r if outer else rest, rest if outer else r
+
+
+@inline
+def root_angles(root_q: float, root_p: float, cosine: float) -> tuple[float, float, float]:
+    """half_angle_triple, given the square roots of q and p; 1.5 ulp."""
+    outer = abs(cosine) >= 0.5
+    v = 2.0 * (root_q if root_q < root_p else root_p) if outer else cosine
+    u = 0.25 * v * v if outer else cosine * cosine
+    r = fma(v * u, asin_core(u), v)
+    acute = 0.0 if root_q < root_p else 4.0
+    k = acute if outer else 2.0
+    return _octants(k, r if k == 0.0 else -r)
 
 
 @inline

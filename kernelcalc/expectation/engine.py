@@ -92,12 +92,17 @@ def _admitted(f: Function, *, stepwise: bool = False) -> tuple[Atom, ...]:
     return found
 
 
+def written(f: Function, g: Function, *law: sp.Expr) -> sp.Expr:
+    """E[f(X) g(Y)] unevaluated; law: Var X, Var Y, Cov(X, Y)."""
+    return E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), *law)
+
+
 def derive_dual(f: Function, g: Function) -> tuple[sp.Expr, tuple[Step, ...]]:
     """E[f(X) g(Y)] in a, b, c, and the derivation. Raises NoRule."""
     lefts, rights = _admitted(f), _admitted(g)
     if any(_quadrants(left, right) for left in lefts for right in rights):
         lefts, rights = _admitted(f, stepwise=True), _admitted(g, stepwise=True)
-    whole = E(_regular_and_masses(f, X) * _regular_and_masses(g, Y), a, b, c)
+    whole = written(f, g, a, b, c)
     parts: list[tuple[sp.Expr, Problem]] = [
         (left.coef * right.coef, Dual(left.bare, right.bare, a, b, c))
         for left in lefts

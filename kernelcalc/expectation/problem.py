@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import sympy as sp
 
 from kernelcalc.expectation.atoms import Atom
+from kernelcalc.trace import Step
+
+__all__ = ["Dual", "E", "Mean", "NoRule", "Problem", "Step", "X", "Y", "Z"]
 
 X, Y, Z = (sp.Symbol(name, real=True) for name in "XYZ")
 
@@ -62,23 +65,6 @@ class Dual:
 
 
 Problem = Mean | Dual
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a derivation: before = after, by the rule named."""
-
-    rule: str
-    before: sp.Expr
-    after: sp.Expr
-    needs: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.before} = {self.after}"
-
-    def latex(self) -> str:
-        """The step as LaTeX: before = after."""
-        return f"{sp.latex(self.before)} = {sp.latex(self.after)}"
 
 
 class NoRule(Exception):

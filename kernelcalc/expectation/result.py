@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain, count
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from kernelcalc import trace
 from kernelcalc.errors import InputError
-from kernelcalc.expectation.engine import derive_dual, derive_mean
+from kernelcalc.expectation.engine import derive_dual, derive_mean, written
 from kernelcalc.expectation.problem import NoRule, Step
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import a, b, c, v
@@ -88,6 +90,7 @@ class Expectation:
         from kernelcalc.limits import limit
 
         symbol = self._parameter(name)
+        self._record()
         return limit(self._put(self._found(), but=symbol), symbol, sp.sympify(point))
 
     def asymptotic(
@@ -103,6 +106,7 @@ class Expectation:
         form = self.symbolic_diagonal if diagonal else self._found()
         if form is None or form.is_infinite:
             raise InputError(f"{self} is {form} at X = Y: there is nothing to expand")
+        self._record()
         return expand(self._put(form, but=symbol), symbol, sp.sympify(point), terms)
 
     @cached_property
@@ -116,11 +120,25 @@ class Expectation:
     def diagonal(self) -> sp.Expr | None:
         """The closed form at X = Y in symbols.a; oo where it is infinite; None where there is none."""
         form = self.symbolic_diagonal
-        return None if form is None else self._put(form)
+        if form is None:
+            return None
+        if self.g is not None:
+            trace.note("X = Y", written(self.f.symbolic, self.g.symbolic, a, a, a), form)
+        return self._put(form)
 
-    def latex(self) -> str:
-        """The closed form as LaTeX."""
-        return str(sp.latex(self._put(self._found())))
+    def _record(self) -> None:
+        """Write the derivation down where one is being recorded."""
+        trace.extend(self.steps)
+
+    def latex(self, *, notation: str = "paper", symbols: Mapping[str, str] | None = None) -> str:
+        """The closed form as LaTeX, in a, b, c (or v), or in the notation of "neural-tangents".
+
+        symbols: how single symbols are written, {"m": r"\\beta"}. Raises InputError for another notation.
+        """
+        from kernelcalc.notation import Notation, latex, using
+
+        with using(Notation(notation, symbols=symbols or {})):
+            return latex(self._put(self._found()))
 
     def code(self, language: str) -> str:
         """Source code of the closed form, nothing else needed: "python", "c", "mathematica" or "julia".
@@ -186,7 +204,9 @@ def dual(f: Function, g: Function | None = None) -> Expectation:
     Parameters stay symbols in the derivation, so .limit("m", oo) works for any value of m. Parameters of
     the same name and value are one parameter; with different values, g's gets the suffix _2.
     """
-    return _dual(*apart(_function(f), _function(f if g is None else g)))
+    found = _dual(*apart(_function(f), _function(f if g is None else g)))
+    found._record()
+    return found
 
 
 def apart(*functions: Function) -> tuple[Function, ...]:
@@ -207,7 +227,9 @@ def apart(*functions: Function) -> tuple[Function, ...]:
 
 def mean(f: Function, mu: object = 0) -> Expectation:
     """E f(Z), Z ~ N(mu, v), derived; mu is a number, or "mu" for a symbol. The result is a function of v."""
-    return _mean(_function(f).shifted(mu))
+    found = _mean(_function(f).shifted(mu))
+    found._record()
+    return found
 
 
 @lru_cache(maxsize=1024)

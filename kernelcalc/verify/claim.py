@@ -136,22 +136,29 @@ def collect(package: str = DERIVATIONS) -> tuple[Claim, ...]:
 
     Raises InputError if a module has no tuple CLAIMS, a tag appears twice, or there are no claims at all.
     """
+    return tuple(itertools.chain.from_iterable(collect_files(package).values()))
+
+
+def collect_files(package: str = DERIVATIONS) -> dict[str, tuple[Claim, ...]]:
+    """First line of a module's docstring -> its claims, in file-name order; raises as ``collect`` does."""
     folder = importlib.import_module(package)
     names = sorted(
         info.name for info in pkgutil.iter_modules(folder.__path__) if not info.name.startswith("_")
     )
-    claims: list[Claim] = []
+    files: dict[str, tuple[Claim, ...]] = {}
     for name in names:
-        found = getattr(importlib.import_module(f"{package}.{name}"), "CLAIMS", None)
+        module = importlib.import_module(f"{package}.{name}")
+        found = getattr(module, "CLAIMS", None)
         if not isinstance(found, tuple) or not all(isinstance(claim, Claim) for claim in found):
             raise InputError(f"{package}.{name} must define CLAIMS, a tuple of claims")
-        claims += found
+        files[(module.__doc__ or name).strip().splitlines()[0]] = found
+    claims = list(itertools.chain.from_iterable(files.values()))
     if not claims:
         raise InputError(f"no claims in {package}")
     for tag, group in itertools.groupby(sorted(claim.tag for claim in claims)):
         if len(list(group)) > 1:
             raise InputError(f"claim {tag} is defined more than once")
-    return tuple(claims)
+    return files
 
 
 def select(claims: Sequence[Claim], tags: Iterable[str]) -> tuple[Claim, ...]:

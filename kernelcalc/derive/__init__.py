@@ -1,0 +1,1 @@
+"""Derivations: found by tag, checked step by step, shown as text, LaTeX or Markdown."""

@@ -1,0 +1,214 @@
+"""Tables of functions: duals of activations, surrogate derivatives and what they make of the sign network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import sympy as sp
+
+from kernelcalc.errors import InputError
+from kernelcalc.expectation.result import Expectation, dual, mean
+from kernelcalc.functions.activations import ACTIVATIONS
+from kernelcalc.functions.analysis import bound
+from kernelcalc.functions.base import Function
+from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME
+from kernelcalc.functions.surrogates import SURROGATES
+from kernelcalc.notation import latex
+from kernelcalc.symbols import m, v, z
+from kernelcalc.tables_model import Block, Cell, Table, formula, joined, lines_of, mixed, series, text
+
+Rows = tuple[tuple[Cell, ...], ...]
+TWO = (0.22, 0.74)  # widths of the columns
+LONGEST = 900  # operations of a closed form that is still shown
+
+
+def rows(*pairs: tuple[Cell | str, Cell | None]) -> Rows:
+    """Pairs of a name and a formula; those without a formula are left out."""
+    return tuple((_name(name), cell) for name, cell in pairs if cell is not None)
+
+
+def _name(given: Cell | str) -> Cell:
+    return given if isinstance(given, Cell) else lines_of(given) if given else text("")
+
+
+def _expected(left: str, right: str) -> Cell:
+    return lines_of(rf"\mathbb{{E}}[{left}(X)\,{right}(Y)]")
+
+
+def _formula(expr: sp.Expr | None) -> Cell | None:
+    if expr is None:
+        return None
+    if expr.count_ops() > LONGEST:
+        return text(f"a closed form of {expr.count_ops()} operations; see kernelcalc derive")
+    return formula(expr, otherwise=f"a closed form of {expr.count_ops()} operations; see kernelcalc derive")
+
+
+def shown(f: Function) -> sp.Expr:
+    """A function with its Dirac masses."""
+    return sp.Add(f.expr, *(w * sp.DiracDelta(z - t) for t, w in f.deltas))
+
+
+def _public(f: Function) -> str:
+    """The name that the library has for it: Erf, or Erf' for a derivative."""
+    stem = f.name.partition("[")[0].rstrip("'")
+    return BY_LABEL[stem].name + f.name[len(stem) :]
+
+
+def _title(f: Function) -> str:
+    fixed = [f"{s.name} = {value}" for s, value in f.parameters if s != value]
+    return _public(f) + (f", {', '.join(fixed)}" if fixed else "")
+
+
+def _heading(name: str, *formulas: str) -> Cell:
+    words = text(name)
+    bold = Cell(rf"\textbf{{{words.tex}}}", words.md)
+    between = Cell(r"\qquad ", " ")
+    cells = [bold] + [Cell(f"${found}$", f"${found}$") for found in formulas]
+    return Cell(
+        between.tex.join(cell.tex for cell in cells),
+        ": ".join([words.md, ", ".join(c.md for c in cells[1:])]),
+    )
+
+
+# ---------------------------------------------------------------- (a) activations
+
+
+@lru_cache(maxsize=1)
+def activations() -> tuple[Function, ...]:
+    """The activations of the catalogue with their parameters as symbols; powers 2, 3 and 4."""
+    powers = [BY_NAME["Monomial"](k) for k in (2, 3, 4)]
+    functions = [f for entry in ACTIVATIONS for f in (powers if entry.name == "Monomial" else [entry()])]
+    return tuple(f.symbolic for f in functions)
+
+
+def closed(f: Function) -> bool:
+    """Whether the dual of f or of its derivative has a closed form."""
+    return dual(f).closed_form or dual(f.derivative).closed_form
+
+
+def duals() -> Table:
+    found = [f for f in activations() if closed(f)]
+    without = [_public(f) for f in activations() if f not in found]
+    blocks = tuple(Block(_heading(_title(f), f"f(z)={latex(f.expr)}"), _dual_rows(f)) for f in found)
+    intro = (
+        "Expectations of products of an activation function $f$, and of its derivative $f'$, at two jointly "
+        "Gaussian arguments; on the diagonal, $Y=X$."
+    )
+    if without:
+        intro += (
+            f" The rules find no closed form for {', '.join(without)}: their values come from quadrature "
+            f"with an "
+            "error bound."
+        )
+    return Table("duals", "Duals of activation functions", mixed(intro), TWO, ("", ""), blocks)
+
+
+def _dual_rows(f: Function) -> Rows:
+    e, d = dual(f), dual(f.derivative)
+    found = rows(
+        (_expected("f", "f"), _formula(e.expr)),
+        (r"\mathbb{E}[f(X)^2]", _formula(e.diagonal)),
+        ("f'(z)", formula(shown(f.derivative))),
+        (_expected("f'", "f'"), _formula(d.expr)),
+        (r"\mathbb{E}[f'(X)^2]", _formula(d.diagonal)),
+    )
+    if m.name not in f.params or not (e.closed_form and d.closed_form):
+        return found
+    grown = d.asymptotic(m, sp.oo, diagonal=True)
+    return found + rows(
+        (r"m\to\infty:\ \mathbb{E}[f(X)\,f(Y)]", formula(e.limit(m, sp.oo))),
+        (r"m\to\infty:\ \mathbb{E}[f'(X)\,f'(Y)]", formula(d.limit(m, sp.oo))),
+        (r"m\to\infty:\ \mathbb{E}[f'(X)^2]", formula(grown, left=r"\sim ")),
+    )
+
+
+# ---------------------------------------------------------------- (b) surrogates
+
+
+@lru_cache(maxsize=1)
+def surrogates() -> tuple[Function, ...]:
+    """The surrogate derivatives of the catalogue, and the bounded derivatives of activations, whose mean has
+    a closed form other than 0; each function once."""
+    derived = [f.derivative for f in activations()]
+    known = [entry().symbolic for entry in SURROGATES] + [s for s in derived if not s.deltas and s.bounded]
+    found: dict[sp.Expr, Function] = {}
+    for s in known:
+        if mean(s).expr not in (None, 0):
+            found.setdefault(s.expr, s)
+    return tuple(found.values())
+
+
+def surrogate_table() -> Table:
+    intro = (
+        r"$G(v)=\mathbb{E}\,s(Z)$ for $Z\sim\mathcal{N}(0,v)$. The factor is that of the sign network for "
+        r"unit "
+        r"weights, $\mathbb{E}[\mathrm{sign}'(X)\,s(Y)]$: it equals "
+        r"$\sqrt{2/(\pi a)}\,G\left(\lvert\Sigma\rvert/a\right)$ at $x\neq y$ (S78) and "
+        r"$\sqrt{2/(\pi a)}\,s(0)$ at $x=y$ (S79), where $s(0)$ is the mean of both sides if $s$ jumps "
+        r"there. Bounded surrogate derivatives that are continuous almost "
+        "everywhere meet the hypotheses of the limit theorems; Lipschitz constants are given where there "
+        "are any."
+    )
+    blocks = tuple(
+        Block(_heading(_public(s), f"s(z)={latex(s.expr)}"), _surrogate_rows(s)) for s in surrogates()
+    )
+    return Table("surrogates", "Surrogate derivatives", mixed(intro), TWO, ("", ""), blocks)
+
+
+def limit_factor(s: Function) -> Expectation:
+    """E[sign'(X) s(Y)], the factor of one layer of the sign network for sigma_w = 1."""
+    return dual(BY_NAME["Sign"]().derivative, s)
+
+
+def _surrogate_rows(s: Function) -> Rows:
+    factor, g = limit_factor(s), mean(s)
+    return rows(
+        (text("hypotheses"), hypotheses(s)),
+        ("G(v)", _formula(g.expr)),
+        (r"G(v),\ v\to 0", _expanded(g, sp.Integer(0))),
+        (r"G(v),\ v\to\infty", _expanded(g, sp.oo)),
+        (mixed(r"factor, $x\neq y$"), _formula(factor.expr)),
+        (mixed("factor, $x=y$"), _formula(factor.diagonal)),
+    )
+
+
+def hypotheses(s: Function) -> Cell:
+    """Bounds, Lipschitz constant and continuity, as far as they are decided with parameters as symbols."""
+    facts = [
+        _fact(lambda: bound(s.expr), r"bounded, $\lvert s\rvert\le {}$", "unbounded"),
+        _fact(lambda: None if s.jumps else s.lipschitz, "Lipschitz with constant ${}$", "not Lipschitz"),
+        text(
+            f"continuous but for {len(s.jumps)} jumps"
+            if len(s.jumps) > 1
+            else "one jump"
+            if s.jumps
+            else "continuous"
+        ),
+    ]
+    return joined(facts, "; ")
+
+
+def _fact(find: Callable[[], sp.Expr | None], words: str, otherwise: str) -> Cell:
+    try:
+        value = find()
+    except InputError:  # the parameter's value decides
+        return text("depends on the parameters")
+    if value is None or value.is_infinite:
+        return text(otherwise)
+    return mixed(words.replace("{}", latex(value)))
+
+
+def _expanded(g: Expectation, point: sp.Expr) -> Cell | None:
+    """Two terms of G, None where they are no powers of sqrt(v) that the series engine finds."""
+    try:
+        found = g.asymptotic(v, point, terms=2)
+    except InputError:
+        return None
+    return series(by_power(found, v, rising=point == 0), r"+ \cdots") if found != g.expr else None
+
+
+def by_power(expr: sp.Expr, symbol: sp.Symbol, *, rising: bool) -> Sequence[sp.Expr]:
+    """The terms of an expansion, the largest first."""
+    found = sorted(sp.Add.make_args(expr), key=lambda term: term.as_coeff_exponent(symbol)[1])
+    return found if rising else found[::-1]

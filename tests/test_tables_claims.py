@@ -1,0 +1,98 @@
+"""The tables of claims: statements set as formulas lose nothing, and verdicts are those of the judge."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kernelcalc import tables_claims, tables_verdicts
+from kernelcalc.symbols import a
+from kernelcalc.tables_model import as_tex
+from kernelcalc.tables_prose import COMMANDS, typeset
+from kernelcalc.verify.claim import Claim, collect
+from kernelcalc.verify.judge import judge
+
+_NAMES = {command.strip(): name for name, command in COMMANDS.items() if name != "Int"}
+
+
+def _letters(words: str) -> list[str]:
+    """Letters, digits and signs in order, without brackets and spaces."""
+    return re.findall(r"[A-Za-z]+|\d|[-+=/:;,.'|!]", words.replace("Int", "int"))
+
+
+def _plain(tex: str) -> str:
+    """Set text without its dress."""
+    for command in sorted(_NAMES, key=len, reverse=True):
+        tex = re.sub(re.escape(command) + r"(?![A-Za-z])", _NAMES[command], tex)
+    for command, sign in ((r"\le", "<="), (r"\ge", ">="), (r"\ne", "!=")):
+        tex = re.sub(re.escape(command) + r"(?![A-Za-z])", sign, tex)
+    for old, new in (
+        (r"\tilde{", "{~"), (r"\hat{", "{^"), (r"\to", "->"),
+        (r"\vert", "|"), (r"\sqrt", "sqrt"), (r"\textbar", "|"), (r"\textgreater", ""), (r"\textless", ""),
+        (r"\sim", "~"), (r"\textasciitilde", "~"),
+        (r"\textasciicircum", "^"), (r"\langle", "<"), (r"\rangle", ">"), (r"\allowbreak", ""),
+        (r"\mathrm", ""),
+        (r"\,", " "), ("\\", ""),
+    ):  # fmt: skip
+        tex = tex.replace(old, new)
+    return tex
+
+
+STATEMENTS = sorted(
+    {words for claim in collect() for words in (claim.statement, claim.title, claim.note) if words}
+)
+
+
+def test_no_letter_digit_or_sign_is_lost() -> None:
+    assert len(STATEMENTS) > 500
+    for words in STATEMENTS:
+        found = _plain(typeset(words).tex)
+        # n0 is n_0 and W1_11 is W_{1,11}: the index gets a comma
+        assert [x for x in _letters(found) if x != ","] == [x for x in _letters(words) if x != ","], words
+
+
+@pytest.mark.parametrize(
+    ("words", "tex"),
+    [
+        ("Sdot_m^(L)(x,x) ~ m as m -> oo", r"$\dot\Sigma _{m}^{(L)}(x,x) \sim m$ as $m \to \infty$"),
+        ("a bias of sqrt(a b)", r"a bias of $\sqrt{a\,b}$"),
+        ("x^(1/2) and n0 (see S23)", r"$x^{1/2}$ and $n_{0}$ (see S23)"),
+        ("unbalanced (x_1 stays", r"unbalanced ($x_{1}$ stays"),
+    ],
+)
+def test_statements_are_set(words: str, tex: str) -> None:
+    assert typeset(words).tex == tex
+
+
+RIGHT = Claim(
+    "T/2", "twice", "p. 2", 2 * a, lambda: a + a, lambda point, digits: 2 * point[a], ({a: 1}, {a: 3})
+)
+WRONG = Claim(
+    "T/1", "a < b & 5% of it", "p. 1", 2 * a, lambda: a, lambda point, digits: point[a], ({a: 1}, {a: 3}),
+    corrected=a, note="twice too large",
+)  # fmt: skip
+
+
+def test_misprints_show_where_the_forms_differ() -> None:
+    judged = {claim.tag: judge(claim, 15) for claim in (RIGHT, WRONG)}
+    table = as_tex(tables_claims.misprints({"File": (RIGHT, WRONG)}, judged))
+    assert r"$a < b$ \& $5\%$ of it" in table
+    assert "$a = 1$: printed $2.0$, true $1.0$" in table
+    rows = tables_claims.ledger({"File": (RIGHT, WRONG)}, judged).blocks[0].rows
+    assert [row[2].tex for row in rows] == ["proved", "refuted"]
+
+
+def test_verdicts_are_kept_until_the_sources_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
+    claims = [claim for claim in collect() if claim.tag in ("D.5", "alpha/1")]
+    heard: list[str] = []
+    first = tables_verdicts.verdicts(claims, heard.append)
+    assert {tag: verdict.verdict for tag, verdict in first.items()} == {"D.5": "proved", "alpha/1": "refuted"}
+    assert len(heard) == 2
+    assert tables_verdicts.verdicts(claims, heard.append) == first
+    assert len(heard) == 2
+    monkeypatch.setattr(tables_verdicts, "_sources", lambda: "changed")
+    assert tables_verdicts.verdicts(claims[:1], heard.append).keys() == {claims[0].tag}
+    assert len(heard) == 3
