@@ -360,7 +360,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The kernels that the command called; in place of their values X X'."""
     calls: list[Any] = []
 
-    def record(kernel: Any, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def record(kernel: Any, X: NDArray[np.float64], progress: object = None) -> NDArray[np.float64]:
         calls.append(kernel)
         return X @ X.T
 
