@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kernelcalc.kernels import Kernel
 
 NORMS = {name: sp.Symbol(rf"\lVert {name[0]}\rVert", positive=True) for name in ("xx", "yy")}
+EULER = sp.Symbol(r"\gamma_{\mathrm{E}}", positive=True)  # gamma alone may be a parameter
 INNER = sp.Symbol(r"\langle x,y\rangle", real=True)
 theta = sp.Symbol("theta", nonnegative=True)  # arccos rho
 C_w, C_b = sp.Symbol("C_w", positive=True), sp.Symbol("C_b", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -188,6 +189,7 @@ def written(expr: sp.Expr) -> sp.Expr:
     """xx, yy and xy as norms and scalar product; 1 - erf as erfc; variances if these are asked for."""
     named = {s: NORMS[s.name] ** 2 for s in expr.free_symbols if s.name in NORMS}
     named |= {s: INNER for s in expr.free_symbols if s.name == "xy"}
+    named |= dict.fromkeys(expr.atoms(sp.EulerGamma.func), EULER)
     return current().put(_complementary(expr.subs(named) if named else expr))
 
 

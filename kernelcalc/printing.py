@@ -77,11 +77,11 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
     def _print_Function(self, expr: sp.Expr, exp: str | None = None) -> str:
         if len(expr.args) != 1 or isinstance(expr, AppliedUndef):
             return str(super()._print_Function(expr, exp))
-        known = {"sin", "cos", "tan", "sinh", "cosh", "tanh"}
+        known = {"log", "sin", "cos", "tan", "sinh", "cosh", "tanh"}
         name = type(expr).__name__
         return self._applied(rf"\{name}" if name in known else rf"\mathrm{{{name}}}", expr.args[0], exp)
 
-    _print_erf = _print_erfc = _print_erfi = _print_sign = _print_Function
+    _print_erf = _print_erfc = _print_erfi = _print_sign = _print_log = _print_Function
 
     def _print_Ei(self, expr: sp.Expr, exp: str | None = None) -> str:
         return self._applied(r"\mathrm{Ei}", expr.args[0], exp)
@@ -91,9 +91,6 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
         tall = _TALL.search(inner)
         text = rf"\left\lvert {inner}\right\rvert" if tall else rf"\lvert {inner}\rvert"
         return f"{text}^{{{exp}}}" if exp else text
-
-    def _print_EulerGamma(self, expr: sp.Expr) -> str:
-        return r"\gamma_{\mathrm{E}}"  # gamma alone may be a parameter
 
     def _print_Heaviside(self, expr: sp.Expr, exp: str | None = None) -> str:
         return self._applied("H", expr.args[0], exp)

