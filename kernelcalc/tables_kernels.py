@@ -142,7 +142,7 @@ def _first_layer(kernel: Kernel) -> list[Cell]:
     if any(form.has(D) for form in (step.covariance, step.factor, *step.named.values())):
         gram, apart = sp.Symbol("xx yy - xy^2"), sp.Symbol("|x-y|^2")
         shown = {
-            gram: r"\left(\lVert x\rVert^{2}\lVert y\rVert^{2} - \langle x,y\rangle^{2}\right)",
+            gram: r"(\lVert x\rVert^{2}\lVert y\rVert^{2} - \langle x,y\rangle^{2})",
             apart: r"\lVert x-y\rVert^{2}",
         }
         form = scale**2 * gram + scale * kernel.sigma_b**2 * apart
