@@ -96,7 +96,7 @@ def series(expr: sp.Expr, t: sp.Symbol, n: int) -> Series:
         return _power(series(expr.base, t, n), expr.exp)
     if isinstance(expr, sp.Function) and len(expr.args) == 1:
         inner = series(expr.args[0], t, n)
-        if inner.order > 0 and (expr.func is sp.log or hasattr(expr.func, "at_zero")):
+        if (inner.order != 0 and expr.func is sp.log) or (inner.order > 0 and hasattr(expr.func, "at_zero")):
             return _logarithmic(getattr(expr.func, "at_zero", None), inner, n)
         return _at_infinity(expr.func, inner, n) if inner.order < 0 else _function(expr.func, inner, n)
     if isinstance(expr, Phi2):

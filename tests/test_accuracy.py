@@ -14,9 +14,10 @@ from pair_families import families
 import kernelcalc as kc
 from kernelcalc.kernels import Kernel
 
-DEPTHS = {3: 16.0, 10: 64.0}  # ulps
+DEPTHS = {3: 16.0, 6: 64.0}  # ulps
 MAKERS: dict[str, Callable[[int], Kernel]] = {
     "ntk erf": lambda depth: kc.NTK(kc.Erf(1), depth, sigma_b=0.1),
+    "ntk erf without bias": lambda depth: kc.NTK(kc.Erf(1), depth),
     "ntk erf 1e15": lambda depth: kc.NTK(kc.Erf(1e15), depth),
     "ntk erf 1e-8": lambda depth: kc.NTK(kc.Erf(1e-8), depth, sigma_b=0.1),
     "ntk relu": lambda depth: kc.NTK(kc.ReLU(), depth),
@@ -48,7 +49,7 @@ def test_every_family_of_pairs(name: str) -> None:
 def test_the_recursion_in_many_digits_is_the_definition() -> None:
     """exact_kernels.py, which everything is compared with, against the quadrature of the definition."""
     x, y = np.array([0.5, -1.25, 2.0]), np.array([1.5, 0.25, -0.5])
-    for make in MAKERS.values():
-        kernel = make(3)
+    for name in ("ntk erf", "ntk relu", "sgntk sign"):
+        kernel = MAKERS[name](2)
         wanted = kernel.reference(x.tolist(), y.tolist(), digits=15)
-        assert abs(exact([kernel], x, y, [3])[0][0].value / wanted - 1) < 1e-14
+        assert abs(exact([kernel], x, y, [2])[0][0].value / wanted - 1) < 1e-14

@@ -95,6 +95,7 @@ KERNELS = {
     "ntk threshold": lambda: kc.NTK(kc.function("heaviside(z - 1)"), 2),
 }
 CORRELATIONS = ["0.3", "-0.7", "0", "0.999999", "-0.999999"]
+VARIANCES = [("1.7", "0.6"), ("1e-12", "0.9"), ("1e-6", "2.5e-6")]  # alike, unlike, short: three rules
 
 
 @pytest.mark.parametrize("close", [False, True])
@@ -106,8 +107,9 @@ def test_the_program_equals_the_closed_forms(name: str, close: bool) -> None:
     put = dict(pair for e in layer.expectations for pair in e.values)
     _, named = share([dict(e.values) for e in layer.expectations])
     with mp.workdps(DIGITS + 20):
-        for correlation in CORRELATIONS:
-            x, y, w2, s2 = mp.mpf("1.7"), mp.mpf("0.6"), mp.mpf("1.3"), mp.mpf("0.21")
+        points = [(VARIANCES[0], correlation) for correlation in CORRELATIONS]
+        for variances, correlation in [*points, *((pair, "0.3") for pair in VARIANCES[1:] if "erf" in name)]:
+            x, y, w2, s2 = *map(mp.mpf, variances), mp.mpf("1.3"), mp.mpf("0.21")
             r = mp.mpf(correlation)
             given = {"a_x": x, "a_y": y, "q": (1 - r) / 2, "p": (1 + r) / 2, "r": r, "d": x - y}
             given |= {"root_q": mp.sqrt(given["q"]), "root_p": mp.sqrt(given["p"]), "w2": w2, "s2": s2}

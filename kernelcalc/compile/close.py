@@ -285,10 +285,11 @@ class _Arcsine:
         (root_turning, _), (root_radial, radial), turn = self._turning(), self._radial(), self._turn()
         steep = at(turn / (root_radial + TINY))
         direct = at(self.arcs[0] * self.arcs[1] - self.s_1**2)
+        unlike = sp.Abs(self.alpha[0] - self.alpha[1]) > sp.Rational(3, 4) * sp.Max(*self.alpha)
         root_R = at(
             sp.Piecewise(
                 (self._series(), sp.Max(*self.alpha) < sp.Rational(1, 4)),
-                (sp.sqrt(direct), direct > self.s_1**2 / 3),
+                (sp.sqrt(direct), unlike),
                 (root_radial * sp.sqrt(2 * self.s_1 + radial - steep**2 / 4), True),
             )
         )
