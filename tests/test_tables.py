@@ -21,6 +21,7 @@ from kernelcalc.checking.parser import parse
 from kernelcalc.checking.syntax import Name
 from kernelcalc.cli_tables import tables as command
 from kernelcalc.expectation.result import mean
+from kernelcalc.functions.catalogue import BY_LABEL
 from kernelcalc.functions.special import hyperu
 from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.notation import Notation, latex, shortened, spelled, theta, using
@@ -261,7 +262,8 @@ def test_every_function_with_a_closed_form_has_its_dual(built: dict[str, str]) -
     found = [f for f in tables_functions.activations() if tables_functions.closed(f)]
     assert len(found) >= 17
     for f in found:
-        assert rf"\textbf{{{kc.functions.catalogue.BY_LABEL[f.name.partition("[")[0]].name}" in built["duals.tex"]
+        entry = BY_LABEL[f.name.partition("[")[0]]
+        assert rf"\textbf{{{entry.name}" in built["duals.tex"]
 
 
 def test_notations() -> None:
