@@ -114,7 +114,8 @@ def peer_values(
         job = json.dumps([activation, m, sigma_b, DEPTHS + DEEP])
         script = Path(__file__).with_name("accuracy_peer.py")
         subprocess.run([python, str(script), f"{folder}/pairs.npy", job, f"{folder}/values.json"], check=True)
-        return json.loads(Path(folder, "values.json").read_text())  # type: ignore[no-any-return]
+        values: dict[str, Any] = json.loads(Path(folder, "values.json").read_text())
+        return values
 
 
 def measure(args: argparse.Namespace) -> Iterator[Row]:

@@ -43,7 +43,9 @@ def forms(layer: Layer) -> tuple[Form, Form, Form, Form | None, Form | None]:
     ]
     for form in (None, None) if layer.factor is None else (layer.factor.expr, layer.factor.diagonal):
         found.append(None if form is None else sp.lambdify((a, b, c), form, "mpmath"))
-    return tuple(found)  # type: ignore[return-value]  # five of them
+    first, second, cross, factor, same = found
+    assert first and second and cross  # all but the factor have a form
+    return first, second, cross, factor, same
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,30 +45,30 @@ def families(rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], Pair]
     yield "duplicate", lambda: pair(np.copy)
     yield "opposite", lambda: pair(np.negative)
     for k in range(1, 17):
-        yield f"parallel 1e-{k}", lambda k=k: pair(near(10.0**-k))  # type: ignore[misc]  # a default
-        yield f"antiparallel 1e-{k}", lambda k=k: pair(near(10.0**-k, -1.0))  # type: ignore[misc]  # likewise
+        yield f"parallel 1e-{k}", partial(pair, near(10.0**-k))
+        yield f"antiparallel 1e-{k}", partial(pair, near(10.0**-k, -1.0))
     yield "parallel 1e-7, 300 dimensions", lambda: pair(near(1e-7), d=300)
     yield "one ulp apart", lambda: pair(neighbour)
     yield "orthogonal", lambda: pair(across)
     yield "orthogonal 1e-9", lambda: pair(lambda x: across(x) + 1e-9 * noise())
     for factor in (2.0, -0.5, 2.0**20, 1.3, 1 + 1e-6, 1 + 1e-12, -1.7):
-        yield f"multiple {factor:g}", lambda f=factor: pair(lambda x: f * x)  # type: ignore[misc]  # likewise
+        yield f"multiple {factor:g}", partial(pair, partial(np.multiply, factor))
     for e in (1e-3, 1e-6, 1e-10, 1e-15):
-        yield f"100 times, parallel {e:g}", lambda e=e: pair(near(e), right=100.0)  # type: ignore[misc]
-        yield f"1e-4 times, antiparallel {e:g}", lambda e=e: pair(near(e, -1.0), right=1e-4)  # type: ignore[misc]
+        yield f"100 times, parallel {e:g}", partial(pair, near(e), right=100.0)
+        yield f"1e-4 times, antiparallel {e:g}", partial(pair, near(e, -1.0), right=1e-4)
     for size in (1e-150, 1e-30, 1e-8, 1e8, 1e30, 1e150):
         label = f"norm {size:g}"
-        yield label, lambda s=size: pair(other, s, s)  # type: ignore[misc]  # likewise
+        yield label, partial(pair, other, size, size)
         for e in (1e-4, 1e-8, 1e-15):
-            yield f"{label}, parallel {e:g}", lambda s=size, e=e: pair(near(e), s, s)  # type: ignore[misc]
-        yield f"{label}, antiparallel 1e-8", lambda s=size: pair(near(1e-8, -1.0), s, s)  # type: ignore[misc]
-        yield f"{label}, duplicate", lambda s=size: pair(np.copy, s, s)  # type: ignore[misc]
-        yield f"{label}, opposite", lambda s=size: pair(np.negative, s, s)  # type: ignore[misc]
+            yield f"{label}, parallel {e:g}", partial(pair, near(e), size, size)
+        yield f"{label}, antiparallel 1e-8", partial(pair, near(1e-8, -1.0), size, size)
+        yield f"{label}, duplicate", partial(pair, np.copy, size, size)
+        yield f"{label}, opposite", partial(pair, np.negative, size, size)
     for left, right in ((1e-150, 1e150), (1e-8, 1e8), (1.0, 1e10), (1e-12, 1.0)):
-        yield f"norms {left:g}, {right:g}", lambda s=left, t=right: pair(other, s, t)  # type: ignore[misc]
+        yield f"norms {left:g}, {right:g}", partial(pair, other, left, right)
         yield (
             f"norms {left:g}, {right:g}, parallel 1e-9",
-            lambda s=left, t=right: pair(near(1e-9), s, t),  # type: ignore[misc]
+            partial(pair, near(1e-9), left, right),
         )
     yield "zero row", lambda: pair(other, 0.0)
     yield "zero rows", lambda: pair(other, 0.0, 0.0)
