@@ -37,14 +37,14 @@ class Exact:
 @lru_cache(maxsize=256)
 def forms(layer: Layer) -> tuple[Form, Form, Form, Form | None, Form | None]:
     """E[f1 f1], E[f2 f2] at X = Y, E[f1 f2], E[s1 s2] and that at X = Y, of a, b, c."""
-    found: list[Form | None] = [
+    first, second, cross = (
         sp.lambdify((a, b, c), form, "mpmath")
         for form in (layer.first.diagonal, layer.second.diagonal, layer.cross.expr)
-    ]
-    for form in (None, None) if layer.factor is None else (layer.factor.expr, layer.factor.diagonal):
-        found.append(None if form is None else sp.lambdify((a, b, c), form, "mpmath"))
-    first, second, cross, factor, same = found
-    assert first and second and cross  # all but the factor have a form
+    )
+    factor, same = (
+        None if form is None else sp.lambdify((a, b, c), form, "mpmath")
+        for form in ((None, None) if layer.factor is None else (layer.factor.expr, layer.factor.diagonal))
+    )
     return first, second, cross, factor, same
 
 
