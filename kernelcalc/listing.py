@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from sympy import Rational as R
@@ -45,8 +46,11 @@ def rows(kinds: Sequence[str] = KINDS, progress: Progress = lambda share: None) 
         def part(share: float, start: int = i) -> None:
             progress((start + share) / len(kinds))
 
-        text = cache.text(f"list of {kind}", lambda kind=kind, part=part: json.dumps(_rows(kind, part)))
-        yield from json.loads(text)
+        yield from json.loads(cache.text(f"list of {kind}", partial(_text, kind, part)))
+
+
+def _text(kind: str, progress: Progress) -> str:
+    return json.dumps(_rows(kind, progress))
 
 
 def _rows(kind: str, progress: Progress) -> list[Row]:

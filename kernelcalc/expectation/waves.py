@@ -30,7 +30,7 @@ def wave(f: Function) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
         return None
     u = sp.Dummy(positive=True)
     constant, shape = f.expr.as_independent(z, as_Add=False)
-    branches = getattr(shape, "args", ())
+    branches: tuple[tuple[sp.Expr, sp.Basic], ...] = getattr(shape, "args", ())
     if not isinstance(shape, sp.Piecewise) or len(branches) != 2 or branches[0][1] != (z < 0):
         return None
     left, right = (sp.log(branch) for branch in (branches[0][0], branches[1][0].subs(nearest(z), u)))
