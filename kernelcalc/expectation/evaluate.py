@@ -16,6 +16,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from kernelcalc.arrays import reals
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import mixture, numeric, waves
 from kernelcalc.expectation.numeric import EPS, Bounded
@@ -56,7 +57,7 @@ def _check_parameters(e: Expectation) -> None:
 
 def _numbers(e: Expectation, value: Any, name: str) -> NDArray[np.float64]:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = reals(value)
     except (TypeError, ValueError) as error:
         raise InputError(f"{e!r}: {name}={value!r} must be numbers") from error
     signed = name == "c"
