@@ -79,7 +79,7 @@ def activations() -> dict[str, Function]:
     """The activations of the catalogue with their parameters as symbols; powers 2, 3 and 4."""
     powers = [BY_NAME["Monomial"](k) for k in (2, 3, 4)]
     functions = [f for entry in ACTIVATIONS for f in (powers if entry.name == "Monomial" else [entry()])]
-    return {_title(f): f.symbolic for f in functions}
+    return {_title(f.symbolic): f.symbolic for f in functions}
 
 
 def closed(f: Function) -> bool:
@@ -138,11 +138,19 @@ def _dual_rows(f: Function) -> Rows:
 def surrogates() -> dict[str, Function]:
     """The surrogate derivatives of the catalogue, and the bounded derivatives of activations; each once."""
     derived = [f.derivative for f in activations().values()]
-    known = [entry().symbolic for entry in SURROGATES] + [s for s in derived if not s.deltas and s.bounded]
+    known = [entry().symbolic for entry in SURROGATES] + [s for s in derived if not s.deltas and _bounded(s)]
     found: dict[sp.Expr, Function] = {}
     for s in known:
         found.setdefault(s.expr, s)
     return {f"{i}: {_public(s)}": s for i, s in enumerate(found.values())}
+
+
+def _bounded(s: Function) -> bool:
+    """Whether s is bounded for all values of its parameters."""
+    try:
+        return s.bounded
+    except InputError:
+        return False
 
 
 def _surrogate_block(name: str) -> Block | None:
