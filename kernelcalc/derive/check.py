@@ -101,7 +101,7 @@ def _compare(step: Step, point: Point) -> None:
         for before, after in zip(_entries(step.before), _entries(step.after), strict=True):
             if isinstance(before, sp.Limit):
                 inner, symbol, target, side = before.args
-                _compare_limit(inner, after, symbol, _near(target, str(side)), point)
+                _compare_limit(inner, after, symbol, _near(target, str(side), inner, symbol), point)
             else:
                 _same(lambda form=before: value(form, point), lambda form=after: value(form, point), point)
 
@@ -123,9 +123,11 @@ def _same(left: Any, right: Any, point: Point) -> None:
         raise _Differs(f"{mp.nstr(x, 15)} is not {mp.nstr(y, 15)} at {at or 'the only point'}")
 
 
-def _near(target: sp.Expr, side: str) -> sp.Expr:
-    """A number at a distance of 10^-FAR from the point of a limit."""
+def _near(target: sp.Expr, side: str, form: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """A number at a distance of 10^-FAR from the point of a limit; nearer to 0 for powers such as 2^-L."""
     if target in (sp.oo, -sp.oo):
+        if any(power.exp.has(symbol) and not power.base.has(symbol) for power in form.atoms(sp.Pow, sp.exp)):
+            return sp.sign(target) * sp.Integer(4 * FAR)
         return sp.sign(target) * sp.Integer(10) ** FAR
     return target + (1 if side == "+" else -1) * sp.Rational(1, 10**FAR)
 
@@ -143,7 +145,7 @@ def _compare_limit(form: sp.Expr, after: sp.Expr, symbol: sp.Symbol, near: sp.Ex
 def _compare_far(form: sp.Expr, after: sp.Expr, symbol: sp.Symbol, target: sp.Expr, point: Point) -> None:
     """An expansion: what is left over the last term vanishes."""
     rest = {s: x for s, x in point.items() if s != symbol}
-    near = _near(target, "+")
+    near = _near(target, "+", form, symbol)
     with mp.workdps(6 * FAR):
         whole, part = (_number(side.xreplace({symbol: near}), rest, 5 * FAR) for side in (form, after))
         terms = [
