@@ -46,11 +46,11 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     ),
     "close": (
         *(POINTER,) * 2,
-        *(INTEGER,) * 6,
+        *(INTEGER,) * 8,
         *(POINTER,) * 6,
         *(RESULT, INTEGER) * 2,
         "int64*",
-        *(POINTER,) * 4,
+        *(POINTER,) * 5,
     ),
 }
 
@@ -89,7 +89,7 @@ class Structure:
     """What kernels that differ in numbers only have in common."""
 
     source: str
-    quantities: dict[str, int]  # how many numbers a point table holds per layer and point, by role
+    quantities: dict[str, int]  # numbers that point tables hold per layer and point: row, column; close, both
     constants: int
     tangent: bool
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
@@ -107,6 +107,13 @@ class Space:
         self.scratch = self._pages[start : start + SCRATCH]
         self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
         self.rows = np.empty((3, dimension))
+        self._tables = np.empty((0, STRIDE))
+
+    def tables(self, quantities: int) -> Matrix:
+        """Point tables of one tile, made when first needed."""
+        if len(self._tables) < quantities:
+            self._tables = np.zeros((quantities, STRIDE))
+        return self._tables
 
 
 @dataclass(frozen=True)
@@ -223,8 +230,9 @@ class Evaluator:
             same = rows.values if diagonal is None else diagonal
             points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
             alike = diagonal is not None
-            work = *space.rows, space.scratch
-            passed = i0, j0, *sizes, alike, *points
+            size = self.depth * self.structure.quantities["close"]  # one layer to gather in
+            work = *space.rows, space.scratch, space.tables(size)
+            passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
 
 
@@ -318,7 +326,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
     module = Module(ordinary, close, diagonal_program(kernel) if kernel.f1 == kernel.f2 else None)
     made = Structure(
         module.text(),
-        {role: len(module.quantities(role)) for role in ("row", "column")},
+        module.counts(),
         module.constant_count,
         kernel.layer.factor is not None,
         *named.needs(kernel.layer.factor),

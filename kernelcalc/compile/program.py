@@ -17,7 +17,7 @@ from kernelcalc.symbols import a
 ax, ay = sp.Symbol("a_x", positive=True), sp.Symbol("a_y", positive=True)
 half_angle_triple = sp.Function("half_angle_triple")  # (q, p, r) -> theta = acos r, pi - theta, pi/2 - theta
 root_angles = sp.Function("root_angles")  # half_angle_triple, given sqrt(q) and sqrt(p)
-hypot = sp.Function("hypot")
+hypot, hypot4 = sp.Function("hypot"), sp.Function("hypot4")
 acute_angles = sp.Function("acute_angles")  # (q, p, r) -> acos|r|, asin|r|
 angles = sp.Function("angles")  # (y, x) -> theta = atan2(y, x), pi - theta, y >= 0
 copysign = sp.Function("copysign")  # (x, y) -> |x| with the sign of y

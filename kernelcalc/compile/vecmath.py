@@ -79,13 +79,30 @@ def sqrt(x: float) -> float:
 
 
 @inline
+def _power(large: float) -> tuple[float, float]:
+    """A power of two that makes the square of a large or a small number harmless, and its inverse."""
+    small, great = large < 2.0**-400, large > 2.0**400
+    up, down = 2.0**600 if small else 1.0, 2.0**-600 if small else 1.0
+    return 2.0**-600 if great else up, 2.0**600 if great else down
+
+
+@inline
 def hypot(x: float, y: float) -> float:
     """sqrt(x^2 + y^2) for 0 <= x, y, wherever x and y lie in the range of floats; 1 ulp."""
-    large = y if x < y else x
-    up = 2.0**600 if large < 2.0**-400 else 1.0
-    power = 2.0**-600 if large > 2.0**400 else up
+    power, back = _power(y if x < y else x)
     u, v = x * power, y * power
-    return sqrt(fma(u, u, v * v)) / power
+    return sqrt(fma(u, u, v * v)) * back
+
+
+@inline
+def hypot4(x: float, y: float, z: float, t: float) -> float:
+    """sqrt(x^2 + y^2 + z^2 + t^2) for 0 <= x, y, z, t, likewise; 1.5 ulp."""
+    first, second = y if x < y else x, t if z < t else z
+    power, back = _power(second if first < second else first)
+    u, v = x * power, y * power
+    first = fma(u, u, v * v)
+    u, v = z * power, t * power
+    return sqrt(first + fma(u, u, v * v)) * back
 
 
 @inline
