@@ -86,8 +86,8 @@ class Module(Statements):
 
     def counts(self) -> dict[str, int]:
         """How many quantities the point tables hold, those of close pairs and others."""
-        roles = ("row", "column")
-        return {role: len(quantities(self.program, role)) for role in roles} | {"close": sum(self.near.counts())}
+        ordinary = {role: len(quantities(self.program, role)) for role in ("row", "column")}
+        return ordinary | {"close": sum(self.near.counts())}
 
     def _same(self) -> list[str]:
         """k(x, x): the next variance and the factor at X = Y, in a."""
@@ -128,7 +128,8 @@ class Module(Statements):
         """Rows i0.. and columns j0.. (multiples of TILE); mirror: 0 none, 1 all, 2 a tile on the diagonal."""
         result = "T" if "factor" in self.program.outputs else "C"
         mirrored = "S" if "transposed" in self.program.outputs else result
-        step_row, step_column = (f"{len(quantities(self.program, role))}*STRIDE" for role in ("row", "column"))
+        counts = self.counts()
+        step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
         lines = [
             "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, past, near, inverse_row, inverse_column, row,",
             "         column, numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",

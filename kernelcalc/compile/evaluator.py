@@ -47,7 +47,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "close": (
         *(POINTER,) * 2,
         *(INTEGER,) * 8,
-        *(POINTER,) * 6,
+        *(POINTER,) * 8,
         *(RESULT, INTEGER) * 2,
         "int64*",
         *(POINTER,) * 5,
@@ -73,6 +73,7 @@ class Points:
 
     data: Matrix
     powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
+    squares: Matrix  # squared norms
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
@@ -172,7 +173,8 @@ class Evaluator:
         largest = np.abs(data).max(axis=1)
         exponents = np.frexp(largest)[1]
         powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
-        values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
+        squares = np.einsum("ij,ij->i", data, data)
+        values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
@@ -186,7 +188,7 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         inverse = np.pad(inverse, (0, blocks * TILE - n))
-        return Points(data, powers, values, inverse, table)
+        return Points(data, powers, squares, values, inverse, table)
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -228,7 +230,8 @@ class Evaluator:
         self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
             same = rows.values if diagonal is None else diagonal
-            points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
+            norms = rows.powers, columns.powers, rows.squares, columns.squares
+            points = *norms, rows.values, columns.values, same, numbers
             alike = diagonal is not None
             size = self.depth * self.structure.quantities["close"]  # one layer to gather in
             work = *space.rows, space.scratch, space.tables(size)

@@ -1,10 +1,12 @@
 """The first layer of close pairs: one row against many, from the rows themselves.
 
 A mark names a pair of a tile, i TILE + j; TILE^2 is added where the correlation is negative, and the mark of
-equal rows is turned into -1 - mark. With D = y - t x for any number t, each element rounded once,
+equal rows is turned into -1 - mark. Let x be the longer row of the two, so that exchanging them changes no
+bit. With D = y - t x for any number t, each element rounded once,
 
-    |x|^2 |y|^2 - <x, y>^2 = |x|^2 |D|^2 - <x, D>^2,            <x, y> = t |x|^2 + <x, D>,
-    |x - y|^2 = (1 - t)^2 |x|^2 - 2 (1 - t) <x, D> + |D|^2,     |y|^2 - |x|^2 = (t^2 - 1) |x|^2 + 2 t <x, D> + |D|^2
+    |x|^2 |y|^2 - <x, y>^2 = |x|^2 |D|^2 - <x, D>^2,      <x, y> = t |x|^2 + <x, D>,
+    |x - y|^2 = (1 - t)^2 |x|^2 - 2 (1 - t) <x, D> + |D|^2,
+    |x|^2 - |y|^2 = (1 - t^2) |x|^2 - 2 t <x, D> - |D|^2
 
 and nothing cancels unless D is nearly parallel to x. For rows of about one length t = +-1 will do, else
 t = <x, y>/|x|^2; multiples of a row and rows of extreme size go the longer ways of pairs.py.
@@ -16,9 +18,8 @@ from typing import Any, cast
 
 import numba
 
-from kernelcalc.compile.layout import STRIDE, TILE, B, C, D, P, Q, R, S, T
+from kernelcalc.compile.layout import STRIDE, TILE, A, B, C, D, P, Q, R, S, T
 from kernelcalc.compile.pairs import (
-    F,
     comparison,
     gram_determinant,
     inner,
@@ -27,7 +28,7 @@ from kernelcalc.compile.pairs import (
     rejection,
     scaled,
 )
-from kernelcalc.compile.primitives import fma, inline, offset, wide
+from kernelcalc.compile.primitives import F, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import hypot, sqrt
 
 Pointer = Any
@@ -85,14 +86,13 @@ def _long_way(
     powers: tuple[float, float],
     variances: tuple[float, float],
     scale: float,
-    xs: Pointer,
-    ys: Pointer,
-    zs: Pointer,
+    rows: tuple[Pointer, Pointer, Pointer],
 ) -> tuple[float, float, float, float]:
-    """sqrt(scale^2 D/(a_x a_y)), sqrt(scale/a_x) |x - y|, scale <x, y>, scale (|x|^2 - |y|^2), D = det(x, y).
+    """scale sqrt(det(x, y)/(a_x a_y)), |x - y| sqrt(scale/a_x), scale <x, y>, scale (|x|^2 - |y|^2).
 
     Any pair; rows of extreme size are scaled by powers of two, so that no square overflows.
     """
+    xs, ys, zs = rows
     px, py = powers
     a_x, a_y = variances
     pm = px if px < py else py
@@ -120,26 +120,24 @@ def _long_way(
 
 
 @inline
-def _short_way(w: Pointer, m: int, xx: float, a_x: float, scale: float) -> None:
-    """What _long_way returns, in lanes Q, P, C, D, from |D|^2 in T, <x, D> in C and t in R."""
+def _short_way(w: Pointer, m: int, scale: float) -> None:
+    """What _long_way returns, in lanes Q, P, C, D; |x|^2 in Q, t in R, |D|^2 in T, <x, D> in C, a in A, B."""
     wide()
-    root = sqrt(scale / a_x)
     for k in range(m):
-        square, share, t = w[T + k], w[C + k], w[R + k]
-        less, more = 1.0 - t, 1.0 + t
-        length = root * sqrt(scale / w[B + k])
-        w[Q + k] = length * sqrt(fma(xx, square, -share * share))
+        xx, t, square, share = w[Q + k], w[R + k], w[T + k], w[C + k]
+        less, more, root = 1.0 - t, 1.0 + t, sqrt(scale / w[A + k])
+        w[Q + k] = root * sqrt(scale / w[B + k]) * sqrt(fma(xx, square, -share * share))
         w[P + k] = root * sqrt(fma(less, fma(less, xx, -2.0 * share), square))
         w[C + k] = scale * fma(t, xx, share)
         w[D + k] = scale * fma(less, more * xx, fma(-2.0 * t, share, -square))
 
 
 @inline
-def _state(w: Pointer, m: int, a_x: float, s2: float) -> None:
-    """sqrt(q), sqrt(p), r, c, T, S and d in their lanes from what _long_way returns."""
+def _state(w: Pointer, m: int, s2: float) -> None:
+    """sqrt(q), sqrt(p), r, c, T, S in their lanes, from what _long_way returns."""
     wide()
     for k in range(m):
-        a_y, gap = w[B + k], w[P + k]
+        a_x, a_y, gap = w[A + k], w[B + k], w[P + k]
         angle = hypot(w[Q + k], gap * sqrt(s2 / a_y))
         c = w[C + k] + s2
         square = gap * gap
@@ -163,38 +161,47 @@ def first_layer(
     run: Pointer,
     count: int,
     alike: int,
-    power_row: Pointer,
-    power_column: Pointer,
-    a_row: Pointer,
-    a_column: Pointer,
+    of_rows: tuple[Pointer, Pointer, Pointer],
+    of_columns: tuple[Pointer, Pointer, Pointer],
     scale: float,
     s2: float,
-    xs: Pointer,
-    ys: Pointer,
-    zs: Pointer,
+    rows: tuple[Pointer, Pointer, Pointer],
     w: Pointer,
 ) -> None:
-    """The state of `count` marked pairs of row i of X, in lanes; marks of equal rows change if `alike`."""
-    x, power, a_x = offset(X, i * width), power_row[i], a_row[i]
-    xx = inner(x, x, width)
+    """The state of `count` marked pairs of row i of X, in lanes; marks of equal rows change if `alike`.
+
+    of_rows, of_columns: powers of two, squared norms and variances of the points; rows: work space.
+    """
+    whole = (count + 7) // 8 * 8
     for k in range(count):
         j, t = j0 + run[k] % TILE, 1.0 if run[k] < TILE * TILE else -1.0
-        y = offset(Y, j * width)
+        x, y = offset(X, i * width), offset(Y, j * width)
+        power, xx, a_x = of_rows[0][i], of_rows[1][i], of_rows[2][i]
+        other, yy, a_y = of_columns[0][j], of_columns[1][j], of_columns[2][j]
+        exchanged = yy > xx
+        if exchanged:
+            x, y, xx, a_x, a_y = y, x, yy, a_y, a_x
         square, share = _difference(x, y, width, t)
         steep = xx * square - share * share >= STEEP * (xx * square)
         if not steep:
             t += share / xx
             square, share = _difference(x, y, width, t)
             steep = square > 0.0 and xx * square - share * share >= STEEP * (xx * square)
-        w[R + k], w[C + k], w[T + k], w[B + k] = t, share, square, a_column[j]
-        w[S + k] = 1.0 if steep and power == 1.0 and power_column[j] == 1.0 else 0.0
-    _short_way(w, (count + 7) // 8 * 8, xx, a_x, scale)
+        w[Q + k], w[R + k], w[T + k], w[C + k], w[A + k], w[B + k] = xx, t, square, share, a_x, a_y
+        w[S + k] = 1.0 if steep and power == 1.0 and other == 1.0 else 0.0
+    _short_way(w, whole, scale)
     for k in range(count):
+        j = j0 + run[k] % TILE
+        exchanged = of_columns[1][j] > of_rows[1][i]
         if w[S + k] == 0.0:
-            j = j0 + run[k] % TILE
-            y, powers, variances = offset(Y, j * width), (power, power_column[j]), (a_x, a_column[j])
-            found = _long_way(x, y, width, powers, variances, scale, xs, ys, zs)
+            x, y = offset(X, i * width), offset(Y, j * width)
+            px, py, a_x, a_y = of_rows[0][i], of_columns[0][j], of_rows[2][i], of_columns[2][j]
+            if exchanged:
+                x, y, px, py, a_x, a_y = y, x, py, px, a_y, a_x
+            found = _long_way(x, y, width, (px, py), (a_x, a_y), scale, rows)
             w[Q + k], w[P + k], w[C + k], w[D + k] = found
+        if exchanged:
+            w[D + k] = -w[D + k]
         if alike and w[P + k] == 0.0:
             run[k] = -1 - run[k]
-    _state(w, (count + 7) // 8 * 8, a_x, s2)
+    _state(w, whole, s2)

@@ -66,7 +66,9 @@ class Statements:
             start += len(targets(program))
         return [*lines, ""]
 
-    def points(self, program: Program, role: str, head: list[str], place: str, at: str, after: str) -> list[str]:
+    def points(
+        self, program: Program, role: str, head: list[str], place: str, at: str, after: str
+    ) -> list[str]:
         """A function that fills a table for n points; values[at]: their variances, [after]: the next ones."""
         side, kept = {"row": "a_x", "column": "a_y"}[role], quantities(program, role)
         lines = [
@@ -99,7 +101,12 @@ class Statements:
         return [*lines, *([f"{', '.join(keep[x] for x in state)} = {values}"] if state else [])]
 
     def pairs(
-        self, name: str, arguments: str, programs: tuple[Program, Program], opening: list[str], lines: list[str]
+        self,
+        name: str,
+        arguments: str,
+        programs: tuple[Program, Program],
+        opening: list[str],
+        lines: list[str],
     ) -> list[str]:
         """A function of the pairs of one row: row is a column of its point table, column those of all points.
 
