@@ -172,6 +172,11 @@ def test_surviving_mutants_fail() -> None:
     assert "coefficient: 1001*x/1000 - 1001*y/1000" in result.stdout
 
 
+def listen_to_interrupts() -> None:
+    """What runs in the background of a script ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a process group there")
 def test_interrupt_stops_at_once_and_prints_what_is_done(folder: Path) -> None:
     name = package("slow", SLOW)
@@ -195,6 +200,7 @@ def test_interrupt_stops_at_once_and_prints_what_is_done(folder: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listen_to_interrupts,
     )
     assert process.stderr
     assert "C.0" in process.stderr.readline()  # the first claim is done; the other two sleep
