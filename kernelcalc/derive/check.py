@@ -124,10 +124,11 @@ def _same(left: Any, right: Any, point: Point) -> None:
 
 
 def _near(target: sp.Expr, side: str) -> sp.Expr:
-    """A number at a distance of 10^-FAR from the point of a limit."""
-    if target in (sp.oo, -sp.oo):
-        return sp.sign(target) * sp.Integer(10) ** FAR
-    return target + (1 if side == "+" else -1) * sp.Rational(1, 10**FAR)
+    """A number at a distance of 10^-FAR from the point of a limit; no fraction, of which powers grow large."""
+    distance = sp.Float(f"1e{FAR if target.is_infinite else -FAR}", 6 * FAR)
+    if target.is_infinite:
+        return sp.sign(target) * distance
+    return target + (1 if side == "+" else -1) * distance
 
 
 def _compare_limit(form: sp.Expr, after: sp.Expr, symbol: sp.Symbol, near: sp.Expr, point: Point) -> None:
