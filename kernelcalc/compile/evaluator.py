@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,7 @@ from kernelcalc.expectation.result import apart
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kernelcalc.compile.second import Second
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
@@ -76,6 +77,7 @@ class Points:
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
+    hard: NDArray[np.bool_]  # whose pairs are left to the second phase
 
     @cached_property
     def dead(self) -> NDArray[np.bool_]:
@@ -95,6 +97,8 @@ class Structure:
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
     shape: list[str]  # the parameters on which the table depends
     slope: str  # the parameter that scales its argument
+    tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
+    covered: bool = True  # whether gaps.py has a rule for the covariance
 
 
 class Space:
@@ -121,6 +125,26 @@ class Evaluator:
     def _call(self, entry: str, *arguments: Any, dtype: str = "float64") -> None:
         passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
         _function(self.structure.source, entry, dtype)(*passed)
+
+    @cached_property
+    def exact_numbers(self) -> tuple[Any, ...]:
+        """sigma_w^2, sigma_b^2 and the parameters before they are rounded."""
+        kernel = self.kernel
+        return (kernel.sigma_w**2, kernel.sigma_b**2, *_parameters(kernel, self.structure))
+
+    def second(self, dimension: int) -> Second | None:
+        """The second phase; None where it has nothing to add."""
+        from kernelcalc.compile.second import Second
+
+        if self.depth == 1 or not self.structure.tapes:
+            return None
+        if dimension not in self._seconds:
+            self._seconds[dimension] = Second.of(self, dimension)
+        return self._seconds[dimension]
+
+    @cached_property
+    def _seconds(self) -> dict[int, Second | None]:
+        return {}
 
     def prepare(self, dtype: str = "float64") -> None:
         """Compile or load what tiles need, before threads do it one after another."""
@@ -179,7 +203,9 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         inverse = np.pad(inverse, (0, blocks * TILE - n))
-        return Points(data, powers, values, inverse, table)
+        made = Points(data, powers, values, inverse, table, np.zeros(n, dtype=bool))
+        second = self.second(dimension)
+        return made if second is None else replace(made, hard=second.hard(made, role))
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -187,7 +213,8 @@ class Evaluator:
         first = np.ascontiguousarray(points.values[0])
         numbers = self.numbers(points.data.shape[1])
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
-        return out
+        second = self.second(points.data.shape[1])
+        return out if second is None else second.diagonal(points, out)
 
     def tile(
         self,
@@ -226,6 +253,9 @@ class Evaluator:
             work = *space.rows, space.scratch
             passed = i0, j0, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
+        second = self.second(dimension)
+        if second is not None:
+            second.improve(rows, columns, where, marks, out, mirrored)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
@@ -310,18 +340,25 @@ def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile import named
     from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import diagonal_program, program
+    from kernelcalc.compile.stable import covered, diagonal_program, program
+    from kernelcalc.compile.tape import FAR, POINT, texts
+    from kernelcalc.compile.tape import NEAR as NEAR_STATE
 
     if not values and not _general(kernel):
         return json.dumps(None)
     ordinary, close = program(kernel), program(kernel, close=True)
-    module = Module(ordinary, close, diagonal_program(kernel) if kernel.f1 == kernel.f2 else None)
+    same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
+    module = Module(ordinary, close, same)
+    kinds = [("near", close, NEAR_STATE), ("far", ordinary, FAR)]
+    kinds += [] if same is None else [("point", same, POINT)]
     made = Structure(
         module.text(),
         {role: len(module.quantities(role)) for role in ("row", "column")},
         module.constant_count,
         kernel.layer.factor is not None,
         *named.needs(kernel.layer.factor),
+        texts(kinds),
+        covered(kernel),
     )
     return json.dumps(vars(made))
 

@@ -1,0 +1,568 @@
+"""Tapes in double-double for LANES pairs at once, each number with a bound of its error.
+
+Register k is three rows of LANES floats: high parts, low parts, bounds. A bound is first-order, from the rounding
+errors (LOST of each result) and the derivatives of the operations: an estimate of what cancels, not a proof.
+Operations that matter for time are branch-free, so that their loops become vector code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kernelcalc.compile import twofold
+from kernelcalc.compile._coefficients import ATAN, ATAN_STEPS, ODD_RECIPROCALS, PI
+from kernelcalc.compile.lookup import lookup, lookup_side
+from kernelcalc.compile.pairs import area, difference_square, dot, largest, scaled
+from kernelcalc.compile.primitives import apart, constants, fma, inline, offset, wide
+from kernelcalc.compile.twofold import Two, quick_two_sum, two_prod, two_sum
+
+LANES = 64
+LOW, WRONG, SIZE = LANES, 2 * LANES, 3 * LANES
+LOST = 2.0**-102
+LEAST = 2.0**-1070  # rounding errors below the normal range
+WORDS = 8  # of an instruction: operation, three results, four operands
+Register = Any
+
+atan_high, atan_low = constants("atan_high", ATAN[0]), constants("atan_low", ATAN[1])
+ODD = tuple(zip(*ODD_RECIPROCALS, strict=True))
+ODD_1, ODD_2, ODD_3, ODD_4 = ODD[1:5]
+ODD_5, ODD_6, ODD_7, ODD_8, ODD_9, ODD_10 = (high for high, _ in ODD[5:11])
+ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
+
+
+# --- one number: as in twofold.py, without branches; infinities stay what they are
+
+
+@inline
+def plus(a: float, al: float, b: float, bl: float) -> Two:
+    s = a + b
+    h, e = two_sum(a, b)
+    t, f = two_sum(al, bl)
+    h, e = quick_two_sum(h, e + t)
+    h, e = quick_two_sum(h, e + f)
+    finite = abs(s) < math.inf
+    return h if finite else s, e if finite else 0.0
+
+
+@inline
+def times(a: float, al: float, b: float, bl: float) -> Two:
+    p = a * b
+    e = fma(a, b, -p) + fma(a, bl, al * b)
+    h, e = quick_two_sum(p, e)
+    finite = abs(p) < math.inf
+    return h if finite else p, e if finite else 0.0
+
+
+@inline
+def over(a: float, al: float, b: float, bl: float) -> Two:
+    q = a / b
+    p, e = two_prod(q, b)
+    r = fma(-q, bl, ((a - p) - e) + al)
+    h, low = quick_two_sum(q, r / b)
+    finite = abs(q) < math.inf and abs(b) < math.inf
+    return h if finite else q, low if finite else 0.0
+
+
+@inline
+def root(a: float, al: float) -> Two:
+    positive = a > 0.0
+    s = math.sqrt(a if positive else 0.0)
+    p, e = two_prod(s, s)
+    r = ((a - p) - e) + al
+    usual = positive and a < math.inf
+    h, low = quick_two_sum(s, 0.5 * r / (s if usual else 1.0))
+    return h if usual else s, low if usual else 0.0
+
+
+@inline
+def acute(y: float, yl: float, x: float, xl: float) -> Two:
+    """atan(y/x), 0 <= y <= x, x > 0."""
+    ratio = y / x
+    k = int((ratio if ratio <= 1.0 else 1.0) * ATAN_STEPS + 0.5)
+    t = k / ATAN_STEPS  # atan(y/x) = atan(t) + atan((y - t x)/(x + t y))
+    th, tl = two_prod(t, x)
+    tl = fma(t, xl, tl)
+    n, nl = plus(y, yl, -th, -tl)
+    th, tl = two_prod(t, y)
+    tl = fma(t, yl, tl)
+    d, dl = plus(x, xl, th, tl)
+    q, ql = over(n, nl, d, dl)
+    u, ul = times(q, ql, q, ql)
+    s = fma(u, fma(u, fma(u, fma(u, fma(u, ODD_10, ODD_9), ODD_8), ODD_7), ODD_6), ODD_5)
+    s, sl = times(u, ul, s, 0.0)
+    s, sl = plus(ODD_4[0], ODD_4[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = plus(ODD_3[0], ODD_3[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = plus(ODD_2[0], ODD_2[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = plus(ODD_1[0], ODD_1[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = times(q, ql, s, sl)
+    s, sl = plus(q, ql, s, sl)
+    return plus(atan_high()[k], atan_low()[k], s, sl)
+
+
+# --- operations on registers: d, e, f results, x, y, z operands
+
+
+@inline
+def copy(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(SIZE):
+        d[j] = x[j]
+
+
+@inline
+def add(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        d[j], d[LOW + j] = plus(x[j], x[LOW + j], y[j], y[LOW + j])
+        d[WRONG + j] = fma(abs(d[j]), LOST, x[WRONG + j] + y[WRONG + j])
+
+
+@inline
+def mul(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        a, b = x[j], y[j]
+        d[j], d[LOW + j] = times(a, x[LOW + j], b, y[LOW + j])
+        wrong = fma(abs(a), y[WRONG + j], fma(abs(b), x[WRONG + j], x[WRONG + j] * y[WRONG + j]))
+        d[WRONG + j] = fma(abs(d[j]), LOST, wrong + LEAST)
+
+
+@inline
+def div(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        b = y[j]
+        d[j], d[LOW + j] = over(x[j], x[LOW + j], b, y[LOW + j])
+        size = abs(d[j])
+        d[WRONG + j] = fma(size, LOST, fma(size, y[WRONG + j], x[WRONG + j]) / abs(b) + LEAST)
+
+
+@inline
+def sqrt(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        a, wrong = x[j], x[WRONG + j]
+        d[j], d[LOW + j] = root(a, x[LOW + j])
+        under = d[j] + math.sqrt(wrong)
+        d[WRONG + j] = fma(d[j], LOST, wrong / (under if under > 0.0 else 1.0) + LEAST)
+
+
+@inline
+def neg(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = -x[j], -x[LOW + j], x[WRONG + j]
+
+
+@inline
+def absolute(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        sign = -1.0 if x[j] < 0.0 else 1.0
+        d[j], d[LOW + j], d[WRONG + j] = sign * x[j], sign * x[LOW + j], x[WRONG + j]
+
+
+@inline
+def signed(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        sign = 1.0 if math.copysign(1.0, x[j]) == math.copysign(1.0, y[j]) else -1.0
+        d[j], d[LOW + j], d[WRONG + j] = sign * x[j], sign * x[LOW + j], x[WRONG + j]
+
+
+@inline
+def less(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        a, b = x[j], y[j]
+        low = x[LOW + j] < y[LOW + j]
+        d[j], d[LOW + j], d[WRONG + j] = 1.0 if a < b or (a == b and low) else 0.0, 0.0, 0.0
+
+
+@inline
+def equal(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        same = x[j] == y[j] and x[LOW + j] == y[LOW + j]
+        d[j], d[LOW + j], d[WRONG + j] = 1.0 if same else 0.0, 0.0, 0.0
+
+
+@inline
+def select(d: Register, x: Register, y: Register, z: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        first = x[j] != 0.0
+        a, b, c = y[j], y[LOW + j], y[WRONG + j]
+        s, t, u = z[j], z[LOW + j], z[WRONG + j]
+        d[j], d[LOW + j], d[WRONG + j] = a if first else s, b if first else t, c if first else u
+
+
+@inline
+def root_angles(d: Register, e: Register, f: Register, x: Register, y: Register, z: Register) -> None:
+    """theta, pi - theta and pi/2 - theta from sqrt(q), sqrt(p) and r."""
+    wide()
+    apart()
+    for j in range(LANES):
+        q, ql, wq = x[j], x[LOW + j], x[WRONG + j]
+        p, pl, wp = y[j], y[LOW + j], y[WRONG + j]
+        r, rl, wr = z[j], z[LOW + j], z[WRONG + j]
+        outer, near, right = abs(r) > 0.5, q < p, r >= 0.0
+        sine, sinel = times(q, ql, p, pl)
+        small, smalll = q if near else p, ql if near else pl
+        large, largel = p if near else q, pl if near else ql
+        first, firstl = small if outer else abs(r), smalll if outer else (rl if right else -rl)
+        second, secondl = large if outer else 2.0 * sine, largel if outer else 2.0 * sinel
+        found, foundl = acute(first, firstl, second, secondl)
+        angle, anglel = 2.0 * found, 2.0 * foundl  # the acute angle, or (inner) what it lacks to pi/2
+        rest, restl = plus(0.5 * PI[0], 0.5 * PI[1], -angle, -anglel)
+        inner, innerl = plus(0.5 * PI[0], 0.5 * PI[1], -found, -foundl)
+        angle, anglel = angle if outer else inner, anglel if outer else innerl
+        rest, restl = rest if outer else found, restl if outer else foundl
+        obtuse, obtusel = plus(PI[0], PI[1], -angle, -anglel)
+        wrong = 2.0 * fma(q, wp, p * wq) if outer else 1.2 * wr
+        d[j], d[LOW + j] = angle if right else obtuse, anglel if right else obtusel
+        e[j], e[LOW + j] = obtuse if right else angle, obtusel if right else anglel
+        f[j], f[LOW + j] = rest if right else -rest, restl if right else -restl
+        d[WRONG + j] = fma(d[j], LOST, wrong)
+        e[WRONG + j] = fma(e[j], LOST, wrong)
+        f[WRONG + j] = fma(abs(f[j]), LOST, wrong)
+
+
+@inline
+def angles(d: Register, e: Register, x: Register, y: Register) -> None:
+    """theta = atan2(x, y) and pi - theta, x >= 0."""
+    wide()
+    apart()
+    for j in range(LANES):
+        s, sl = x[j], x[LOW + j]
+        right = y[j] >= 0.0
+        c, cl = y[j] if right else -y[j], y[LOW + j] if right else -y[LOW + j]
+        steep = s > c
+        found, foundl = acute(c if steep else s, cl if steep else sl, s if steep else c, sl if steep else cl)
+        rest, restl = plus(0.5 * PI[0], 0.5 * PI[1], -found, -foundl)
+        found, foundl = rest if steep else found, restl if steep else foundl
+        other, otherl = plus(PI[0], PI[1], -found, -foundl)
+        d[j], d[LOW + j] = found if right else other, foundl if right else otherl
+        e[j], e[LOW + j] = other if right else found, otherl if right else foundl
+        wrong = fma(s, y[WRONG + j], c * x[WRONG + j]) / fma(s, s, c * c)
+        d[WRONG + j], e[WRONG + j] = fma(d[j], LOST, wrong), fma(e[j], LOST, wrong)
+
+
+@inline
+def sin_minus_t_cos(d: Register, x: Register, y: Register, z: Register) -> None:
+    for j in range(LANES):
+        t = x[j], x[LOW + j]
+        d[j], d[LOW + j] = twofold.sin_minus_t_cos(t, (y[j], y[LOW + j]), (z[j], z[LOW + j]))
+        wrong = y[WRONG + j] + t[0] * z[WRONG + j] if t[0] > 1.0 else 0.0
+        d[WRONG + j] = fma(abs(d[j]), LOST, fma(t[0] * t[0], x[WRONG + j], wrong))
+
+
+# --- operations pair by pair: series whose length depends on the argument
+
+ROUGH = 64.0 * LOST  # of the functions below
+
+
+@inline
+def _density(x: float) -> float:
+    """Not below |d erf/dx|."""
+    return 1.13 * math.exp(-min(x * x, 700.0))
+
+
+@inline
+def _phi(x: Two) -> Two:
+    return twofold.scale(twofold.erfc(twofold.neg(twofold.mul(x, ROOT_HALF))), 0.5)
+
+
+@inline
+def function(operation: int, d: Register, x: Register) -> None:
+    for j in range(LANES):
+        t, wrong = (x[j], x[LOW + j]), x[WRONG + j]
+        size = abs(t[0])
+        if operation == EXP:
+            y = twofold.exp(t)
+            wrong *= abs(y[0])
+        elif operation == LOG:
+            y = twofold.log(t)
+            wrong /= size
+        elif operation == ERF:
+            y = twofold.erf(t)
+            wrong *= _density(size)
+        elif operation == ERFC:
+            y = twofold.erfc(t)
+            wrong *= _density(size)
+        elif operation == SINH:
+            y = twofold.sinh(t)
+            wrong *= abs(y[0]) + 1.0
+        elif operation == COSH:
+            y = twofold.cosh(t)
+            wrong *= abs(y[0])
+        elif operation == ASIN:
+            y = twofold.asin(t)
+            wrong /= math.sqrt(max((1.0 - size) * (1.0 + size), wrong + 1e-300))
+        else:
+            y = _phi(t)
+            wrong *= _density(size * ROOT_HALF[0])
+        d[j], d[LOW + j] = y
+        d[WRONG + j] = fma(abs(y[0]), ROUGH, wrong + LEAST)
+
+
+@inline
+def looked_up(d: Register, x: Register, table: Register) -> None:
+    """The means of means.py, as exact as they are."""
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = lookup(x[j], table), 0.0, 0.0
+
+
+@inline
+def looked_up_side(d: Register, x: Register, y: Register, table: Register) -> None:
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = lookup_side(x[j], y[j], table), 0.0, 0.0
+
+
+# --- tapes
+
+(COPY, ADD, MUL, DIV, SQRT, NEG, ABS, COPYSIGN, LESS, EQUAL, SELECT) = range(11)
+ROOT_ANGLES, ANGLES, SIN_MINUS_T_COS = range(11, 14)
+(EXP, LOG, ERF, ERFC, SINH, COSH, ASIN, PHI, LOOKUP, LOOKUP_SIDE) = range(14, 24)
+
+
+@inline
+def run(code: Any, count: int, w: Register, table: Register) -> None:
+    """The instructions on the registers in w."""
+    for n in range(count):
+        i = offset(code, n * WORDS)
+        operation = i[0]
+        d, e, f = offset(w, i[1] * SIZE), offset(w, i[2] * SIZE), offset(w, i[3] * SIZE)
+        x, y, z = offset(w, i[4] * SIZE), offset(w, i[5] * SIZE), offset(w, i[6] * SIZE)
+        if operation == COPY:
+            copy(d, x)
+        elif operation == ADD:
+            add(d, x, y)
+        elif operation == MUL:
+            mul(d, x, y)
+        elif operation == DIV:
+            div(d, x, y)
+        elif operation == SQRT:
+            sqrt(d, x)
+        elif operation == NEG:
+            neg(d, x)
+        elif operation == ABS:
+            absolute(d, x)
+        elif operation == COPYSIGN:
+            signed(d, x, y)
+        elif operation == LESS:
+            less(d, x, y)
+        elif operation == EQUAL:
+            equal(d, x, y)
+        elif operation == SELECT:
+            select(d, x, y, z)
+        elif operation == ROOT_ANGLES:
+            root_angles(d, e, f, x, y, z)
+        elif operation == ANGLES:
+            angles(d, e, x, y)
+        elif operation == SIN_MINUS_T_COS:
+            sin_minus_t_cos(d, x, y, z)
+        elif operation == LOOKUP:
+            looked_up(d, x, table)
+        elif operation == LOOKUP_SIDE:
+            looked_up_side(d, x, y, table)
+        else:
+            function(operation, d, x)
+
+
+@inline
+def _put(w: Register, k: int, x: Two, wrong: float) -> None:
+    w[k], w[LOW + k], w[WRONG + k] = x[0], x[1], fma(abs(x[0]), wrong, LEAST)
+
+
+@inline
+def _hypot(x: Two, y: Two) -> Two:
+    power = 2.0**500 if max(x[0], y[0]) < 2.0**-400 else 1.0
+    u, v = twofold.scale(x, power), twofold.scale(y, power)
+    return twofold.scale(twofold.sqrt(twofold.add(twofold.mul(u, u), twofold.mul(v, v))), 1.0 / power)
+
+
+@inline
+def _times_power(x: Two, power: float) -> Two:
+    """x / power for a power of two in any part of the range."""
+    return x[0] / power, x[1] / power
+
+
+@inline
+def _first_layer(
+    k: int,
+    rows: tuple[Register, Register],
+    n: int,
+    powers: tuple[float, float],
+    scale: Two,
+    s2: Two,
+    close: int,
+    state: Any,
+    w: Register,
+) -> None:
+    """The first layer of one pair of rows, to lane k of the registers of its state.
+
+    rows: x and y times the powers of two; state: the registers of sqrt(q), sqrt(p), r, d, a_x, a_y (close) or
+    q, p, r, a_x, a_y, then c, T, S.
+    """
+    x, y = rows
+    px, py = powers
+    pm = px if px < py else py
+    xx, yy, xy = dot(x, x, n), dot(y, y, n), dot(x, y, n)
+    distance, spread, touched = twofold.ZERO, twofold.ZERO, 0.0
+    for i in range(n):
+        touched += abs(x[i] * y[i])
+        u, v = x[i] / px * pm, y[i] / py * pm
+        near, far = two_sum(u, -v), two_sum(u, v)
+        distance = twofold.add(distance, twofold.mul(near, near))
+        spread = twofold.add(spread, twofold.mul(near, far))
+    size = twofold.sqrt(scale)
+    first, second = twofold.mul(size, twofold.sqrt(xx)), twofold.mul(size, twofold.sqrt(yy))
+    ax = twofold.add(_times_power(_times_power(twofold.mul(first, first), px), px), s2)
+    ay = twofold.add(_times_power(_times_power(twofold.mul(second, second), py), py), s2)
+    c = twofold.add(_times_power(_times_power(twofold.mul(scale, xy), px), py), s2)
+    d = twofold.mul(scale, _times_power(_times_power(spread, pm), pm))
+    dx, dy = twofold.sqrt(ax), twofold.sqrt(ay)
+    tilt, gap = twofold.ZERO, twofold.ZERO
+    if distance[0] > 0.0:
+        if xx[0] > 0.0 and yy[0] > 0.0:
+            sine = twofold.quotient(area(x, y, n), twofold.mul(twofold.sqrt(xx), twofold.sqrt(yy)))
+            left = twofold.quotient(_times_power(first, px), dx)
+            tilt = twofold.mul(sine, twofold.mul(left, twofold.quotient(_times_power(second, py), dy)))
+        gap = twofold.quotient(twofold.mul(size, _times_power(twofold.sqrt(distance), pm)), dx)
+        gap = twofold.mul(gap, twofold.quotient(twofold.sqrt(s2), dy))
+    root = _hypot(tilt, gap)
+    r = twofold.quotient(twofold.quotient(c, dx), dy)
+    positive = c[0] >= 0.0
+    more = twofold.plus(r if positive else twofold.neg(r), 1.0)
+    small = twofold.quotient(root, twofold.sqrt(twofold.scale(more, 2.0)))
+    large = twofold.sqrt(twofold.plus(twofold.neg(twofold.mul(small, small)), 1.0))
+    q, p = (small, large) if positive else (large, small)
+    wrong = LOST * (8.0 + n)
+    lost = wrong + LEAST / min(ax[0], ay[0])
+    m = 0
+    if close:
+        _put(w, state[0] * SIZE + k, q, lost)
+        _put(w, state[1] * SIZE + k, p, lost)
+        _put(w, state[3] * SIZE + k, d, wrong)
+        m = 1
+    else:
+        _put(w, state[0] * SIZE + k, twofold.mul(q, q), lost)
+        _put(w, state[1] * SIZE + k, twofold.mul(p, p), lost)
+    _put(w, state[2] * SIZE + k, r, lost)
+    w[state[2] * SIZE + WRONG + k] += wrong * touched / math.sqrt(xx[0] * yy[0] + 1e-300)
+    _put(w, state[3 + m] * SIZE + k, ax, wrong)
+    _put(w, state[4 + m] * SIZE + k, ay, wrong)
+    for t in range(5 + m, 8 + m):
+        _put(w, state[t] * SIZE + k, c, wrong)
+
+
+@inline
+def _tamed(state: Any, count: int, w: Register, before: Register, start: int) -> None:
+    """Errors of the state grow no more, relative to it: their bounds would pile up without end."""
+    for t in range(count):
+        register = offset(w, state[t] * SIZE)
+        for j in range(LANES):
+            size = abs(register[j])
+            if start:
+                before[t * LANES + j] = register[WRONG + j] / size if size > 0.0 else 0.0
+            else:
+                register[WRONG + j] = min(register[WRONG + j], before[t * LANES + j] * size + LOST * size)
+
+
+TAMED = 10  # layers after which
+
+
+@inline
+def evaluate(
+    X: Register,
+    Y: Register,
+    places: Any,
+    count: int,
+    width: int,
+    depth: int,
+    power_row: Register,
+    power_column: Register,
+    numbers: Register,
+    kind: int,
+    state: Any,
+    code: Any,
+    counts: Any,
+    fixed: Register,
+    table: Register,
+    w: Register,
+    out: Register,
+    variances: Register,
+) -> None:
+    """k of the pairs (places[2n], places[2n + 1]) to out[4n..]: K(x, y), its bound, K(y, x), its bound.
+
+    kind: 0 and 1 for tapes of far and close pairs; 2 for k(x, x) of places[2n], and then the variance of layer l
+    goes to variances[2l count + n], its bound to variances[(2l + 1) count + n]. counts: instructions of the first,
+    the middle and the last part of code; fixed registers; 0, 1, 2 where the result is c, T, or T and S; registers.
+    """
+    scale, s2 = (numbers[0], numbers[1]), (numbers[2], numbers[3])
+    first, middle, kept, tangent = counts[0], counts[1], counts[3], counts[4]
+    xs = offset(w, counts[5] * SIZE)
+    ys = offset(xs, width)
+    before = offset(ys, width)
+    states = 1 if kind == 2 else 5 + kind
+    result = state[states + (1 if tangent else 0)] * SIZE
+    mirrored = state[states + tangent] * SIZE
+    for start in range(0, count, LANES):
+        m = min(LANES, count - start)
+        for t in range(kept * SIZE):
+            w[t] = fixed[t]
+        for k in range(LANES):
+            n = start + (k if k < m else 0)
+            i, j = places[2 * n], places[2 * n + 1]
+            scaled(offset(X, i * width), width, power_row[i], xs)
+            if kind == 2:
+                _first_variance(k, xs, width, power_row[i], scale, s2, state, w)
+            else:
+                scaled(offset(Y, j * width), width, power_column[j], ys)
+                powers = power_row[i], power_column[j]
+                _first_layer(k, (xs, ys), width, powers, scale, s2, kind, state, w)
+        for l in range(depth):
+            begin = 0 if l == 0 else first
+            steps = first if l == 0 else middle
+            if l > 0 and l == depth - 1 and kind < 2:
+                begin, steps = first + middle, counts[2]
+            if l > TAMED:
+                _tamed(state, states, w, before, 1)
+            run(offset(code, begin * WORDS), steps, w, table)
+            if l > TAMED:
+                _tamed(state, states, w, before, 0)
+            if kind == 2:
+                for k in range(m):
+                    a, wrong = w[state[0] * SIZE + k], w[state[0] * SIZE + WRONG + k]
+                    variances[2 * l * count + start + k], variances[(2 * l + 1) * count + start + k] = a, wrong
+        for k in range(m):
+            n = 4 * (start + k)
+            out[n], out[n + 1] = w[result + k], w[result + WRONG + k]
+            out[n + 2], out[n + 3] = w[mirrored + k], w[mirrored + WRONG + k]
+
+
+@inline
+def _first_variance(
+    k: int, x: Register, n: int, power: float, scale: Two, s2: Two, state: Any, w: Register
+) -> None:
+    a = twofold.mul(scale, dot(x, x, n))
+    a = twofold.add(_times_power(_times_power(a, power), power), s2)
+    for t in range(4):
+        _put(w, state[t] * SIZE + k, a, LOST * (8.0 + n))
