@@ -22,7 +22,7 @@ def number(text: str, kept: bool = False) -> Number:
     if text != "tiny":
         over, _, under = text.partition("/")
         value = mp.mpf(int(over)) / int(under or 1)
-    return mp.ldexp(value, -10**6) if 0 < value < TINY and not kept else value
+    return mp.ldexp(value, -(10**6)) if 0 < value < TINY and not kept else value
 
 
 def _root_angles(q: Number, p: Number, r: Number) -> tuple[Number, ...]:
@@ -123,7 +123,7 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     xx, yy, xy = (sum(s * t for s, t in zip(*two, strict=True)) for two in ((u, u), (v, v), (u, v)))
     far = sum((s - t) ** 2 for s, t in zip(u, v, strict=True))
 
-    def real(value: Fraction) -> Number:
+    def real(value: Fraction | int) -> Number:
         return mp.mpf(value.numerator) / value.denominator
 
     scale = w2 / len(u)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
+DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
+LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
 SIGNATURES: dict[str, tuple[str, ...]] = {
@@ -142,6 +144,11 @@ class Evaluator:
             self._seconds[dimension] = Second.of(self, dimension)
         return self._seconds[dimension]
 
+    @property
+    def unsettled(self) -> float:
+        """The largest relative error estimated of an entry computed so far; 0 if all have their digits."""
+        return max((found.unsettled for found in self._seconds.values() if found is not None), default=0.0)
+
     @cached_property
     def _seconds(self) -> dict[int, Second | None]:
         return {}
@@ -204,8 +211,10 @@ class Evaluator:
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         inverse = np.pad(inverse, (0, blocks * TILE - n))
         made = Points(data, powers, values, inverse, table, np.zeros(n, dtype=bool))
-        second = self.second(dimension)
-        return made if second is None else replace(made, hard=second.hard(made, role))
+        hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~made.dead
+        if not self.structure.covered and (second := self.second(dimension)) is not None:
+            hard |= second.unknown(made)
+        return replace(made, hard=hard)
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -213,6 +222,8 @@ class Evaluator:
         first = np.ascontiguousarray(points.values[0])
         numbers = self.numbers(points.data.shape[1])
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
+        if self.depth <= DEEP and self.structure.covered and not points.hard.any():
+            return out
         second = self.second(points.data.shape[1])
         return out if second is None else second.diagonal(points, out)
 
@@ -253,8 +264,9 @@ class Evaluator:
             work = *space.rows, space.scratch
             passed = i0, j0, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
-        second = self.second(dimension)
-        if second is not None:
+        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
+        wanted = hard or self.depth > DEEP or (marks[0] > 0 and not self.structure.covered)
+        if wanted and (second := self.second(dimension)) is not None:
             second.improve(rows, columns, where, marks, out, mirrored)
 
 

@@ -1,9 +1,9 @@
 """The second phase: entries whose digits float64 cannot promise, from the same expressions with more digits.
 
-Which: all entries of deep networks, as float64 loses up to two units in the last place a layer; pairs of close
-points, where a closed form has no rule in gaps.py and cancels; points whose variances float64 does not know to
-the last digit. They are evaluated in double-double (lanes.py), which estimates its own error; where that is not
-enough either, in mpmath (digits.py), up to MOST entries. `unsettled` are those left.
+Which: all entries of deep networks, as float64 loses up to two units in the last place a layer; pairs of
+close points, where a closed form has no rule in gaps.py and cancels; points whose variances float64 does not
+know to the last digit. They are evaluated in double-double (lanes.py), which estimates its own error; where
+that is not enough either, in mpmath (digits.py), up to MOST instructions. `unsettled` are those left.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import mpmath as mp
 import numpy as np
 
 from kernelcalc.compile import cache, digits
+from kernelcalc.compile.evaluator import DEEP
 from kernelcalc.compile.layout import TILE
 from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, POINT, RESULTS, Instruction, Tape, allocate
 
@@ -30,23 +31,26 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 SOURCE = """\
-from kernelcalc.compile.lanes import evaluate
+from kernelcalc.compile.rows import evaluate
 
-def lanes(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts, fixed, table,
-          w, out, variances):
-    evaluate(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts, fixed,
-             table, w, out, variances)
+def lanes(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
+          fixed, table, w, out, variances):
+    evaluate(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
+             fixed, table, w, out, variances)
 """
-P, I, N = "float64*", "int64*", "int64"
-SIGNATURE = (P, P, I, N, N, N, P, P, P, N, I, I, I, P, P, P, P, P)
+ARRAY, INTEGERS, COUNT = "float64*", "int64*", "int64"
+SIGNATURE = (
+    *(ARRAY, ARRAY, INTEGERS, COUNT, COUNT, COUNT, ARRAY, ARRAY, ARRAY, COUNT),
+    *(INTEGERS, INTEGERS, INTEGERS, ARRAY, ARRAY, ARRAY, ARRAY, ARRAY),
+)
 LANES, WORDS = 64, 8  # as in lanes.py, which is not imported here: it needs Numba
 SIZE = 3 * LANES
 DIGITS = 50
-DEEP = 32  # layers, beyond which two units in the last place each are too many
 ENOUGH = 2.0**-50  # the relative error with which a value is settled
-LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come
+TINY = -2000  # log2 of a product of two variances, below which their covariance is 0 in float64
+BEYOND = 2.0**-1000  # variances
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
-MOST = 5000  # entries of one matrix in mpmath
+MOST = 10**7  # instructions for one matrix in mpmath, half a minute
 PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
 
 
@@ -77,7 +81,7 @@ class Machine:
 
     @classmethod
     def of(cls, tape: Tape, numbers: dict[str, Any], names: tuple[str, ...], tangent: int) -> Machine:
-        placed, registers = allocate(tape)
+        placed = allocate(tape)
         kept = max([*placed.inputs.values(), *placed.constants, *_results(placed.first)]) + 1
         fixed = np.zeros((kept, 3, LANES))
         for name, value in numbers.items():
@@ -87,8 +91,8 @@ class Machine:
                 fixed[register, :2] = np.array(two(digits.number(text, kept=True)))[:, None]
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
         parts = placed.first, placed.layer, placed.last
-        counts = np.array([*map(len, parts), kept, tangent, registers], dtype=np.int64)
-        return cls(names, state, _words(sum(parts, [])), counts, fixed, registers)
+        counts = np.array([*map(len, parts), kept, tangent, placed.registers], dtype=np.int64)
+        return cls(names, state, _words([i for part in parts for i in part]), counts, fixed, placed.registers)
 
     def run(
         self,
@@ -101,8 +105,8 @@ class Machine:
     ) -> tuple[Matrix, Matrix]:
         """For each pair of rows K(x, y), its bound, K(y, x), its bound: shape (n, 4).
 
-        Of points instead k(x, x) and its bound, and the variances of all layers with theirs: shape (2 depth, n).
-        rows, columns: data and powers of two that scale them; numbers: w2/n0 and s2, two floats each.
+        Of points instead k(x, x) and its bound, and the variances of all layers with theirs: shape (2 depth,
+        n). rows, columns: data and powers of two that scale them; numbers: w2/n0 and s2, two floats each.
         """
         (X, px), (Y, py) = rows, columns
         count, width = len(places), X.shape[1]
@@ -146,7 +150,7 @@ class Second:
     near: Tape
     dimension: int
     tangent: int
-    used: int = 0  # entries in mpmath
+    used: int = 0  # instructions in mpmath
     unsettled: float = 0.0  # the largest relative error estimated of an entry that was left
 
     @classmethod
@@ -211,24 +215,25 @@ class Second:
         values, variances = self._point.run(side, side, places, self.code.depth, self._first, self._table)
         return values[:, :2], variances
 
-    def hard(self, points: Points, role: str) -> NDArray[np.bool_]:
-        """Points whose pairs are left to the second phase."""
-        known = points.values
+    def unknown(self, points: Points) -> NDArray[np.bool_]:
+        """Points whose variances float64 does not know to the last digits."""
+        found = self.points(points)
+        if found is None:
+            return np.zeros(len(points.data), dtype=bool)
+        exact, wrong = found[1][::2], found[1][1::2]
+        allowed = ROUNDED * np.arange(1, len(exact) + 1)[:, None] * np.abs(points.values)
         with np.errstate(invalid="ignore"):
-            usual = ((known > LEAST) & (known < LARGEST)).all(axis=0) | points.dead
-            found = None if self.code.structure.covered or role == "column" else self.points(points)
-            if found is not None:
-                exact, wrong = found[1][::2], found[1][1::2]
-                allowed = ROUNDED * np.arange(1, len(known) + 1)[:, None] * np.abs(known)
-                usual &= (np.abs(exact - known) + wrong <= allowed).all(axis=0)
-        return ~usual
+            known = np.abs(exact - points.values) + wrong <= allowed
+        return np.asarray(~(known.all(axis=0) | points.dead))
 
     def diagonal(self, points: Points, values: Matrix) -> Matrix:
         """k(x, x), given what float64 makes of it."""
         found = self.points(points)
-        result, wrong = (values.copy(), np.full(len(values), np.inf)) if found is None else found[0].T
-        for k in np.flatnonzero(~(wrong <= ENOUGH * np.abs(result)) & ~points.dead):
-            exact = self._exact(points.data[k], points.data[k])
+        known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
+        result: Matrix = known[0].copy()
+        wrong: Matrix = known[1]
+        for k in np.flatnonzero(~(_settled(result, wrong) | points.dead)):
+            exact = self._exact(points.data[k], points.data[k], result[k], wrong[k])
             result[k] = values[k] if exact is None else exact[0]
         result[points.dead] = values[points.dead]
         return result
@@ -249,12 +254,13 @@ class Second:
         deep, covered = self.code.depth > DEEP, self.code.structure.covered
         hard = rows.hard[i0 : i0 + ni], columns.hard[j0 : j0 + nj]
         marked = marks[1 : 1 + marks[0]]
-        if not (deep or (marks[0] and not covered) or hard[0].any() or hard[1].any()):
-            return
         close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
             mask[np.divmod(chosen, TILE)] = True
-        wanted = deep | hard[0][:, None] | hard[1] | (close & (not covered))
+        wanted = deep | hard[0][:, None] | hard[1] | (close & np.array(not covered))
+        # where both variances are tiny, so is the entry: below the range of floats
+        size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
+        wanted &= size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
             wanted &= np.tri(ni, nj, -1, dtype=bool)
@@ -274,8 +280,8 @@ class Second:
     def _pairs(
         self, rows: Points, columns: Points, places: Integers, near: NDArray[np.bool_], before: Matrix
     ) -> Matrix:
-        """K(x, y) and K(y, x) of pairs (i, j); near: which the tape of far pairs must not take; before: the values
-        of the first phase."""
+        """K(x, y) and K(y, x) of pairs (i, j); near: which the tape of far pairs must not take; before: what
+        the first phase made of them."""
         values = before.astype(np.float64)
         wrong = np.full(values.shape, np.inf)
         left = np.ones(len(places), dtype=bool)
@@ -288,11 +294,13 @@ class Second:
             found, _ = machine.run(*given, where, self.code.depth, self._first, self._table)
             better = (found[:, 1::2] < np.minimum(wrong[chosen], 1e-9 * np.abs(found[:, ::2]))).all(axis=1)
             values[chosen[better]], wrong[chosen[better]] = found[better, ::2], found[better, 1::2]
-            left = ~(wrong <= ENOUGH * np.abs(values)).all(axis=1)
-        for n in np.flatnonzero(left):
+            left = np.asarray(~_settled(values, wrong).all(axis=1))
+        ended = (side.values.min(axis=0) < BEYOND for side in (rows, columns))  # double-double ends there too
+        beyond = np.logical_or(*(mask[index] for mask, index in zip(ended, places.T, strict=True)))
+        wrong[beyond] = np.inf
+        for n in np.flatnonzero(left | beyond):
             i, j = places[n]
-            exact = None if self.used >= MOST else self._exact(rows.data[i], columns.data[j])
-            self.used += 1
+            exact = self._exact(rows.data[i], columns.data[j], values[n, 0], wrong[n, 0])
             if exact is None:
                 with np.errstate(all="ignore"):
                     estimate = float((wrong[n] / np.abs(values[n])).max())
@@ -301,22 +309,36 @@ class Second:
                 values[n] = exact
         return values
 
-    def _exact(self, x: Matrix, y: Matrix) -> tuple[float, float] | None:
-        """K(x, y) and K(y, x) in mpmath; None where no two precisions agree."""
-        if not digits.available(self.near):
+    def _exact(self, x: Matrix, y: Matrix, value: float, wrong: float) -> tuple[float, float] | None:
+        """K(x, y) and K(y, x) in mpmath, given K(x, y) in double-double and its bound; None where no two
+        precisions agree, or after MOST instructions."""
+        if not digits.available(self.near) or self.used >= MOST:
             return None
         last: tuple[Any, ...] | None = None
+        if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
+            last = mp.mpf(value), mp.mpf(value)
         for precision in PRECISIONS:
+            self.used += len(self.near.layer) * self.code.depth
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
                 found = digits.evaluate(self.near, self.numbers, state, self.code.depth)
                 c, forward, back = found
                 pair = (c, c) if self.tangent == 0 else (forward, forward if self.tangent == 1 else back)
-                if last is not None and all(_agree(*both) for both in zip(pair, last, strict=True)):
+                known = (
+                    precision == PRECISIONS[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
+                )
+                if known or (
+                    last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
+                ):
                     return float(pair[0]), float(pair[1])
                 last = pair
         return None
+
+
+def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
+    """Whether values have their digits, or are below the normal range of floats."""
+    return np.asarray((wrong <= ENOUGH * np.abs(values)) | (np.abs(values) + wrong < 2.0**-1000))
 
 
 def _agree(first: Any, second: Any) -> bool:

@@ -1,8 +1,8 @@
 """Programs as tapes: straight-line code on numbered registers, for arithmetic with more digits than float64.
 
-A tape is the same generated expression as emit.py prints, taken apart into single operations. lanes.py runs it
-in double-double for many pairs at once, digits.py in mpmath for one. It needs neither SymPy nor a compiler per
-kernel, and is plain data: kept on disk as JSON.
+A tape is the same generated expression as emit.py prints, taken apart into single operations. lanes.py runs
+it in double-double for many pairs at once, digits.py in mpmath for one. It needs neither SymPy nor a
+compiler per kernel, and is plain data: kept on disk as JSON.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Instruction:
 
 @dataclass
 class Tape:
-    """inputs: registers of w2, s2, the parameters and the state by name; constants: register -> "1/3" or "pi".
+    """inputs: registers of w2, s2, the parameters and the state by name; constants: register -> "1/3", "pi".
 
     first: run once; layer: once per layer, new state included; last: the last layer, results only.
     """
@@ -272,7 +272,9 @@ class Lowering:
             small, large = (self.one("select", less, *two) for two in (given, given[::-1]))
             large = self.one("select", self.one("equal", large, zero), self.constant("tiny"), large)
             ratio = self.one("div", small, large)
-            return self.one("mul", large, self.one("sqrt", self.one("add", one, self.one("mul", ratio, ratio))))
+            return self.one(
+                "mul", large, self.one("sqrt", self.one("add", one, self.one("mul", ratio, ratio)))
+            )
         if name == "conditioned":
             return self._conditioned(*given)
         if OPERATIONS.get(name, (0, 0)) != (len(given), 1):
@@ -283,14 +285,18 @@ class Lowering:
         """(h - r k)/sqrt(1 - r^2), as in normal.py."""
         zero, two = self.constant("0"), self.constant("2")
         right = self.one("less", zero, r)
-        near = self.one("add", self.one("add", h, self.one("neg", k)), self.one("mul", two, self.one("mul", q, k)))
+        near = self.one(
+            "add", self.one("add", h, self.one("neg", k)), self.one("mul", two, self.one("mul", q, k))
+        )
         more = self.one("neg", self.one("mul", two, self.one("mul", p, k)))
         far = self.one("add", self.one("add", h, k), more)
         top = self.one("select", right, near, far)
         under = self.one("mul", two, self.one("sqrt", self.one("mul", q, p)))
         origin = self.one("mul", self.one("equal", h, zero), self.one("equal", k, zero))
         top = self.one("select", origin, self.one("select", right, q, p), top)
-        return self.one("div", top, self.one("select", self.one("equal", under, zero), self.constant("tiny"), under))
+        return self.one(
+            "div", top, self.one("select", self.one("equal", under, zero), self.constant("tiny"), under)
+        )
 
 
 def tape(program: Program, names: Sequence[str]) -> Tape:
@@ -342,7 +348,9 @@ def _outputs(lowered: Lowering, program: Program, names: Sequence[str]) -> dict[
             value = value.xreplace({a: sp.Symbol(name, positive=True)})
         found[name] = lowered.value(value)
     found["c"] = lowered.value(sp.sympify(program.outputs["c"])) if "c" in program.outputs else found["a_x"]
-    units = [lowered.value(sp.sympify(program.outputs[x])) for x in ("unit_x", "unit_y") if x in program.outputs]
+    units = [
+        lowered.value(sp.sympify(program.outputs[x])) for x in ("unit_x", "unit_y") if x in program.outputs
+    ]
     for total, factor in (("T", "factor"), ("S", "transposed")):
         if factor in program.outputs:
             before = lowered.inputs[total]
@@ -364,8 +372,8 @@ def _needed(code: Sequence[Instruction], wanted: set[int]) -> list[Instruction]:
     return kept[::-1]
 
 
-def allocate(tape: Tape) -> tuple[Tape, int]:
-    """The same with registers used again, and how many are left; results never share one with operands."""
+def allocate(tape: Tape) -> Tape:
+    """The same with registers used again; results never share one with operands."""
     fixed = {*tape.inputs.values(), *tape.constants, *(x for i in tape.first for x in i.results)}
     place = {register: i for i, register in enumerate(sorted(fixed))}
     most = len(place)
@@ -374,8 +382,10 @@ def allocate(tape: Tape) -> tuple[Tape, int]:
     ]
     for part in (tape.layer, tape.last):
         final = {x: n for n, i in enumerate(part) for x in i.operands}
-        now, free = dict(place), []
-        count, done = len(place), []
+        now = dict(place)
+        free: list[int] = []
+        count = len(place)
+        done: list[Instruction] = []
         for n, instruction in enumerate(part):
             for x in instruction.results:
                 if x not in now:
@@ -390,7 +400,8 @@ def allocate(tape: Tape) -> tuple[Tape, int]:
         parts.append(done)
     inputs = {name: place[x] for name, x in tape.inputs.items()}
     constants = {place[x]: value for x, value in tape.constants.items()}
-    return Tape(inputs, constants, *parts, most), most
+    first, layer, last = parts
+    return Tape(inputs, constants, first, layer, last, most)
 
 
 def _placed(i: Instruction, place: dict[int, int]) -> Instruction:
