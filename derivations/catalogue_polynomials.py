@@ -9,7 +9,7 @@ import sympy as sp
 import kernelcalc as kc
 from kernelcalc.symbols import a, b, c
 
-from ._catalogue import both, rho, theta
+from ._catalogue import LAWS, both, rho, theta
 
 S, C, u = sp.sqrt(1 - rho**2), rho, sp.pi - theta
 J = (  # (a b)^(k/2) J_k(theta)/(2 pi) = E[X_+^k Y_+^k] (Cho and Saul 2009)
@@ -63,6 +63,18 @@ def polynomial(slope: bool) -> sp.Expr:
     return sp.Add(*(n * part * c ** (n - 1) if slope else part * c**n for n, part in parts if n or not slope))
 
 
+def rectified_power(p: sp.Expr) -> sp.Expr:
+    """E[X_+^p Y_+^p] for real p > -1/2: two of Gauss's series, even and odd in the correlation."""
+    even = sp.gamma((p + 1) / 2) ** 2 / 4 * sp.hyper((-p / 2, -p / 2), (sp.Rational(1, 2),), rho**2)
+    odd = rho * sp.gamma(p / 2 + 1) ** 2 / 2 * sp.hyper(
+        ((1 - p) / 2, (1 - p) / 2), (sp.Rational(3, 2),), rho**2
+    )
+    return (2 * sp.sqrt(a * b)) ** p / sp.pi * (even + odd)
+
+
+POWER = sp.Rational(3, 2)
+
+
 CLAIMS = (
     *(
         claim
@@ -88,6 +100,16 @@ CLAIMS = (
         for claim in both(
             f"hermite{k}", f"He_{k}(x)/sqrt({k}!)", partial(kc.Hermite, k), hermite(k), k * hermite(k - 1)
         )
+    ),
+    *both(
+        "rectpower",
+        "max(x, 0)^(3/2)",
+        partial(kc.RectifiedPower, POWER),
+        rectified_power(POWER),
+        None,
+        digits=40,
+        laws=LAWS[:2],
+        by_rules=False,
     ),
     *both(
         "poly",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from kernelcalc.arrays import reals
 from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
@@ -330,7 +331,7 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
 
 def _data(X: ArrayLike, name: str) -> Matrix:
     try:
-        data = np.asarray(X, dtype=np.float64)
+        data = reals(X)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be a numeric array of shape (n, d): {error}") from error
     if data.ndim != 2 or 0 in data.shape:

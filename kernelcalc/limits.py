@@ -1,8 +1,8 @@
-"""Limits and asymptotic expansions of closed forms and kernels, derived term by term."""
+"""Limits of kernels: in a parameter, on the diagonal, at small angles, at large depth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,114 +10,17 @@ import mpmath as mp
 import sympy as sp
 
 from kernelcalc import symbols as sym
-from kernelcalc import trace
 from kernelcalc.errors import InputError
+from kernelcalc.expansions import Terms as Terms
+from kernelcalc.expansions import at_zero
+from kernelcalc.expansions import expand as expand
+from kernelcalc.expansions import expansion as expansion
+from kernelcalc.expansions import limit as limit
+from kernelcalc.expectation.result import mean
 from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import Kernel
-from kernelcalc.series import LOG, NoSeries, series, vanishes
+from kernelcalc.kernels import Kernel, xx
 from kernelcalc.symbols import a, b, c
-
-Terms = list[tuple[sp.Expr, sp.Rational]]  # (coefficient, exponent of x), in increasing order
-
-
-def limit(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
-    """The limit of a closed form as a positive symbol tends to point (from below for oo, else from above).
-
-    Raises InputError where the closed form is no power of the distance, times a series in its square root.
-    """
-    found, known = _leading(_at_zero(expr, symbol, point), symbol, 1)
-    if not found and known <= 0:
-        raise InputError(f"no limit of {expr} for {symbol} -> {point}: the leading terms cancel")
-    coefficient, power = found[0] if found else (sp.Integer(0), sp.Integer(0))
-    if coefficient.has(LOG):  # ln t -> -oo
-        coefficient = sp.LC(coefficient, LOG) * (-1) ** sp.degree(coefficient, LOG)
-        power = sp.S.NegativeOne if power == 0 else power
-    value = coefficient if power == 0 else sp.Integer(0) if power > 0 else sp.oo * sp.sign(coefficient)
-    trace.note("limit", sp.Limit(expr, symbol, point, "-" if point == sp.oo else "+"), value)
-    return value
-
-
-def expand(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, terms: int = 1) -> sp.Expr:
-    """The first terms of the expansion of a closed form at a point, written in the symbol."""
-    small = 1 / symbol if point == sp.oo else symbol - point
-    found, known = _leading(_at_zero(expr, symbol, point), symbol, terms)
-    if not found and not vanishes(expr):
-        raise InputError(f"{expr} is smaller than {symbol}^{known}: no leading power found")
-    log = -sp.log(symbol) if point == sp.oo else sp.log(small)
-    value = sp.Add(*(coefficient.subs(LOG, log) * small**power for coefficient, power in found))
-    trace.note("expansion", expr, value, tends=(symbol, point))
-    return value
-
-
-def _at_zero(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
-    """expr with the symbol replaced so that the point becomes 0 from above."""
-    if point == sp.oo:
-        return expr.subs(symbol, 1 / symbol)
-    return expr.subs(symbol, point + symbol)
-
-
-def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
-    """The first nonzero terms of expr at x -> 0+, in powers of x or of sqrt(x); fewer if expr ends before.
-
-    Raises InputError where expr is no such series, times a power.
-    """
-    found, known = _leading(expr, x, terms)
-    if not found and not vanishes(expr):
-        raise InputError(f"{expr} is smaller than {x}^{known}: no leading power found")
-    if any(coefficient.has(LOG) for coefficient, _ in found):
-        raise InputError(f"{expr} has a logarithm of {x} in its leading terms, so is no power there")
-    value = sp.Add(*(coefficient * x**power for coefficient, power in found))
-    trace.note("expansion", expr, value, tends=(x, sp.Integer(0)))
-    return found or [(sp.Integer(0), sp.Integer(0))]
-
-
-def _leading(expr: sp.Expr, x: sp.Symbol, terms: int) -> tuple[Terms, sp.Rational]:
-    """Up to so many nonzero terms, and the exponent below which all are known."""
-    reason: NoSeries | None = None
-    for form, root in _substituted(expr, x):
-        try:
-            for kept in (terms + 1, 2 * terms + 1, 4 * terms + 4, 8 * terms + 24):
-                found = series(_regular(form, kept), t, kept)
-                powers = ((found.order + i) / root for i in range(len(found.coefs)))
-                nonzero = [
-                    (y.subs(LOG, LOG / root), power)  # ln t = ln(x)/root
-                    for y, power in zip(found.coefs, powers, strict=True)
-                    if not vanishes(y)
-                ]
-                if len(nonzero) >= terms:
-                    return nonzero[:terms], nonzero[terms - 1][1]
-        except NoSeries as stopped:
-            reason = stopped
-        else:
-            return nonzero, found.end / root
-    raise InputError(f"no expansion of {expr} in powers of sqrt({x}): {reason}")
-
-
-def _substituted(expr: sp.Expr, x: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Rational]]:
-    """Ways to write expr in t, x = t^root: in x^2 if nothing else occurs (half the terms), x, and sqrt(x)."""
-    form = tidy(expr.subs(x, t))
-    even = form.subs(t, sp.sqrt(t))
-    if not any(power.base == t and not power.exp.is_Integer for power in even.atoms(sp.Pow)):
-        yield even, sp.Rational(1, 2)
-    yield form, sp.Integer(1)
-    yield tidy(expr.subs(x, t**2)), sp.Integer(2)
-
-
-def _regular(expr: sp.Expr, kept: int) -> sp.Expr:
-    """asin near +-1, where it has a root, by atan: asin u = sgn(u) pi/2 - atan(sqrt(1 - u^2)/u)."""
-
-    def rewrite(u: sp.Expr) -> sp.Expr:
-        u = _regular(u, kept)
-        end = series(u, t, kept)[0]
-        if end not in (1, -1):
-            return sp.asin(u)
-        return end * sp.pi / 2 - sp.atan(tidy(sp.sqrt(sp.factor(sp.together(1 - u**2)))) / u)
-
-    return expr.replace(sp.asin, rewrite)
-
-
-# ---------------------------------------------------------------- kernels
 
 
 def limit_function(f: Function, symbol: sp.Symbol, point: sp.Expr) -> Function:
@@ -143,20 +46,30 @@ def limit_function(f: Function, symbol: sp.Symbol, point: sp.Expr) -> Function:
     return Function("sign" if expr == sp.sign(sym.z) else f"lim {f.name}", expr, kept)
 
 
-def limit_kernel(kernel: Kernel, name: str, point: sp.Expr) -> Kernel:
-    """The kernel of the pointwise limit of the activations, proved to be the limit of the layer maps.
+def limit_distribution(s: Function, symbol: sp.Symbol, point: sp.Expr) -> Function:
+    """The limit of a surrogate derivative: M delta(z) if it tends to 0 at z != 0 while its mean does not."""
+    found = limit_function(s, symbol, point)
+    average = mean(s.with_params(**{symbol.name: symbol}))
+    if found.expr != 0 or average.expr is None:
+        return found
+    mass = tidy(limit(average.expr, symbol, point) * sp.sqrt(2 * sp.pi * sym.v))
+    return Function(f"{mass} delta", sp.Integer(0), (), ((sp.Integer(0), mass),))
 
-    A surrogate derivative keeps its own parameters. Raises InputError if the two limits differ.
+
+def limit_kernel(kernel: Kernel, name: str, point: sp.Expr) -> Kernel:
+    """The kernel in the limit of a parameter, proved to be the limit of the layer maps.
+
+    All functions that have the parameter as a symbol follow it, surrogate derivatives too; if there is none,
+    the activations that have it as a number. Raises InputError if the limit of an expectation is not the
+    expectation of the limits.
     """
-    symbols = {s.name: s for f in (kernel.f1, kernel.f2) for s, _ in f.parameters}
-    if name not in symbols:
-        raise InputError(f"{kernel!r}: its activations have no parameter {name!r}, only {sorted(symbols)}")
-    symbol = symbols[name]
-    free = _free(kernel, symbol)
-    f1, f2 = limit_function(kernel.f1, symbol, point), limit_function(kernel.f2, symbol, point)
-    s1 = f1.derivative if _moves(kernel, 1) else kernel.s1
-    s2 = f2.derivative if _moves(kernel, 2) else kernel.s2
-    result = replace(kernel, f1=f1, f2=f2, s1=s1, s2=s2)
+    symbol, moving = _moving(kernel, name)
+    free = _changed(kernel, {part: f.with_params(**{name: symbol}) for part, f in moving.items()})
+    ends = {
+        part: (limit_function if part in ("f1", "f2") else limit_distribution)(f, symbol, point)
+        for part, f in moving.items()
+    }
+    result = _changed(kernel, ends)
     for before, after in zip(free.layer.expectations, result.layer.expectations, strict=True):
         if before.expr is None or after.expr is None:
             raise InputError(f"{kernel!r}: {before!r} has no closed form, so its limit is not derived")
@@ -167,30 +80,45 @@ def limit_kernel(kernel: Kernel, name: str, point: sp.Expr) -> Kernel:
     return result
 
 
+def _moving(kernel: Kernel, name: str) -> tuple[sp.Symbol, dict[str, Function]]:
+    """A parameter's symbol, and which of f1, s1, f2, s2 follow it (not the derivatives of such an f)."""
+    having = {
+        part: f
+        for part in ("f1", "s1", "f2", "s2")
+        if (f := getattr(kernel, part)) is not None and name in f.params and not _own(kernel, part)
+    }
+    moving = {part: f for part, f in having.items() if not f.params[name].is_number}
+    moving = moving or {part: f for part, f in having.items() if part in ("f1", "f2")}
+    if not moving:
+        known = sorted({known for f in (kernel.f1, kernel.f2) for known in f.params})
+        raise InputError(f"{kernel!r}: its activations have no parameter {name!r}, only {known}")
+    symbol = next(s for f in moving.values() for s, _ in f.parameters if s.name == name)
+    if len(moving) < len(having):  # the others keep a parameter of that name
+        symbol = sp.Dummy(name, **symbol.assumptions0)
+    return symbol, moving
+
+
+def _own(kernel: Kernel, part: str) -> bool:
+    """Whether s1 or s2 is the derivative of its activation rather than a surrogate that looks like it."""
+    if part in ("f1", "f2") or (kernel.kind == "SGNTK" and part == "s2"):
+        return False
+    f, s = (kernel.f1, kernel.s1) if part == "s1" else (kernel.f2, kernel.s2)
+    return s is not None and s == f.derivative
+
+
+def _changed(kernel: Kernel, functions: dict[str, Function]) -> Kernel:
+    """The kernel with other functions; the derivative of an activation stays its derivative."""
+    pairs = (("f1", "s1"), ("f2", "s2"))
+    follow = {s: functions[f].derivative for f, s in pairs if f in functions and _own(kernel, s)}
+    parts = {part: getattr(kernel, part) for part in ("f1", "s1", "f2", "s2")} | functions | follow
+    return replace(kernel, **parts)
+
+
 def _equal(x: sp.Expr, y: sp.Expr) -> bool:
     if x == y:  # oo among them
         return True
     difference = tidy(x - y)
     return bool(difference == 0 or sp.simplify(difference) == 0)
-
-
-def _moves(kernel: Kernel, side: int) -> bool:
-    """Whether a derivative is that of its activation, and so follows it in the limit."""
-    f, s = (kernel.f1, kernel.s1) if side == 1 else (kernel.f2, kernel.s2)
-    return s is not None and s == f.derivative and not (kernel.kind == "SGNTK" and side == 2)
-
-
-def _free(kernel: Kernel, symbol: sp.Symbol) -> Kernel:
-    """The kernel with one parameter of its activations (and their derivatives) left as a symbol."""
-    free = {symbol.name: symbol}
-    f1, f2 = (f.with_params(**free) if symbol.name in f.params else f for f in (kernel.f1, kernel.f2))
-    return replace(
-        kernel,
-        f1=f1,
-        f2=f2,
-        s1=f1.derivative if _moves(kernel, 1) else kernel.s1,
-        s2=f2.derivative if _moves(kernel, 2) else kernel.s2,
-    )
 
 
 # ---------------------------------------------------------------- growth on the diagonal
@@ -218,18 +146,18 @@ def diagonal_growth(kernel: Kernel, name: str) -> DiagonalGrowth:
     With S^{(l)} -> a_l and a factor ~ K(a_l) m^p per layer (p > 0) the first term S^{(1)} * (product of all
     factors) outgrows the others. For symbolic depth the a_l must not change from layer 2 on.
     """
-    symbol = {s.name: s for s, _ in kernel.f1.parameters}.get(name)
-    if symbol is None or kernel.s1 is None:
+    if name not in kernel.f1.params or kernel.s1 is None:
         raise InputError(f"{kernel!r} has no parameter {name!r} for its diagonal to grow with")
     if kernel.f1 != kernel.f2:
         raise InputError(f"{kernel!r}: two different activations: its diagonal follows no variance alone")
-    free = _free(kernel, symbol)
+    symbol, moving = _moving(kernel, name)
+    free = _changed(kernel, {part: f.with_params(**{name: symbol}) for part, f in moving.items()})
     assert free.layer.factor is not None  # as s1 is not None
     if free.layer.factor.diagonal is None:
         raise InputError(f"{kernel!r}: {free.layer.factor!r} has no closed form on the diagonal")
     next_a = limit(free.variance_map(free.layer.first), symbol, sp.oo)
     form = free.sigma_w**2 * free.layer.factor.diagonal
-    ((coefficient, power),) = expansion(_at_zero(form, symbol, sp.oo), symbol, 1)
+    ((coefficient, power),) = expansion(at_zero(form, symbol, sp.oo), symbol, 1)
     if power >= 0:
         raise InputError(f"{kernel!r}: the diagonal does not grow with {name}")
     if next_a.has(sp.oo):
@@ -281,8 +209,6 @@ class SmallAngle:
 
 def small_angle(kernel: Kernel) -> SmallAngle:
     """Leading terms of gaps and factors of every layer as the angle tends to 0, at a concrete depth."""
-    from kernelcalc.kernels import xx
-
     if not isinstance(kernel.depth, int):
         raise InputError(
             "small_angle needs a depth that is a number; small_angle_exponent serves symbolic depth"

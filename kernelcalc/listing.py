@@ -1,43 +1,77 @@
 """The catalogue as rows: what is known of every function, and how it is known.
 
-status: "derived" where the rules find the closed form, "numeric" where values come from quadrature or tables.
+status: "derived" where the rules find the closed form; "confirmed" where the closed form is a claim that
+quadrature confirms to 40 digits; "numeric" where values come from series, tables or quadrature, with a bound
+of their error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from sympy import Rational as R
+
+from kernelcalc.compile import cache
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation, dual, mean
 from kernelcalc.functions.activations import ACTIVATIONS
 from kernelcalc.functions.base import Function, shown
 from kernelcalc.functions.entry import Entry
 from kernelcalc.functions.hypotheses import violations
-from kernelcalc.functions.libraries import LIBRARIES
+from kernelcalc.functions.libraries import LIBRARIES, Named
 from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.symbols import z
 
 Row = dict[str, Any]
+KINDS = ("activation", "surrogate", "library")
 STATUS = ("mean", "mean_at_mu", "dual", "derivative_dual")  # the columns that say how something is known
+KNOWN = ("derived", "confirmed", "numeric")
+CONFIRMED = {("rectified_power", "dual"): "dual/rectpower"}  # claims that no rule derives
+POINT, MU = (1.0, 2.0, 0.5), R(1, 2)  # a, b, c and the mean mu at which errors are stated; v is a
+Progress = Callable[[float], None]
 
 
-def rows(kinds: tuple[str, ...] = ("activation", "surrogate", "library")) -> Iterator[Row]:
-    """One row for each activation function, family of surrogate derivatives, and name in a library."""
-    if "activation" in kinds:
-        yield from (_base("activation", entry) | _activation(entry()) for entry in ACTIVATIONS)
-    if "surrogate" in kinds:
-        yield from (_base("surrogate", entry) | _surrogate(entry()) for entry in SURROGATES)
-    if "library" in kinds:
-        for named in LIBRARIES:
-            given = {name: str(value) for name, value in named.defaults.items()}
-            yield {
-                "kind": "library",
-                "name": named.path,
-                "parameters": given,
-                "family": repr(named()),
-                "note": named.note,
-            }
+def rows(kinds: Sequence[str] = KINDS, progress: Progress = lambda share: None) -> Iterator[Row]:
+    """One row for each activation function, family of surrogate derivatives, and name in a library.
+
+    What is found is kept in the cache of compiled code until kernelcalc changes. progress: is told the share
+    that is done.
+    """
+    for i, kind in enumerate(kinds):
+
+        def part(share: float, start: int = i) -> None:
+            progress((start + share) / len(kinds))
+
+        yield from json.loads(cache.text(f"list of {kind}", partial(_text, kind, part)))
+
+
+def _text(kind: str, progress: Progress) -> str:
+    return json.dumps(_rows(kind, progress))
+
+
+def _rows(kind: str, progress: Progress) -> list[Row]:
+    if kind == "library":
+        return [_named(row) for row in LIBRARIES]
+    found = []
+    entries, describe = (ACTIVATIONS, _activation) if kind == "activation" else (SURROGATES, _surrogate)
+    for done, entry in enumerate(entries):
+        progress(done / len(entries))
+        found.append(_base(kind, entry) | describe(entry()))
+    return found
+
+
+def _named(named: Named) -> Row:
+    return {
+        "kind": "library",
+        "name": named.path,
+        "parameters": {name: str(value) for name, value in named.defaults.items()},
+        "family": repr(named()),
+        "note": named.note,
+    }
 
 
 def _base(kind: str, entry: Entry) -> Row:
@@ -51,32 +85,52 @@ def _base(kind: str, entry: Entry) -> Row:
     }
 
 
-def _status(make: Callable[[], Expectation]) -> str:
+def _status(column: str, f: Function, make: Callable[[object], Expectation], *point: float) -> Row:
+    """How make("mu") is known, and if numerically, the relative error of a value of make(MU) at the point."""
     try:
-        return "derived" if make().closed_form else "numeric"
+        if make("mu").closed_form:
+            return {column: "derived"}
     except InputError:  # the derivative is no measure
-        return "none"
+        return {column: "none"}
+    value, bound = make(MU).bounded(*point)
+    known = {f"{column}_error": float(bound) / abs(float(value)) if value else float(bound)}
+    claim = CONFIRMED.get((f.name, column), "")
+    return known | ({column: "confirmed", f"{column}_claim": claim} if claim else {column: "numeric"})
 
 
 def _activation(f: Function) -> Row:
-    return {"dual": _status(lambda: dual(f)), "derivative_dual": _status(lambda: dual(f.derivative))}
+    return _status("dual", f, lambda mu: dual(f), *POINT) | _status(
+        "derivative_dual", f, lambda mu: dual(f.derivative), *POINT
+    )
 
 
 def _surrogate(s: Function) -> Row:
     constant = s.lipschitz
-    return {
+    known = {
         "at_0": shown(s.expr.subs(z, 0)),
         "parity": s.parity or "",
         "bounded": s.bounded,
         "continuous": not s.jumps,
         "lipschitz": None if constant is None else str(constant),
         "violates": [f"{theorem}: {reason}" for theorem, reason in violations(s)],
-        "mean": _status(lambda: mean(s)),
-        "mean_at_mu": _status(lambda: mean(s, "mu")),
     }
+    known |= _status("mean", s, lambda mu: mean(s), POINT[0])
+    return known | _status("mean_at_mu", s, lambda mu: mean(s, mu), POINT[0])
 
 
-def share(found: list[Row]) -> tuple[int, int]:
-    """How many of the expectations listed are derived by rules, and how many there are."""
-    known = [row[column] for row in found for column in STATUS if row.get(column) in ("derived", "numeric")]
-    return known.count("derived"), len(known)
+def words(row: Row, column: str) -> str:
+    """The status of a column for people: a numeric one with its error."""
+    if row[column] == "numeric":
+        return f"numeric to {_rounded_up(row[f'{column}_error'])}"
+    return "confirmed to 40 digits" if row[column] == "confirmed" else str(row[column])
+
+
+def _rounded_up(error: float) -> str:
+    """An error as a power of ten that it does not exceed."""
+    return f"1e{math.ceil(math.log10(error))}" if error > 0 else "exact"
+
+
+def shares(found: list[Row]) -> dict[str, int]:
+    """How many of the expectations listed are known in which way."""
+    known = [row[column] for row in found for column in STATUS if row.get(column) in KNOWN]
+    return {word: known.count(word) for word in KNOWN}

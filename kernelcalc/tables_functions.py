@@ -131,12 +131,20 @@ def surrogates() -> tuple[Function, ...]:
     """The surrogate derivatives of the catalogue, and the bounded derivatives of activations, whose mean has
     a closed form other than 0; each function once."""
     derived = [f.derivative for f in activations()]
-    known = [entry().symbolic for entry in SURROGATES] + [s for s in derived if not s.deltas and s.bounded]
+    known = [entry().symbolic for entry in SURROGATES] + [s for s in derived if not s.deltas and _bounded(s)]
     found: dict[sp.Expr, Function] = {}
     for s in known:
         if mean(s).expr not in (None, 0):
             found.setdefault(s.expr, s)
     return tuple(found.values())
+
+
+def _bounded(s: Function) -> bool:
+    """Whether s is bounded for all values of its parameters."""
+    try:
+        return s.bounded
+    except InputError:
+        return False
 
 
 def surrogate_table() -> Table:

@@ -143,6 +143,7 @@ def test_values_of_a_closed_form_are_rounded_once() -> None:
         (lambda e: e(1.0, 1.0, float("nan")), "c=nan must be finite"),
         (lambda e: e(1.0, 1.0, 1.1), r"c\^2 > a b"),
         (lambda e: e(1.0, "x", 1.0), "b='x' must be numbers"),
+        (lambda e: e(1.0, 1j, 1.0), "b=1j must be numbers"),
         (lambda e: e.limit("q", 0), "no parameter 'q'; it has"),
         (lambda e: kc.dual(kc.Erf("m"))(1.0, 1.0, 0.0), "give numbers for m"),
         (lambda e: kc.dual(cast(Function, "erf")), "'erf' is not a function"),

@@ -117,6 +117,7 @@ BAD: list[tuple[object, str]] = [
     ([[1.0, float("nan")]], "X[0, 1] is nan"),
     ([1.0, 2.0], "shape (n, d)"),
     ([["a", "b"]], "numeric array"),
+    ([[1.0, 2j]], "its entries are complex"),
     (np.empty((0, 3)), "shape (n, d)"),
 ]
 

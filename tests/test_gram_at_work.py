@@ -29,6 +29,7 @@ print((peak() - before) / K.nbytes)
 
 INTERRUPTED = """
 import os, signal, threading, time, numpy as np, kernelcalc as kc
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a script
 kernel = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 100, sigma_b=0.1)
 X = np.random.default_rng(0).standard_normal((20000, 16))
 Y = X[:300]

@@ -12,11 +12,13 @@ import sympy as sp
 from click.testing import CliRunner
 
 import kernelcalc as kc
+from kernelcalc import listing
 from kernelcalc.cli import cli
 from kernelcalc.functions import hypotheses
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.symbols import v
+from kernelcalc.verify import claim
 
 R = sp.Rational
 JUMPING = {
@@ -144,7 +146,30 @@ def test_list_shows_the_share_derived() -> None:
     assert "superspike" in result.output
     assert "none: jumps" in result.output
     derived = sum(kc.mean(entry()).closed_form + kc.mean(entry(), "mu").closed_form for entry in SURROGATES)
-    assert f"{derived} of {2 * len(SURROGATES)} expectations derived by rules" in result.output
+    share = 100 * derived // (2 * len(SURROGATES))
+    assert f"{derived} of {2 * len(SURROGATES)} expectations ({share} %) derived by rules" in result.output
+    assert "numeric to 1e-1" in result.output
+
+
+def test_list_is_derived_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The statuses are kept: a second call derives nothing, and both tell their progress."""
+    monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(listing, "SURROGATES", SURROGATES[:2])
+    shares: list[float] = []
+    first = list(listing.rows(("surrogate", "library"), shares.append))
+    assert shares == [0, 0.25]
+    monkeypatch.setattr(listing, "mean", None)
+    assert list(listing.rows(("surrogate", "library"), shares.append)) == first
+    assert len(shares) == 2
+
+
+def test_a_closed_form_without_derivation_names_its_claim() -> None:
+    row = listing._activation(kc.RectifiedPower())
+    assert row["dual"] == "confirmed"
+    assert claim.select(claim.collect(), [row["dual_claim"]])[0].derive is None
+    assert row["dual_error"] <= 1e-13
+    assert listing.words(row, "dual") == "confirmed to 40 digits"
+    assert listing.words(row, "derivative_dual").startswith("numeric to 1e-1")
 
 
 def test_plot_surrogates_writes_png_and_pdf(tmp_path: Path) -> None:

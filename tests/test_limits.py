@@ -175,6 +175,23 @@ def test_the_limit_of_a_kernel_is_the_kernel_of_the_limit(finite: kc.Kernel, inf
     assert finite.limit("m", kc.oo) == infinite
 
 
+def test_what_has_the_parameter_as_a_symbol_follows_it() -> None:
+    fixed, steep = (kc.Erf(2), kc.Erf().derivative), (kc.Erf("m"), SLOPE)
+    found = kc.GeneralizedNTK(steep, fixed, 2).limit("m", kc.oo)
+    assert found == kc.GeneralizedNTK((kc.Sign(), kc.Sign().derivative), fixed, 2)
+
+
+def test_a_surrogate_becomes_a_delta() -> None:
+    found, twice = (kc.SGNTK(kc.Erf(2), kc.Erf(k).derivative, 2) for k in ("m", 1))
+    found = found.limit("m", kc.oo)
+    assert (found.f1, found.f2) == (kc.Erf(2), kc.Erf(2))
+    assert found.s2 is not None
+    assert (found.s2.expr, found.s2.deltas) == (0, ((0, 2),))
+    assert twice.limit("m", kc.oo) == kc.SGNTK(kc.Sign(), kc.Erf().derivative, 2)  # numbers: the activations
+    singular = kc.SGNTK(kc.Sign(), SLOPE, 2).limit("m", kc.oo)
+    assert sp.simplify(singular.expr() - kc.NTK(kc.Sign(), 2).expr()) == 0
+
+
 def test_limit_functions() -> None:
     assert limit_function(kc.Erf(), m, sp.oo).expr == sp.sign(z)
     assert limit_function(kc.Erf(), m, sp.S(3)) == kc.Erf(3)

@@ -18,7 +18,9 @@ from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.symbols import mu, v
 
 R = sp.Rational
-WITHOUT = {"SigmoidSurrogate", "S2NN", "SparseFastSigmoid", "TanhPlusOne"}  # no closed form, section 1
+WITHOUT = {  # no closed form, section 1
+    "SigmoidSurrogate", "S2NN", "SparseFastSigmoid", "TanhPlusOne", "PeriodicExponential",
+}  # fmt: skip
 ONLY_CENTRED = {  # none for a mean other than 0
     "SuperSpike", "OneSidedSuperSpike", "LogAbs", "QPseudoSpike", "Circ", "StudentSurrogate",
     "FakeNumericalGradient", "LogTailedReLU",

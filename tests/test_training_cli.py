@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -9,6 +10,7 @@ import os
 import pty
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -121,17 +123,29 @@ def test_conditioning_is_reported(tmp_path: Path) -> None:
     assert np.isfinite(np.loadtxt(tmp_path / "out.csv", skiprows=1)).all()
 
 
+def everything_on(terminal: int) -> str:
+    """What is written to a terminal until its last writer closes it."""
+    parts = []
+    with contextlib.suppress(OSError):  # Linux: input/output error at the end
+        while part := os.read(terminal, 1 << 16):
+            parts.append(part)
+    return b"".join(parts).decode()
+
+
 def test_progress_on_a_terminal(tmp_path: Path) -> None:
     """Stages and points on standard error, and nothing of it in what is printed."""
     train, test = table(tmp_path / "train.csv", X, Y), table(tmp_path / "test.csv", T)
     terminal, end = pty.openpty()
     command = [sys.executable, "-m", "kernelcalc.cli", "predict", str(train), str(test)]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
-    done = subprocess.run(
-        [*command, "-o", str(tmp_path / "out.csv")], stdout=subprocess.PIPE, stderr=end, env=environment
-    )
-    os.close(end)
-    shown = os.read(terminal, 1 << 16).decode()
+    with ThreadPoolExecutor(1) as reader:  # unread, a terminal is full after 4 kB and blocks its writer
+        read = reader.submit(everything_on, terminal)
+        command += ["-o", str(tmp_path / "out.csv")]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=end, env=environment, timeout=300)
+        finally:
+            os.close(end)
+        shown = read.result()
     os.close(terminal)
     assert done.returncode == 0
     for stage in ("kernel matrix of 30 training points", "predictions", "9/9"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import mpmath as mp
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.polynomial.legendre import leggauss, legvander
 from kernelcalc.compile import cache
 from kernelcalc.compile.piecewise import Long, Sample, Table, Vector, long, tabulate
 from kernelcalc.errors import InputError
+from kernelcalc.expectation import waves
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import z
@@ -179,7 +180,16 @@ def _pi() -> np.longdouble:
 
 def make(f: Function) -> Table:
     """The table of E f(Z), Z ~ N(0, x^2)."""
+    if waves.wave(f) is not None:
+        return tabulate(partial(_wave, f), f"the mean of {f!r}", start=-1)
     return tabulate(HalfLine(f), f"the mean of {f!r}", start=-1)
+
+
+def _wave(f: Function, x: Vector) -> Sample:
+    """The mean of a positive function that repeats for ever."""
+    with mp.workdps(25):
+        values = np.array([long(waves.mean(f, mp.mpf(float(t)) ** 2)) for t in x])
+    return Sample(values, values)
 
 
 @lru_cache(maxsize=64)

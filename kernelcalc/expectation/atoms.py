@@ -16,6 +16,7 @@ import sympy as sp
 from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.periodic import nearest, rising, unrolled
 from kernelcalc.symbols import z
 
 ZERO, ONE = sp.Integer(0), sp.Integer(1)
@@ -149,7 +150,7 @@ class Opaque(Kind):
     def parity(self) -> int:
         if self.shift != 0 or not self.whole:
             return 0
-        return {"even": 1, "odd": -1}.get(analysis.parity(self.g) or "", 0)
+        return {"even": 1, "odd": -1}.get(analysis.parity(unrolled(self.g)) or "", 0)
 
 
 @dataclass(frozen=True)
@@ -208,12 +209,13 @@ def atoms(f: Function, *, stepwise: bool = False) -> tuple[Atom, ...]:
     masses = tuple(Atom(weight, kind=Delta(t)) for t, weight in f.deltas)
     if f.expr == 0:
         return masses
-    regular = (_stepwise if stepwise else _piecewise)(f.expr)
+    regular = None if f.expr.has(nearest, rising) else (_stepwise if stepwise else _piecewise)(f.expr)
     return (regular or (Atom(ONE, kind=Opaque(f.expr)),)) + masses
 
 
 def outgrows(g: sp.Expr) -> bool:
     """Whether g(z) may grow like exp(z^2) or faster, so that its means need not exist."""
+    g = unrolled(g)
     steep = [e.args[0] for e in g.atoms(sp.exp, sp.sinh, sp.cosh) if e.has(z)]
     if all(u.is_polynomial(z) and sp.degree(u, z) <= 1 for u in steep):
         return False

@@ -74,7 +74,7 @@ def _continuous(expr: sp.Expr) -> sp.Expr:
     value = expr.subs({b: a, c: a}, simultaneous=True)
     if not value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return tidy(value)
-    from kernelcalc.limits import limit
+    from kernelcalc.expansions import limit
 
     gap = sp.Symbol("g", positive=True)
     return limit(expr.subs({b: a, c: a - gap}, simultaneous=True), gap, sp.Integer(0))

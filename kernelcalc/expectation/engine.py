@@ -14,6 +14,7 @@ from kernelcalc.expectation.problem import Dual, E, Mean, NoRule, Problem, Step,
 from kernelcalc.expectation.rules import DUAL_RULES, MEAN_RULES, Reduction
 from kernelcalc.expectation.tidy import tidy
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.periodic import nearest, rising
 from kernelcalc.symbols import a, b, c, v
 
 
@@ -86,6 +87,8 @@ def _regular_and_masses(f: Function, x: sp.Symbol) -> sp.Expr:
 
 
 def _admitted(f: Function, *, stepwise: bool = False) -> tuple[Atom, ...]:
+    if f.expr.has(nearest, rising):
+        raise NoRule(f"no closed form known for {f.name}: it has infinitely many kinks")
     found = atoms(f, stepwise=stepwise)
     if any(isinstance(atom.kind, Opaque) and outgrows(atom.kind.g) for atom in found):
         raise NoRule(f"{f.name} may outgrow the Gaussian: its means need not exist")

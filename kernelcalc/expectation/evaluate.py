@@ -16,8 +16,9 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from kernelcalc.arrays import reals
 from kernelcalc.errors import InputError
-from kernelcalc.expectation import mixture, numeric
+from kernelcalc.expectation import mixture, numeric, waves
 from kernelcalc.expectation.numeric import EPS, Bounded
 from kernelcalc.symbols import a, z
 
@@ -56,7 +57,7 @@ def _check_parameters(e: Expectation) -> None:
 
 def _numbers(e: Expectation, value: Any, name: str) -> NDArray[np.float64]:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = reals(value)
     except (TypeError, ValueError) as error:
         raise InputError(f"{e!r}: {name}={value!r} must be numbers") from error
     signed = name == "c"
@@ -83,6 +84,9 @@ def _one(e: Expectation, point: Point) -> Bounded:
         return _reference(e, point)
     if e.expr is not None:
         return _closed(e, e.expr, dict(zip(e.arguments, point, strict=True)))
+    if e.g is None and waves.wave(e.f) is not None:
+        with mp.workdps(DIGITS[0]):
+            return _rounded(mp.mpf(waves.mean(e.f, mp.mpf(point[0]))))
     found = numeric.mean(e.f, *point) if e.g is None else numeric.dual(e.f, e.g, *point)
     if found.bound <= TIGHT * abs(found.value):
         return found

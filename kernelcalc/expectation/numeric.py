@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.periodic import nearest, rising
 from kernelcalc.symbols import z
 
 Vector = NDArray[np.float64]
@@ -88,6 +89,8 @@ class _Unresolved(Exception):
 @lru_cache(maxsize=256)
 def _values(f: Function) -> Callable[[Vector], Vector]:
     """The regular part as a map of float64 arrays; each analytic piece is evaluated by its own formula."""
+    if f.expr.has(nearest, rising):  # pieces without end
+        raise _Unresolved
     pieces = analysis.pieces(f.expr)
     starts = np.array([float(piece.lo) for piece in pieces[1:]])
     calls = [sp.lambdify(z, piece.expr, ["scipy", "numpy"]) for piece in pieces]

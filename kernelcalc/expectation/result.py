@@ -87,7 +87,7 @@ class Expectation:
 
     def limit(self, name: str | sp.Symbol, point: object) -> sp.Expr:
         """The limit of the closed form as a parameter or argument tends to a point (oo allowed)."""
-        from kernelcalc.limits import limit
+        from kernelcalc.expansions import limit
 
         symbol = self._parameter(name)
         self._record()
@@ -100,7 +100,7 @@ class Expectation:
 
         terms: how many; diagonal: at X = Y (b = c = a) instead of off the diagonal.
         """
-        from kernelcalc.limits import expand
+        from kernelcalc.expansions import expand
 
         symbol = self._parameter(name)
         form = self.symbolic_diagonal if diagonal else self._found()

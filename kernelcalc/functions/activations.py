@@ -22,6 +22,7 @@ _LEVEL = parameter("theta", 1, positive=True)
 _THETA, _TAU = parameter("theta", 0), parameter("tau", 0)
 _OMEGA = parameter("omega", 1, positive=True)
 _ORDER = parameter("k", 2, nonnegative=True, integer=True)
+_POWER = parameter("p", R(3, 2), positive=True)
 _OUTER, _INNER, _SHIFT = parameter("A", 1), parameter("B", 1, positive=True), parameter("C", 0)
 beta, epsilon, alpha, theta, k = (p.symbol for p in (_BETA, _EPSILON, _ALPHA, _THETA, _ORDER))
 _i = sp.Symbol("i", integer=True)
@@ -86,6 +87,8 @@ ACTIVATIONS: tuple[Entry, ...] = (
     Entry("SELU", "selu", _SCALE.symbol * (alpha * (sp.exp(z) - 1) * H(-z) + z * H(z)),
           (_SCALE, _SELU_ALPHA), "Klambauer et al. 2017"),
     Entry("RectifiedMonomial", "rectified_monomial", z**k * H(z), (_ORDER,), "Cho and Saul 2009, order k"),
+    Entry("RectifiedPower", "rectified_power", sp.Max(0, z) ** _POWER.symbol, (_POWER,),
+          "E max(X, 0)^p max(Y, 0)^p is Gauss's hypergeometric function"),
     Entry("SmoothReLU", "smooth_relu", z * _gate(z / epsilon) + epsilon * _density(z / epsilon), (_EPSILON,)),
     Entry("SmoothAbs", "smooth_abs",
           z * sp.erf(z / (sp.sqrt(2) * epsilon)) + 2 * epsilon * _density(z / epsilon), (_EPSILON,)),

@@ -16,6 +16,8 @@ import sympy as sp
 
 from kernelcalc.errors import InputError
 from kernelcalc.functions import analysis
+from kernelcalc.functions.decide import distinct
+from kernelcalc.functions.periodic import kinks, nearest, rising, unrolled
 from kernelcalc.symbols import mu, z
 
 Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
@@ -172,28 +174,38 @@ class Function:
         """The derivative as a distribution: regular part plus a mass of the height of every jump."""
         if self.masses:
             raise InputError(f"{self.name} has Dirac masses; its derivative is not a measure")
+        if self.template.has(nearest):  # these are continuous
+            return Function(f"{self.name}'", self.template.diff(z), self.parameters)
         regular, masses = analysis.derivative(self.template)
         return Function(f"{self.name}'", regular, self.parameters, tuple(masses))
 
     @cached_property
+    def _finite(self) -> sp.Expr:
+        """The regular part with what repeats for ever cut off after one period: its bounds are the same."""
+        return unrolled(self.expr)
+
+    @cached_property
     def breakpoints(self) -> tuple[sp.Expr, ...]:
-        """Every kink and jump of the regular part, sorted."""
-        return tuple(analysis.breakpoints(self.expr))
+        """Every kink and jump of the regular part, sorted; of a wave those of many periods."""
+        found = analysis.breakpoints(self._finite)
+        return tuple(distinct([*found, *kinks(self.expr)]) if self.expr.has(nearest, rising) else found)
 
     @cached_property
     def jumps(self) -> Masses:
         """Pairs (location, height) of the jumps of the regular part."""
-        return tuple(analysis.jumps(self.expr))
+        if self.expr.has(rising):
+            raise InputError(f"{self!r} has infinitely many jumps")
+        return tuple(analysis.jumps(self._finite))
 
     @cached_property
     def kinks(self) -> tuple[sp.Expr, ...]:
         """Locations where the regular part is continuous but its derivative jumps."""
-        return tuple(analysis.kinks(self.expr))
+        return tuple(analysis.kinks(self._finite))
 
     @cached_property
     def parity(self) -> str | None:
         """ "even", "odd" or None, masses included."""
-        parity = analysis.parity(self.expr)
+        parity = analysis.parity(self._finite)
         masses = dict(self.deltas)
         if not masses:
             return parity
@@ -205,17 +217,17 @@ class Function:
     @cached_property
     def bounded(self) -> bool:
         """Whether sup |f| is finite (a Dirac mass is not)."""
-        return not self.masses and analysis.bounded(self.expr)
+        return not self.masses and analysis.bounded(self._finite)
 
     @cached_property
     def lipschitz(self) -> sp.Expr | None:
         """The Lipschitz constant, or None where there is none."""
-        return None if self.masses else analysis.lipschitz(self.expr)
+        return None if self.masses else analysis.lipschitz(self._finite)
 
     @cached_property
     def envelope(self) -> tuple[sp.Expr, sp.Expr] | None:
         """(c, m) with |f(u)| <= c + m |u| for all u (the linear envelope, S50), or None."""
-        return None if self.masses else analysis.envelope(self.expr)
+        return None if self.masses else analysis.envelope(self._finite)
 
     def __call__(self, x: float) -> float:
         """The regular part at x."""

@@ -166,9 +166,13 @@ LIBRARIES: tuple[Named, ...] = (
             grad_scale, h, sigma, s), "*"),
         ("SingleExponential", lambda grad_width=HALF, grad_scale=1: Laplace(
             grad_scale / grad_width, 1 / grad_width), "*"),
+        ("PeriodicExponential", lambda grad_width=HALF, grad_scale=1: F["PeriodicExponential"](
+            grad_scale, grad_width, grad_width / 2),
+         "* twice as steep to the right of the threshold; not in releases before 2"),
     ),
     *_library("rockpool",
         ("StepPWL", lambda window=HALF: Step(0, 1, -window), "*"),
+        ("PeriodicExponential", lambda window=HALF: F["PeriodicExponential"](1, window, window), "*"),
     ),
     *_library("spyx",
         ("tanh", lambda k=1: Sech(1, 2 * k), f"* {_NO_FACTOR}"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sympy as sp
 
 from kernelcalc.functions.entry import Entry, Parameter, parameter
+from kernelcalc.functions.periodic import nearest
 from kernelcalc.symbols import z
 
 R, H, size = sp.Rational, sp.Heaviside, sp.Abs(z)
@@ -26,6 +27,7 @@ A, alpha, beta, kappa, W, tau, gamma, sigma = (
 )
 
 _low, _high, _threshold = parameter("l", 0), parameter("h", 1), parameter("tau", 0)
+_rho = _positive("rho", R(1, 2))
 _edge, _scale, _lobe, _wide = _positive("u"), _positive("delta"), _positive("h", R(3, 20)), _positive("s", 6)
 _power, _cut, _period = _positive("p"), _positive("B"), _positive("T", 8)
 _order = Parameter(sp.Symbol("n", positive=True, integer=True), sp.Integer(2), above=sp.Integer(1))
@@ -96,4 +98,7 @@ SURROGATES: tuple[Entry, ...] = (
     Entry("ExponentialEscape", "exponential_escape",
           _rate.symbol / _scale.symbol * sp.exp(z / _scale.symbol), (_rate, _scale),
           "stork, CustomSpike; Gerstner et al. 2014, escape noise"),
+    Entry("PeriodicExponential", "periodic_exponential",
+          A * sp.Piecewise((sp.exp(z / tau), z < 0), (sp.exp(-nearest(z) / _rho.symbol), True)),
+          (_A, Parameter(tau, R(1, 2)), _rho), "Weidel and Sheik 2021: several spikes at once"),
 )  # fmt: skip
