@@ -99,6 +99,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "asin": lambda x: mp.re(mp.asin(x)),
     "phi": mp.ncdf,
     "quadrant": _quadrant,
+    "hypot": mp.hypot,
 }
 
 

@@ -49,11 +49,11 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     ),
     "close": (
         *(POINTER,) * 2,
-        *(INTEGER,) * 6,
-        *(POINTER,) * 6,
+        *(INTEGER,) * 8,
+        *(POINTER,) * 8,
         *(RESULT, INTEGER) * 2,
         "int64*",
-        *(POINTER,) * 4,
+        *(POINTER,) * 5,
     ),
 }
 
@@ -76,6 +76,7 @@ class Points:
 
     data: Matrix
     powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
+    squares: Matrix  # squared norms
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
@@ -93,7 +94,7 @@ class Structure:
     """What kernels that differ in numbers only have in common."""
 
     source: str
-    quantities: dict[str, int]  # how many numbers a point table holds per layer and point, by role
+    quantities: dict[str, int]  # numbers that point tables hold per layer and point: row, column; close, both
     constants: int
     tangent: bool
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
@@ -113,6 +114,13 @@ class Space:
         self.scratch = self._pages[start : start + SCRATCH]
         self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
         self.rows = np.empty((3, dimension))
+        self._tables = np.empty((0, STRIDE))
+
+    def tables(self, quantities: int) -> Matrix:
+        """Point tables of one tile, made when first needed."""
+        if len(self._tables) < quantities:
+            self._tables = np.zeros((quantities, STRIDE))
+        return self._tables
 
 
 @dataclass(frozen=True)
@@ -196,7 +204,8 @@ class Evaluator:
         largest = np.abs(data).max(axis=1)
         exponents = np.frexp(largest)[1]
         powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
-        values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
+        squares = np.einsum("ij,ij->i", data, data)
+        values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
@@ -210,7 +219,7 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         inverse = np.pad(inverse, (0, blocks * TILE - n))
-        made = Points(data, powers, values, inverse, table, np.zeros(n, dtype=bool))
+        made = Points(data, powers, squares, values, inverse, table, np.zeros(n, dtype=bool))
         hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~made.dead
         if not self.structure.covered and (second := self.second(dimension)) is not None:
             hard |= second.unknown(made)
@@ -259,10 +268,12 @@ class Evaluator:
         self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
             same = rows.values if diagonal is None else diagonal
-            points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
+            norms = rows.powers, columns.powers, rows.squares, columns.squares
+            points = *norms, rows.values, columns.values, same, numbers
             alike = diagonal is not None
-            work = *space.rows, space.scratch
-            passed = i0, j0, *sizes, alike, *points
+            size = self.depth * self.structure.quantities["close"]  # one layer to gather in
+            work = *space.rows, space.scratch, space.tables(size)
+            passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
         hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
         wanted = hard or self.depth > DEEP or (marks[0] > 0 and not self.structure.covered)
@@ -365,7 +376,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
     kinds += [] if same is None else [("point", same, POINT)]
     made = Structure(
         module.text(),
-        {role: len(module.quantities(role)) for role in ("row", "column")},
+        module.counts(),
         module.constant_count,
         kernel.layer.factor is not None,
         *named.needs(kernel.layer.factor),

@@ -157,6 +157,25 @@ def sqrt(d: Register, x: Register) -> None:
 
 
 @inline
+def hypot(d: Register, x: Register, y: Register) -> None:
+    """sqrt(x^2 + y^2), x, y >= 0."""
+    wide()
+    apart()
+    for j in range(LANES):
+        a, al, b, bl = x[j], x[LOW + j], y[j], y[LOW + j]
+        less = a < b
+        large, largel = b if less else a, bl if less else al
+        small, smalll = a if less else b, al if less else bl
+        none = large == 0.0
+        t, tl = over(small, smalll, 1.0 if none else large, largel)
+        t, tl = times(t, tl, t, tl)
+        t, tl = plus(1.0, 0.0, t, tl)
+        t, tl = root(t, tl)
+        d[j], d[LOW + j] = times(large, largel, t, tl)
+        d[WRONG + j] = fma(d[j], LOST, x[WRONG + j] + y[WRONG + j])
+
+
+@inline
 def neg(d: Register, x: Register) -> None:
     wide()
     apart()
@@ -338,7 +357,7 @@ def looked_up_side(d: Register, x: Register, y: Register, table: Register) -> No
 
 (COPY, ADD, MUL, DIV, SQRT, NEG, ABS, COPYSIGN, LESS, EQUAL, SELECT) = range(11)
 ROOT_ANGLES, ANGLES, SIN_MINUS_T_COS = range(11, 14)
-(EXP, LOG, ERF, ERFC, SINH, COSH, ASIN, PHI, LOOKUP, LOOKUP_SIDE) = range(14, 24)
+(EXP, LOG, ERF, ERFC, SINH, COSH, ASIN, PHI, LOOKUP, LOOKUP_SIDE, HYPOT) = range(14, 25)
 
 
 @inline
@@ -359,6 +378,8 @@ def run(code: Any, count: int, w: Register, table: Register) -> None:
             div(d, x, y)
         elif operation == SQRT:
             sqrt(d, x)
+        elif operation == HYPOT:
+            hypot(d, x, y)
         elif operation == NEG:
             neg(d, x)
         elif operation == ABS:

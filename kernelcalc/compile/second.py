@@ -256,7 +256,7 @@ class Second:
         marked = marks[1 : 1 + marks[0]]
         close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
-            mask[np.divmod(chosen, TILE)] = True
+            mask[np.divmod(chosen % TILE**2, TILE)] = True
         wanted = deep | hard[0][:, None] | hard[1] | (close & np.array(not covered))
         # where both variances are tiny, so is the entry: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]

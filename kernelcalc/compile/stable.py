@@ -113,8 +113,10 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         unit = sp.Integer(1)
         if close and not (layer.factor * sp.sqrt(a * b - c**2)).has(a, b, c):  # in units of sqrt(ab), or it
             # overflows for short rows
-            outputs["unit_x"], outputs["unit_y"] = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
-            unit = outputs["unit_x"] * outputs["unit_y"]
+            outputs["unit_x"], outputs["unit_y"] = (
+                at(1 / sp.sqrt(a)) for at in (builder.at_row, builder.at_column)
+            )
+            unit = builder.at_row(sp.sqrt(a)) * builder.at_column(sp.sqrt(a))
         outputs["factor"] = w2 * builder.stable(layer.factor, unit)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.subs({a: b, b: a}, simultaneous=True)

@@ -45,6 +45,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "phi": (1, 1),
     "lookup": (1, 1),
     "lookup_side": (2, 1),
+    "hypot": (2, 1),
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
     "quadrant": (4, 1),
@@ -255,7 +256,7 @@ class Lowering:
         if name == "exp":
             return self.one("exp", self.value(expr.args[0]))
         given = [self.value(arg) for arg in expr.args if str(arg) != "mean"]
-        zero, one = self.constant("0"), self.constant("1")
+        one = self.constant("1")
         if name == "rsqrt":
             return self.one("div", one, self.one("sqrt", given[0]))
         if name == "sign":
@@ -267,14 +268,8 @@ class Lowering:
             return self.one("select", self.one("less", *given), first, second)
         if name == "And":
             return self.one("mul", *given)
-        if name == "hypot":  # large sqrt(1 + (small/large)^2)
-            less = self.one("less", *given)
-            small, large = (self.one("select", less, *two) for two in (given, given[::-1]))
-            large = self.one("select", self.one("equal", large, zero), self.constant("tiny"), large)
-            ratio = self.one("div", small, large)
-            return self.one(
-                "mul", large, self.one("sqrt", self.one("add", one, self.one("mul", ratio, ratio)))
-            )
+        if name == "hypot4":
+            return self.one("hypot", *(self.one("hypot", *two) for two in (given[:2], given[2:])))
         if name == "conditioned":
             return self._conditioned(*given)
         if OPERATIONS.get(name, (0, 0)) != (len(given), 1):
@@ -355,7 +350,7 @@ def _outputs(lowered: Lowering, program: Program, names: Sequence[str]) -> dict[
         if factor in program.outputs:
             before = lowered.inputs[total]
             for unit in units:
-                before = lowered.one("div", before, unit)
+                before = lowered.one("mul", before, unit)
             value = sp.sympify(program.outputs[factor]).xreplace(own)
             grown = lowered.one("mul", before, lowered.value(value))
             found[total] = lowered.one("add", grown, found["c"])
