@@ -24,7 +24,7 @@ import sympy as sp
 from kernelcalc.compile import named
 from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.close import RootBuilder, step
-from kernelcalc.compile.gaps import gap
+from kernelcalc.compile.gaps import arcsine_form, gap, homogeneous_form
 from kernelcalc.compile.program import Program, share
 from kernelcalc.errors import Uncompiled
 from kernelcalc.kernels import Kernel
@@ -113,8 +113,10 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         unit = sp.Integer(1)
         if close and not (layer.factor * sp.sqrt(a * b - c**2)).has(a, b, c):  # in units of sqrt(ab), or it
             # overflows for short rows
-            outputs["unit_x"], outputs["unit_y"] = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
-            unit = outputs["unit_x"] * outputs["unit_y"]
+            outputs["unit_x"], outputs["unit_y"] = (
+                at(1 / sp.sqrt(a)) for at in (builder.at_row, builder.at_column)
+            )
+            unit = builder.at_row(sp.sqrt(a)) * builder.at_column(sp.sqrt(a))
         outputs["factor"] = w2 * builder.stable(layer.factor, unit)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.subs({a: b, b: a}, simultaneous=True)
@@ -125,6 +127,15 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     }
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
     return Program(parameters, constants, row, column, pair, outputs)
+
+
+def covered(kernel: Kernel) -> bool:
+    """Whether the covariance of close pairs has a rule that does not cancel."""
+    if kernel.f1 != kernel.f2:
+        return False
+    form = sp.sympify(kernel.layer.cross.template)
+    arcsine = arcsine_form(form)
+    return (arcsine is not None and arcsine[2] == arcsine[3]) or homogeneous_form(form) is not None
 
 
 def diagonal_program(kernel: Kernel) -> Program:
