@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.normal import Phi, Phi2
 from kernelcalc.printing import Printer
 from kernelcalc.symbols import DETERMINANT, D, a, b, c, rho, sigma_b, sigma_w
 
@@ -120,12 +119,17 @@ def shortened(expr: sp.Expr) -> sp.Expr:
     ratio = c / sp.sqrt(a * b)
     known = {ratio: rho, -ratio: -rho}
     found = found.replace(
-        lambda e: isinstance(e, sp.asin | Phi2), lambda e: e.func(*(known.get(arg, arg) for arg in e.args))
+        lambda e: isinstance(e, sp.asin) or _normal(e), lambda e: e.func(*(known.get(arg, arg) for arg in e.args))
     )
     angle = _gathered(sp.expand(found.subs(sp.asin(rho), sp.pi / 2 - theta)))
     fewer = len(sp.Add.make_args(angle)) < len(sp.Add.make_args(sp.expand(found)))
     short = angle if fewer and angle.count_ops() <= found.count_ops() + 2 else found
-    return short.replace(lambda e: isinstance(e, Phi | Phi2), lambda e: e.func(*map(_over_one_root, e.args)))
+    return short.replace(_normal, lambda e: e.func(*map(_over_one_root, e.args)))
+
+
+def _normal(e: sp.Expr) -> bool:
+    """Whether e is a distribution function of the normal law, in one or two variables."""
+    return isinstance(e, sp.Function) and type(e).__name__ in ("Phi", "Phi2")
 
 
 def spelled(expr: sp.Expr) -> sp.Expr:
