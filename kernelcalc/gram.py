@@ -312,7 +312,7 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
     """Bounds of the absolute errors of k(X, Z): shape (n, p).
 
     Proved but for rounding for series and tables of the angle; for closed forms COMPILED times the value,
-    which is measured, not proved; or, with a warning, times what the second phase estimates of entries left.
+    which is measured, not proved; or, with a warning, the largest estimate of what the second phase left.
     """
     data, other = _data(X, "X"), None if Z is None else _data(Z, "Z")
     try:
@@ -322,10 +322,18 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
 
         _, bounds = mehler.gram(kernel, data, other)
         return bounds
-    values = gram(kernel, data, other)
     if isinstance(code, AngularEvaluator):
-        return np.full(values.shape, code.angle.error)
-    wrong: Matrix = COMPILED * np.abs(values)
+        return np.full((len(data), len(data if other is None else other)), code.angle.error)
+    task = Task.of(kernel, data, other)
+    values = np.empty(task.shape)
+
+    def fill(where: tuple[int, int, int, int], space: Space) -> None:
+        i, ni, j, nj = where
+        task.compute(where, space, values[i : i + ni, j : j + nj], None)
+
+    run(task.tiles(False), _threads(None), lambda: Space(data.shape[1]), fill)
+    _warn(task)
+    wrong: Matrix = max(COMPILED, task.code.unsettled) * np.abs(values)
     return wrong
 
 

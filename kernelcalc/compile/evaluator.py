@@ -253,6 +253,25 @@ class Evaluator:
         rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
         diagonal: the values that equal rows get, None where rows and columns belong to different networks.
         """
+        self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space)
+        i0, ni, j0, nj = where
+        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
+        wanted = hard or self.depth > DEEP or (space.marks[0] > 0 and not self.structure.covered)
+        if wanted and (second := self.second(rows.data.shape[1])) is not None:
+            second.improve(rows, columns, where, space.marks, out, mirrored)
+
+    def first_phase(
+        self,
+        rows: Points,
+        columns: Points,
+        where: tuple[int, int, int, int],
+        numbers: Matrix,
+        diagonal: Matrix | None,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
+        space: Space,
+    ) -> None:
+        """As tile, in float64; space.marks holds how many pairs are close, and which."""
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
         mirror = 0 if mirrored is None else 1 + (i0 == j0)
@@ -275,10 +294,6 @@ class Evaluator:
             work = *space.rows, space.scratch, space.tables(size)
             passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
-        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        wanted = hard or self.depth > DEEP or (marks[0] > 0 and not self.structure.covered)
-        if wanted and (second := self.second(dimension)) is not None:
-            second.improve(rows, columns, where, marks, out, mirrored)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
