@@ -217,8 +217,8 @@ def _warn(task: Task) -> None:
     left = task.code.unsettled
     if left > 0:
         warnings.warn(
-            f"{task.code.kernel!r}: the closed form cancels at some points, and entries are left with a"
-            f" relative error of about {left:.1e}: evaluate fewer such pairs at once",
+            f"{task.code.kernel!r}: some entries are beyond double-double, and too many for more digits:"
+            f" these entries are left with a relative error of about {left:.1e}; evaluate fewer at once",
             InaccurateWarning,
             stacklevel=4,
         )

@@ -29,17 +29,10 @@ def pair(size: float, angle: float, other: float = 1.0) -> Matrix:
 
 
 CASES: dict[str, tuple[Kernel, Matrix, float]] = {  # kernel, rows, ulps allowed
-    "deep": (kc.NTK(kc.ReLU(), 100), pair(1.0, 2.0), 64.0),
-    "deep, chaotic": (kc.NTK(kc.Erf(10), 100, sigma_b=0.1), pair(1.0, 1e-11), 64.0),
+    "deep": (kc.NNGP(kc.Erf(1e15), 100), pair(1.0, 2.0), 64.0),
     "near-linear layers": (kc.NTK(kc.Erf(10), 60), pair(1e-8, 1e-8), 64.0),
     "a variance below the range of floats": (kc.NTK(kc.Erf(1e-8), 3), pair(1e-150, 1.0, 1e300), 16.0),
-    "smooth, close": (kc.NTK(kc.GELU(), 3, sigma_b=0.1), pair(1.0, 1e-6), 16.0),
-    "smooth, closer": (kc.NTK(kc.GELU(), 3, sigma_b=0.1), pair(1.0, 1e-12), 16.0),
-    "two functions, close": (
-        kc.GeneralizedNTK((kc.Erf(1), kc.Erf(1).derivative), (kc.Erf(2), kc.Erf(2).derivative), 3),
-        pair(1.0, 1e-10),
-        16.0,
-    ),
+    "a kink, close": (kc.NTK(kc.HardTanh(), 2, sigma_b=0.1), pair(1.0, 1e-6), 16.0),
 }
 
 
@@ -56,7 +49,7 @@ def first_phase(kernel: Kernel, rows: Matrix) -> float:
 @pytest.mark.parametrize("name", CASES)
 def test_what_float64_loses_is_found_again(name: str) -> None:
     kernel, rows, allowed = CASES[name]
-    wanted = exact([kernel], *rows, [int(kernel.depth)])[0][0]
+    wanted = exact([kernel], rows[0], rows[1], [int(kernel.depth)])[0][0]
     assert ulps(float(kernel(rows)[0, 1]), wanted) <= allowed
     if name != "near-linear layers":  # where a missing factor in close.py showed
         assert ulps(first_phase(kernel, rows), wanted) > allowed
@@ -77,7 +70,8 @@ def test_bounds_of_double_double_hold(make: Callable[[int], Kernel]) -> None:
     rows = np.concatenate([pair(1.0, angle) for angle in (2.0, 0.1, 1e-4, 1e-7, -1e-9)])
     code = evaluator(kernel)
     second = code.second(rows.shape[1])
-    assert second is not None and second._near is not None
+    assert second is not None
+    assert second._near is not None
     places = np.arange(len(rows)).reshape(-1, 2)
     side = rows, np.ones(len(rows))
     found, _ = second._near.run(side, side, places, 4, second._first, second._table)
@@ -85,9 +79,9 @@ def test_bounds_of_double_double_hold(make: Callable[[int], Kernel]) -> None:
         with mp.workdps(60):
             weight, bias = (mp.mpmathify(second.numbers[name]) for name in ("w2", "s2"))
             state = digits.first_layer(rows[i].tolist(), rows[j].tolist(), weight, bias)
-            c, forward, _ = digits.evaluate(second.near, second.numbers, state, 4)
+            _, forward, _ = digits.evaluate(second.near, second.numbers, state, 4)
             assert abs(forward - value) <= wrong + 2.0**-53 * abs(value)
-            assert wrong > 0 and c != forward
+            assert 0 < wrong < 1e-12 * abs(value)
 
 
 def test_a_tape_is_plain_data() -> None:
@@ -97,14 +91,14 @@ def test_a_tape_is_plain_data() -> None:
 
 
 def test_what_is_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without mpmath a pair 1e-12 apart keeps the digits of the first phase, and a warning says so."""
+    """Without mpmath an entry beyond double-double stays as the first phase has it, and a warning says so."""
     monkeypatch.setattr("kernelcalc.compile.second.MOST", 0)
-    kernel, rows, _ = CASES["smooth, closer"]
-    with pytest.warns(InaccurateWarning, match="closed form cancels"):
+    kernel, rows, _ = CASES["a variance below the range of floats"]
+    with pytest.warns(InaccurateWarning, match="entries are left"):
         values = kernel(rows)
     assert np.isfinite(values).all()
     with pytest.warns(InaccurateWarning):
-        assert (kernel.error_bound(rows) > 1e-13 * np.abs(values)).all()
+        assert (kernel.error_bound(rows)[1, 1] >= 0.1 * values[1, 1]).all()
 
 
 def test_a_large_matrix_is_measured_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:

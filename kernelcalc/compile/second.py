@@ -51,6 +51,7 @@ ENOUGH = 2.0**-50  # the relative error with which a value is settled
 TINY = -2000  # log2 of a product of two variances, below which their covariance is 0 in float64
 SMALL = 4096  # entries of a matrix
 SAMPLE, PILED = 16, 24 * 2.0**-52
+COSTLY = 10**4
 BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, are left to mpmath
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
@@ -180,6 +181,12 @@ class Second:
         return dict(zip(names, self.code.exact_numbers, strict=True))
 
     @cached_property
+    def price(self) -> int:
+        """Instructions for one entry in mpmath; an integral takes as long as COSTLY others."""
+        names = [i.operation for i in self.near.layer]
+        return self.code.depth * (len(names) + COSTLY * names.count("quadrant"))
+
+    @cached_property
     def _first(self) -> tuple[float, ...]:
         """w2/n0 and s2, in two floats each."""
         with mp.workdps(DIGITS):
@@ -234,6 +241,8 @@ class Second:
     def diagonal(self, points: Points, values: Matrix) -> Matrix:
         """k(x, x), given what float64 makes of it."""
         found = self.points(points)
+        if found is None and not points.hard.any():
+            return values
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
@@ -355,7 +364,7 @@ class Second:
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
             last = mp.mpf(value), mp.mpf(value)
         for precision in PRECISIONS:
-            self.used += len(self.near.layer) * self.code.depth
+            self.used += self.price
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
