@@ -24,7 +24,7 @@ from math import copysign, inf
 from kernelcalc.compile.blocks import (
     PRODUCT_SPACE, STRIDE, TILE, product, settle, stream, stream_transposed, write_transposed,
 )
-from kernelcalc.compile.lookup import lookup, lookup_side
+from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import (
     comparison, gram_determinant, inner, largest, parallel_determinant, rejection, scaled,
