@@ -48,6 +48,7 @@ def tables(out: Path, notation: str, variances: bool, symbols: dict[str, str], p
     from kernelcalc.notation import Notation
     from kernelcalc.tables import write
     from kernelcalc.tables_document import DEBIAN, LatexError, pdflatex
+    from kernelcalc.verify.run import cores
 
     start = time.perf_counter()
 
@@ -58,7 +59,7 @@ def tables(out: Path, notation: str, variances: bool, symbols: dict[str, str], p
         watch(f"no pdflatex, so no PDF (Debian: apt-get install --no-install-recommends {DEBIAN})")
         pdf = False
     try:
-        paths = write(out, Notation(notation, variances, symbols), pdf=pdf, watch=watch)
+        paths = write(out, Notation(notation, variances, symbols), pdf=pdf, watch=watch, jobs=cores())
     except LatexError as error:
         raise InputError(f"pdflatex: {error}") from error
     click.echo(f"{out}: {len(paths)} files in {time.perf_counter() - start:.1f} s")

@@ -16,7 +16,7 @@ from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME
 from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.notation import latex
 from kernelcalc.symbols import m, v, z
-from kernelcalc.tables_model import Block, Cell, Table, formula, joined, lines_of, mixed, series, text
+from kernelcalc.tables_model import Block, Cell, Recipe, Table, formula, joined, lines_of, mixed, series, text
 
 Rows = tuple[tuple[Cell, ...], ...]
 TWO = (0.22, 0.74)  # widths of the columns
@@ -75,11 +75,11 @@ def _heading(name: str, *formulas: str) -> Cell:
 
 
 @lru_cache(maxsize=1)
-def activations() -> tuple[Function, ...]:
+def activations() -> dict[str, Function]:
     """The activations of the catalogue with their parameters as symbols; powers 2, 3 and 4."""
     powers = [BY_NAME["Monomial"](k) for k in (2, 3, 4)]
     functions = [f for entry in ACTIVATIONS for f in (powers if entry.name == "Monomial" else [entry()])]
-    return tuple(f.symbolic for f in functions)
+    return {_title(f.symbolic): f.symbolic for f in functions}
 
 
 def closed(f: Function) -> bool:
@@ -87,10 +87,14 @@ def closed(f: Function) -> bool:
     return dual(f).closed_form or dual(f.derivative).closed_form
 
 
-def duals() -> Table:
-    found = [f for f in activations() if closed(f)]
-    without = [_public(f) for f in activations() if f not in found]
-    blocks = tuple(Block(_heading(_title(f), f"f(z)={latex(f.expr)}"), _dual_rows(f)) for f in found)
+def _dual_block(name: str) -> Block | None:
+    f = activations()[name]
+    return Block(_heading(_title(f), f"f(z)={latex(f.expr)}"), _dual_rows(f)) if closed(f) else None
+
+
+def _dual_table(made: Sequence[Block | None]) -> Table:
+    pairs = zip(activations().values(), made, strict=True)
+    without = [_public(f) for f, block in pairs if block is None]
     intro = (
         "Expectations of products of an activation function $f$, and of its derivative $f'$, at two jointly "
         "Gaussian arguments; on the diagonal, $Y=X$."
@@ -101,7 +105,11 @@ def duals() -> Table:
             f"with an "
             "error bound."
         )
+    blocks = tuple(block for block in made if block is not None)
     return Table("duals", "Duals of activation functions", mixed(intro), TWO, ("", ""), blocks)
+
+
+DUALS = Recipe(lambda: tuple(activations()), _dual_block, _dual_table)
 
 
 def _dual_rows(f: Function) -> Rows:
@@ -127,16 +135,14 @@ def _dual_rows(f: Function) -> Rows:
 
 
 @lru_cache(maxsize=1)
-def surrogates() -> tuple[Function, ...]:
-    """The surrogate derivatives of the catalogue, and the bounded derivatives of activations, whose mean has
-    a closed form other than 0; each function once."""
-    derived = [f.derivative for f in activations()]
+def surrogates() -> dict[str, Function]:
+    """The surrogate derivatives of the catalogue, and the bounded derivatives of activations; each once."""
+    derived = [f.derivative for f in activations().values()]
     known = [entry().symbolic for entry in SURROGATES] + [s for s in derived if not s.deltas and _bounded(s)]
     found: dict[sp.Expr, Function] = {}
     for s in known:
-        if mean(s).expr not in (None, 0):
-            found.setdefault(s.expr, s)
-    return tuple(found.values())
+        found.setdefault(s.expr, s)
+    return {f"{i}: {_public(s)}": s for i, s in enumerate(found.values())}
 
 
 def _bounded(s: Function) -> bool:
@@ -147,7 +153,15 @@ def _bounded(s: Function) -> bool:
         return False
 
 
-def surrogate_table() -> Table:
+def _surrogate_block(name: str) -> Block | None:
+    """None where the mean has no closed form, or is 0."""
+    s = surrogates()[name]
+    if mean(s).expr in (None, 0):
+        return None
+    return Block(_heading(_public(s), f"s(z)={latex(s.expr)}"), _surrogate_rows(s))
+
+
+def _surrogate_table(made: Sequence[Block | None]) -> Table:
     intro = (
         r"$G(v)=\mathbb{E}\,s(Z)$ for $Z\sim\mathcal{N}(0,v)$. The factor is that of the sign network for "
         r"unit "
@@ -158,10 +172,11 @@ def surrogate_table() -> Table:
         "everywhere meet the hypotheses of the limit theorems; Lipschitz constants are given where there "
         "are any."
     )
-    blocks = tuple(
-        Block(_heading(_public(s), f"s(z)={latex(s.expr)}"), _surrogate_rows(s)) for s in surrogates()
-    )
+    blocks = tuple(block for block in made if block is not None)
     return Table("surrogates", "Surrogate derivatives", mixed(intro), TWO, ("", ""), blocks)
+
+
+SURROGATE_TABLE = Recipe(lambda: tuple(surrogates()), _surrogate_block, _surrogate_table)
 
 
 def limit_factor(s: Function) -> Expectation:

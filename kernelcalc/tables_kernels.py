@@ -15,7 +15,7 @@ from kernelcalc.limits import diagonal_growth, small_angle, small_angle_exponent
 from kernelcalc.notation import current, kernel_names, shortened
 from kernelcalc.symbols import D, L, a, b, c, m, n0, rho, sigma_b, sigma_w
 from kernelcalc.tables_functions import TWO, Rows, by_power, rows
-from kernelcalc.tables_model import Block, Cell, Table, formula, lines_of, mixed, series, summed
+from kernelcalc.tables_model import Block, Cell, Recipe, Table, formula, lines_of, mixed, series, summed
 
 DEPTHS = (1, 2, 3, 4)
 TERMS = 3  # of every expansion
@@ -47,7 +47,12 @@ def kernels() -> dict[str, Kernel]:
     }
 
 
-def kernel_table() -> Table:
+def _kernel_block(name: str) -> Block:
+    cell = mixed(name)
+    return Block(Cell(rf"\textbf{{{cell.tex}}}", cell.md), _kernel_rows(kernels()[name]))
+
+
+def _kernel_table(made: Sequence[Block | None]) -> Table:
     cov = current().covariance
     intro = (
         r"The step from one layer to the next, and the kernels of depth $L=1$ to $4$ in closed form, "
@@ -58,11 +63,11 @@ def kernel_table() -> Table:
         r"$\theta^{(l)}=\arccos\rho^{(l)}$."
     )
     title = "Kernels: recursion and closed form at depths 1 to 4"
-    blocks = tuple(
-        Block(Cell(rf"\textbf{{{cell.tex}}}", cell.md), _kernel_rows(kernel))
-        for cell, kernel in ((mixed(name), kernel) for name, kernel in kernels().items())
-    )
+    blocks = tuple(block for block in made if block is not None)
     return Table("kernels", title, mixed(intro), (0.11, 0.85), ("", ""), blocks)
+
+
+KERNELS = Recipe(lambda: tuple(kernels()), _kernel_block, _kernel_table)
 
 
 def _kernel_rows(kernel: Kernel) -> Rows:
@@ -187,37 +192,47 @@ def tangent_terms(kernel: Kernel, depth: int) -> tuple[list[sp.Expr], dict[sp.Sy
 # ---------------------------------------------------------------- (d) asymptotics
 
 
-def asymptotics() -> Table:
-    erf, sign, one = BY_NAME["Erf"](m), BY_NAME["Sign"](), BY_NAME["Erf"]().derivative
-    e, d = dual(erf), dual(erf.derivative)
-    mixed_dual = dual(erf.derivative, one)
-    expansions = rows(
-        (r"\mathbb{E}[f(X)\,f(Y)]", _in_m(e)),
-        (r"\mathbb{E}[f(X)^2]", _in_m(e, diagonal=True)),
-        (r"\mathbb{E}[f'(X)\,f'(Y)]", _in_m(d)),
-        (r"\mathbb{E}[f'(X)^2]", _in_m(d, diagonal=True)),
-        (r"\mathbb{E}[f'(X)\,\mathrm{erf}'(Y)]", _in_m(mixed_dual)),
-        (r"\mathbb{E}[f'(X)\,\mathrm{erf}'(X)]", _in_m(mixed_dual, diagonal=True)),
+def _steep() -> Block:
+    erf, one = BY_NAME["Erf"](m), BY_NAME["Erf"]().derivative
+    e, d, mixed_dual = dual(erf), dual(erf.derivative), dual(erf.derivative, one)
+    return Block(
+        _bold(r"Large $m$, $f=\mathrm{erf}_m$"),
+        rows(
+            (r"\mathbb{E}[f(X)\,f(Y)]", _in_m(e)),
+            (r"\mathbb{E}[f(X)^2]", _in_m(e, diagonal=True)),
+            (r"\mathbb{E}[f'(X)\,f'(Y)]", _in_m(d)),
+            (r"\mathbb{E}[f'(X)^2]", _in_m(d, diagonal=True)),
+            (r"\mathbb{E}[f'(X)\,\mathrm{erf}'(Y)]", _in_m(mixed_dual)),
+            (r"\mathbb{E}[f'(X)\,\mathrm{erf}'(X)]", _in_m(mixed_dual, diagonal=True)),
+        ),
     )
-    now = current()
-    first = {sp.Symbol("a_1", positive=True): rf"{now.covariance}^{{(1)}}(x,x)"}
+
+
+def _growth() -> Block:
+    first = {sp.Symbol("a_1", positive=True): rf"{current().covariance}^{{(1)}}(x,x)"}
     growth = [
         (rf"\Theta_m^{{({depth})}}(x,x)", formula(found.expr, first, left=r"\sim "))
         for depth in (2, 3, 4, L)
-        for found in [diagonal_growth(NTK(erf, depth, **SIGMAS), "m")]
+        for found in [diagonal_growth(NTK(BY_NAME["Erf"](m), depth, **SIGMAS), "m")]
     ]
-    blocks = (
-        Block(_bold(r"Large $m$, $f=\mathrm{erf}_m$"), expansions),
-        Block(_bold(r"The NTK of $\mathrm{erf}_m$ on the diagonal, $m\to\infty$"), rows(*growth)),
-        Block(
-            _bold(
-                r"The NTK of sign on a sphere: "
-                r"$\Theta_\infty^{(L)}(x,y)\sim K_L\,(1-\cos\varphi)^{-\alpha(L)/2}$ as the angle "
-                r"$\varphi\to 0$"
-            ),
-            _angles(sign),
-        ),
+    return Block(_bold(r"The NTK of $\mathrm{erf}_m$ on the diagonal, $m\to\infty$"), rows(*growth))
+
+
+def _small_angles() -> Block:
+    heading = _bold(
+        r"The NTK of sign on a sphere: "
+        r"$\Theta_\infty^{(L)}(x,y)\sim K_L\,(1-\cos\varphi)^{-\alpha(L)/2}$ as the angle "
+        r"$\varphi\to 0$"
     )
+    return Block(heading, _angles(BY_NAME["Sign"]()))
+
+
+_ASYMPTOTICS = {"steep": _steep, "growth": _growth, "angles": _small_angles}
+
+
+def _asymptotics_table(made: Sequence[Block | None]) -> Table:
+    now = current()
+    blocks = tuple(block for block in made if block is not None)
     intro = (
         r"Expansions for steep activations; singularities at small angles on the sphere $\lVert "
         r"x\rVert=\lVert "
@@ -227,6 +242,9 @@ def asymptotics() -> Table:
         r"$g=\sigma_w^2\lVert x\rVert^2/n_0$ and $q=\sigma_w^2+\sigma_b^2$."
     )
     return Table("asymptotics", "Asymptotics", mixed(intro), TWO, ("", ""), blocks)
+
+
+ASYMPTOTICS = Recipe(lambda: tuple(_ASYMPTOTICS), lambda name: _ASYMPTOTICS[name](), _asymptotics_table)
 
 
 def _bold(words: str) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -64,6 +64,21 @@ class Table:
     head: tuple[str, ...]
     blocks: tuple[Block, ...]
     small: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A table whose blocks need nothing of each other, so that several processes may make them.
+
+    names: of its blocks, in order; block: the block of a name, None if it has none; table: of all blocks.
+    """
+
+    names: Callable[[], Sequence[str]]
+    block: Callable[[str], Block | None]
+    table: Callable[[Sequence[Block | None]], Table]
+
+    def made(self) -> Table:
+        return self.table([self.block(name) for name in self.names()])
 
 
 # ---------------------------------------------------------------- cells

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import kernelcalc as kc
 from kernelcalc.compile.layout import TILE
 from kernelcalc.compile.program import share
+from kernelcalc.kernels import Kernel
 
 Matrix = NDArray[np.float64]
 ULP = 2.0**-52
@@ -45,6 +46,22 @@ def test_thread_counts_and_places_change_no_bit(n: int) -> None:
     K = KERNEL(X, threads=1)
     np.testing.assert_array_equal(KERNEL(X, threads=3), K)
     np.testing.assert_array_equal(KERNEL(X[::-1], threads=2)[::-1, ::-1][0, 1:], K[0, 1:])
+
+
+@pytest.mark.parametrize("kernel", [KERNEL, kc.NTK(kc.Erf(), 4, sigma_b=0.1)], ids=str)
+def test_close_pairs_have_the_same_bits_alone_and_in_company(kernel: Kernel) -> None:
+    """Neighbours in a row, or scattered; t = 1, -1 and <x, y>/|x|^2; multiples; extreme rows."""
+    rng = np.random.default_rng(6)
+    X = np.tile(rng.standard_normal(5), (40, 1)) + 1e-3 * rng.standard_normal((40, 5))
+    X[4::7] *= -1.0
+    X[5::7] *= rng.uniform(0.1, 10.0, (5, 1))
+    X[6::7] = X[0] * np.array([[2.0], [-3.0], [1e140], [1e-140], [1.1]])
+    X = rng.permutation(X)
+    X[::3] = rng.standard_normal((14, 5))
+    K = kernel(X)
+    for i, j in rng.integers(0, 40, (150, 2)):
+        pair = X[[min(i, j), max(i, j)]]
+        assert kernel(pair)[1, 0] == K[max(i, j), min(i, j)] or i == j
 
 
 def test_eight_threads_at_once() -> None:

@@ -22,6 +22,7 @@ FUNCTIONS = {
         mp.asin(r),
     ),
     "hypot": mp.hypot,
+    "hypot4": lambda *sides: mp.sqrt(sum(side**2 for side in sides)),
     "root_angles": lambda u, v, r: (2 * mp.asin(u), 2 * mp.asin(v), mp.asin(r)),
     "acute_angles": lambda q, p, r: (mp.acos(abs(r)), mp.asin(abs(r))),
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),

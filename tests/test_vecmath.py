@@ -115,6 +115,11 @@ def mp_erfcx(x: mpf) -> mpf:
     return sum(mp.fac2(2 * k - 1) / (-2 * x**2) ** k for k in range(12)) / (x * mp.sqrt(mp.pi))
 
 
+def side_points(count: int) -> list[Array]:
+    size = magnitudes(-290, 300)
+    return [size * uniform(0, 2) for _ in range(count)]
+
+
 @dataclass(frozen=True)
 class Case:
     function: Callable[..., Any]
@@ -131,20 +136,22 @@ CASES = (
     *(Case(function, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], bound)
       for function, bound in ((vecmath.rsqrt, 1.1), (vecmath.rsqrt_estimate, 2.0**38))),
     Case(vecmath.sqrt, mp.sqrt, [joined(uniform(0, 9), magnitudes(-290, 308))], 0.51),
+    Case(vecmath.hypot, mp.hypot, side_points(2), 1),
+    Case(vecmath.hypot4, lambda *sides: mp.sqrt(sum(side**2 for side in sides)), side_points(4), 1.5),
     Case(vecmath.quotient, lambda n, d: n / d, [signed(magnitudes(-140, 140)) for _ in range(2)], 0.51),
     *(Case(function, exact, arguments, bound, output)
-      for function, arguments, bound in ((vecmath.angle_triple, direction_points(), 1.5),
+      for function, arguments, bound in ((vecmath.angle_triple, direction_points(), 1.6),
                                          (vecmath.angle_triple_on_circle, circle_points(), 2.0))
       for output, exact in enumerate((mp.atan2, lambda y, x: mp.atan2(y, -x), lambda y, x: mp.atan2(x, y)))),
-    *(Case(vecmath.acute_angles, exact, half_angle_points(), 2, output)
+    *(Case(vecmath.acute_angles, exact, half_angle_points(), 2.2, output)
       for output, exact in enumerate((lambda q, p, c: 2 * mp.atan2(mp.sqrt(min(q, p)), mp.sqrt(max(q, p))),
                                       lambda q, p, c: abs(tilt(q, p, c))))),
-    *(Case(vecmath.half_angle_triple, exact, half_angle_points(), 2, output)
+    *(Case(vecmath.half_angle_triple, exact, half_angle_points(), 2.2, output)
       for output, exact in enumerate((lambda q, p, c: 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p)),
                                       lambda q, p, c: 2 * mp.atan2(mp.sqrt(p), mp.sqrt(q)),
                                       tilt))),
-    Case(vecmath.atan2_pos, mp.atan2, direction_points(), 1.5),
-    Case(vecmath.angles, mp.atan2, direction_points(), 1.5, 0),
+    Case(vecmath.atan2_pos, mp.atan2, direction_points(), 1.6),
+    Case(vecmath.angles, mp.atan2, direction_points(), 1.6, 0),
     Case(vecmath.angles_on_circle, mp.atan2, circle_points(), 2.0, 0),
     *(Case(vecmath.half_angles, exact, complementary_points(), 1.5, output)
       for output, exact in enumerate((lambda q, p: 2 * mp.atan2(mp.sqrt(q), mp.sqrt(p)),

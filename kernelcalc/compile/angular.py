@@ -104,8 +104,8 @@ def _derive() -> str:
     from kernelcalc.compile.emit import Module
 
     module = Module(_program(close=False), _program(close=True), _diagonal())
-    counts = {role: len(module.quantities(role)) for role in ("row", "column")}
-    return json.dumps(vars(Structure(module.text(), counts, module.constant_count, False, "s2", [], "")))
+    found = Structure(module.text(), module.counts(), module.constant_count, False, "s2", [], "")
+    return json.dumps(vars(found))
 
 
 def _program(*, close: bool) -> Program:

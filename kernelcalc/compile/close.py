@@ -12,7 +12,7 @@ import sympy as sp
 
 from kernelcalc.compile.builder import TINY, Builder, Inverse, Omega, d, r, s2, w2
 from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
-from kernelcalc.compile.program import angles, hypot, root_angles, sin_minus_t_cos
+from kernelcalc.compile.program import angles, hypot, hypot4, root_angles, sin_minus_t_cos
 from kernelcalc.symbols import a
 
 root_q, root_p = sp.Symbol("root_q", nonnegative=True), sp.Symbol("root_p", nonnegative=True)
@@ -229,8 +229,7 @@ class _Arcsine:
         at = self.builder.at_pair
         (gx, gy), (bx, by), (nx, ny), (alx, aly) = self.g, self.b, self.n, self.alpha
         roots = self.builder.at_row(sp.sqrt(bx * nx)) * self.builder.at_column(sp.sqrt(by * ny))
-        first, second = at(hypot(at(bx * gy), at(gx * by))), at(hypot(at(bx * by), at(roots)))
-        under = at(hypot(first, second))
+        under = at(hypot4(at(bx * gy), at(gx * by), at(bx * by), at(roots)))
         row = [self.builder.at_row(value) for value in (nx / sp.sqrt(2), bx / sp.sqrt(2))]  # of phi_x/2
         column = [self.builder.at_column(value) for value in (ny / sp.sqrt(2), by / sp.sqrt(2))]
         # cos(s + t) cos(s - t) = cos(s)^2 - sin(t)^2: the cosine of a sum near pi/2 without cancellation
@@ -248,9 +247,10 @@ class _Arcsine:
         """
         at = self.builder.at_pair
         (gx, gy), (bx, by), (nx, ny), (alx, aly) = self.g, self.b, self.n, self.alpha
-        t = at((gx + TINY) / (gy + TINY))
-        top = at(2 * gx * gy + bx**2 / t + by**2 * t)
-        under = at(at(t * ny) / bx + at(nx / t) / by)
+        row, column = (self.builder.at_row(gx + TINY), self.builder.at_column(gy + TINY))
+        t, inverse = at(row * self.builder.at_column(1 / column)), at(self.builder.at_row(1 / row) * column)
+        top = at(2 * gx * gy + bx**2 * inverse + by**2 * t)
+        under = at(at(t * ny) / bx + at(nx * inverse) / by)
         near = at(alx * aly + self.builder.at_row(bx * nx) * self.builder.at_column(by * ny))
         turn, _ = self.builder.two(self.builder.pair, angles(at(self.spread * at(top / under)), near))
         return turn
@@ -296,11 +296,11 @@ class _Arcsine:
         slope, root_slope = at(w2 * k * both), at(sp.sqrt(w2 * k * both))
         bias = at(w2 * self.k0 * both + _bias(builder, self.inverse))  # what multiplies Q
         turned = at(root_turning * root_slope * at(sp.sqrt(slope * (self.s_1 + s) + 2 * bias)))
-        moved = at(hypot(at(slope * root_R), at(root_radial * root_slope * at(sp.sqrt(2 * bias)))))
+        moved = at(slope * root_R), at(root_radial * root_slope * at(sp.sqrt(2 * bias)))
         beyond = root_slope * sp.sqrt(4 * bias * s)  # Q = Q_o + 4 C_o for c < 0
         opposite = at(sp.Piecewise((0, signed >= 0), (beyond, True)))
         C = at(self.k0 + k * signed)
-        root = at(hypot(at(hypot(turned, moved)), opposite))
+        root = at(hypot4(turned, *moved, opposite))
         pair, difference = _next(builder, self.inverse, C, root), k * sp.sign(d) * turn
         if self.k0 != 0:
             return Step(C, pair, difference)

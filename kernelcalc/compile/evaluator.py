@@ -46,11 +46,11 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     ),
     "close": (
         *(POINTER,) * 2,
-        *(INTEGER,) * 6,
-        *(POINTER,) * 6,
+        *(INTEGER,) * 8,
+        *(POINTER,) * 8,
         *(RESULT, INTEGER) * 2,
         "int64*",
-        *(POINTER,) * 4,
+        *(POINTER,) * 5,
     ),
 }
 
@@ -73,6 +73,7 @@ class Points:
 
     data: Matrix
     powers: Matrix  # per row, a power of two that brings its largest entry far from over- and underflow
+    squares: Matrix  # squared norms
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
@@ -89,12 +90,13 @@ class Structure:
     """What kernels that differ in numbers only have in common."""
 
     source: str
-    quantities: dict[str, int]  # how many numbers a point table holds per layer and point, by role
+    quantities: dict[str, int]  # numbers that point tables hold per layer and point: row, column; close, both
     constants: int
     tangent: bool
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
     shape: list[str]  # the parameters on which the table depends
     slope: str  # the parameter that scales its argument
+    shift: str | None = None  # the one that shifts it, "" for none; None: a table of one variable
 
 
 class Space:
@@ -107,6 +109,13 @@ class Space:
         self.scratch = self._pages[start : start + SCRATCH]
         self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
         self.rows = np.empty((3, dimension))
+        self._tables = np.empty((0, STRIDE))
+
+    def tables(self, quantities: int) -> Matrix:
+        """Point tables of one tile, made when first needed."""
+        if len(self._tables) < quantities:
+            self._tables = np.zeros((quantities, STRIDE))
+        return self._tables
 
 
 @dataclass(frozen=True)
@@ -140,9 +149,10 @@ class Evaluator:
     @cached_property
     def mean(self) -> Lookup | None:
         """The mean that the factor looks up."""
-        from kernelcalc.compile.means import table_of
+        from kernelcalc.compile import means, planes
 
         known = self.structure
+        table_of = means.table_of if known.shift is None else planes.table_of
         return table_of(getattr(self.kernel, known.mean), known.shape) if known.mean else None
 
     def _check_reach(self, values: Matrix) -> None:
@@ -165,7 +175,8 @@ class Evaluator:
         largest = np.abs(data).max(axis=1)
         exponents = np.frexp(largest)[1]
         powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
-        values[0] = (w2 / dimension) * np.einsum("ij,ij->i", data, data) + s2
+        squares = np.einsum("ij,ij->i", data, data)
+        values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
@@ -179,7 +190,7 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         inverse = np.pad(inverse, (0, blocks * TILE - n))
-        return Points(data, powers, values, inverse, table)
+        return Points(data, powers, squares, values, inverse, table)
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -221,10 +232,12 @@ class Evaluator:
         self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
             same = rows.values if diagonal is None else diagonal
-            points = rows.powers, columns.powers, rows.values, columns.values, same, numbers
+            norms = rows.powers, columns.powers, rows.squares, columns.squares
+            points = *norms, rows.values, columns.values, same, numbers
             alike = diagonal is not None
-            work = *space.rows, space.scratch
-            passed = i0, j0, *sizes, alike, *points
+            size = self.depth * self.structure.quantities["close"]  # one layer to gather in
+            work = *space.rows, space.scratch, space.tables(size)
+            passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
 
 
@@ -252,7 +265,8 @@ def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     other = pairs[3][0 if structure.mean == "s2" else 1]
     given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
     _, parameters = share([*given, dict(other.parameters)])
-    return [*parameters.values(), *slope_and_weight(getattr(kernel, structure.mean), structure.slope)]
+    tabled = getattr(kernel, structure.mean)
+    return [*parameters.values(), *slope_and_weight(tabled, structure.slope, structure.shift)]
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
@@ -318,7 +332,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
     module = Module(ordinary, close, diagonal_program(kernel) if kernel.f1 == kernel.f2 else None)
     made = Structure(
         module.text(),
-        {role: len(module.quantities(role)) for role in ("row", "column")},
+        module.counts(),
         module.constant_count,
         kernel.layer.factor is not None,
         *named.needs(kernel.layer.factor),

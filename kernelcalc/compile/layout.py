@@ -8,6 +8,7 @@ PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front o
 PRODUCT_SPACE = PANEL + 8 * CHUNK
 LANES = 9  # rows of STRIDE numbers: the state of TILE pairs
 SCRATCH = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # work space of a tile
+Q, P, R, C, T, S, D, A, B = (lane * STRIDE for lane in range(LANES))  # where each begins
 RSQRT_CUBIC = 0.3125001  # 5/16 in vecmath.rsqrt_estimate, by which processor.py knows it in machine code
 TABLE_TERMS = 8  # of the polynomials of a table: one cache line
 TABLE_HEADER = 8  # numbers in front of them

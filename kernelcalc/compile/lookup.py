@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 from kernelcalc.compile.layout import PLANE_TERMS, SECOND, TABLE_HEADER, TABLE_TERMS
@@ -39,8 +40,10 @@ def lookup_side(x: float, side: float, table: Pointer) -> float:
 
 @inline
 def lookup_plane(mu: float, x: float, table: Pointer) -> float:
-    """The function of two variables in the table (planes.py) at |mu| < reach, 0 <= x < reach."""
+    """The function of two variables in the table (planes.py) at |mu| < reach, 0 <= x < reach; NaN beyond."""
     s, w = abs(mu) * table[0], x * table[0]
+    inside = s < 1.0 and w < 1.0
+    s, w = s if inside else 0.0, w if inside else 0.0
     place = table[TABLE_HEADER + (1 if mu < 0.0 else 0)]
     while place > 0.0:
         s += s
@@ -62,4 +65,4 @@ def lookup_plane(mu: float, x: float, table: Pointer) -> float:
         for j in range(PLANE_TERMS):
             value = fma(value, w, table[row + PLANE_TERMS - 1 - j])
         total = fma(total, s, value)
-    return total
+    return total if inside else nan

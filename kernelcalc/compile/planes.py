@@ -1,10 +1,10 @@
-"""G(mu, v) = E s(mu + x Z), v = x^2, as polynomials on a tree of squares, for the compiled code.
+"""G(mu, x^2) = E s(mu + x Z) as polynomials on a tree of squares, for the compiled code.
 
-Thresholds need the mean of a surrogate derivative off its centre: a function of two variables, smooth but near
-the points (t, 0) where s kinks or jumps at t. The half plane x >= 0 is cut into squares that are halved until
-a polynomial of degree TERMS - 1 in each variable meets G at points between its nodes; around (t, 0) they
-shrink towards it. lookup.py walks down the tree, one bit of mu and x a step. Values at the nodes are
-Gauss-Legendre sums over panels no wider than x, graded towards every kink and 0.
+Thresholds need the mean of a surrogate derivative off its centre: a function of two variables, smooth but
+near the points (t, 0) where s kinks or jumps at t. The half plane x >= 0 is cut into squares that are halved
+until a polynomial of degree TERMS - 1 in each variable meets G at points between its nodes; towards (t, 0)
+they shrink. lookup.py walks down the tree, one bit of mu and x a step. Values at the nodes are Gauss-Legendre
+sums over panels that resolve s and are no wider than x.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import sympy as sp
 from numpy.polynomial import chebyshev
-from numpy.polynomial.legendre import leggauss
+from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
 
 from kernelcalc.compile import cache
@@ -31,21 +31,25 @@ from kernelcalc.functions.base import Function
 Vector = NDArray[np.float64]
 
 SIZE = 2.0**10  # half the width of the table, in units of s with slope 1
-SMALLEST = 2.0**-24  # of a square: closer to a jump than that the mean of both sides is taken
+SMALLEST = 2.0**-46  # of a square
+BESIDE = 2.0**-24  # of a square where s jumps: closer to a jump the mean of both sides is taken
 MOST = 16000  # squares
-TARGET = 5e-13  # relative to E |s|; rounding leaves 2e-13
+TARGET = 5e-13  # relative to the largest E |s| in a square; rounding leaves 2e-13
 FLOOR = 2.0**-10  # of sup |s|: smaller values are known to as many digits as this
 REACH = 9.0  # standard deviations: exp(-9^2/2) = 3e-18
 FINEST = -8  # panels next to a kink have the width 2^FINEST
 CHECKS = np.array([-0.995, -0.56, 0.07, 0.62, 0.99])
 RULE = leggauss(10)
+LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
+RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
 WIDE = 6.0  # widths of a density over which its centres may lie apart
 
 
 @dataclass(frozen=True)
 class Plane:
     """tree[i]: the place of the first of four smaller squares, or minus the number of a polynomial less 1;
-    tree[0] is mu >= 0, tree[1] mu < 0 (the same square where s is even). error: relative to E |s|."""
+    tree[0] is mu >= 0, tree[1] mu < 0 (the same square where s is even). error: relative to the largest
+    E |s| in the square."""
 
     tree: Vector
     coefficients: Vector  # (polynomials, TERMS^2)
@@ -98,16 +102,28 @@ class _Smoothed:
     def __init__(self, f: Function) -> None:
         self.values: Callable[[Vector], Vector] = numeric._values(f)
         self.kinks = np.array(sorted({0.0, *(float(t) for t in f.breakpoints)}))
-        steps = np.ldexp(1.0, np.arange(-30, 11))
-        grid = self.kinks[:, None] + np.concatenate([-steps, steps])
-        self.top = float(np.abs(self.values(grid.ravel())).max())
+        steps = np.ldexp(1.0, np.arange(FINEST, 12))
+        cuts = np.unique(self.kinks[:, None] + np.concatenate([-steps, [0.0], steps]))
+        left, width = cuts[:-1], np.diff(cuts)
+        self.top, self.cuts = 0.0, cuts
+        for _ in range(HALVINGS):  # panels that resolve s
+            nodes = left[:, None] + width[:, None] * (1 + RULE[0]) / 2
+            h = self.values(nodes.ravel()).reshape(nodes.shape)
+            self.top = max(self.top, float(np.abs(h).max()))
+            rough = np.abs(h @ LEGENDRE)[:, -2:].max(axis=1) > RESOLVED * self.top
+            if not rough.any():
+                break
+            if rough.sum() > MOST:
+                raise InputError(f"{f!r} oscillates or jumps too often for its mean to be tabulated")
+            left, width = left[rough], width[rough] / 2
+            self.cuts = np.union1d(self.cuts, left + width)
+            left, width = np.concatenate([left, left + width]), np.tile(width, 2)
 
     def _nodes(self, low: float, high: float, x: float, start: float) -> tuple[Vector, Vector]:
         """Nodes and weights between low and high, all relative to start, for s times a density of width x."""
-        steps = np.ldexp(1.0, np.arange(FINEST, 1 + int(np.ceil(np.log2(max(x, 1.0))))))
-        near = (self.kinks - start)[:, None] + np.concatenate([-steps, [0.0], steps])
-        cuts = np.concatenate([np.arange(low, high, x), [high], near.ravel()])
-        cuts = np.unique(np.clip(cuts, low, high))
+        own = self.cuts - start
+        own = own[(low < own) & (own < high)]
+        cuts = np.unique(np.concatenate([np.arange(low, high, x), [high], own]))
         half = np.diff(cuts) / 2
         nodes = cuts[:-1, None] + half[:, None] * (1 + RULE[0])
         return nodes.ravel(), (half[:, None] * RULE[1]).ravel()
@@ -165,6 +181,7 @@ def make(f: Function) -> Plane:
 
 def _make(f: Function) -> Plane:
     smoothed, (points, to_powers, at_checks) = _Smoothed(f), _fit()
+    smallest = BESIDE if f.jumps else SMALLEST
     even = f.parity == "even"
     tree = [0.0, 0.0]
     found: list[Vector] = []
@@ -176,8 +193,8 @@ def _make(f: Function) -> Plane:
         values, sizes = smoothed(side * left, mu, low + width * (1 + points) / 2)
         c = to_powers @ values[:TERMS, :TERMS] @ to_powers.T
         wrong = np.abs(at_checks @ c @ at_checks.T - values[TERMS:, TERMS:])
-        error = float((wrong / np.maximum(sizes[TERMS:, TERMS:], FLOOR * smoothed.top)).max())
-        if error > TARGET and width > SMALLEST:
+        error = float(wrong.max() / max(sizes.max(), FLOOR * smoothed.top))
+        if error > TARGET and width > smallest:
             tree[place] = float(len(tree))
             for k in range(4):
                 corner = left + (k // 2) * width / 2, low + (k % 2) * width / 2
@@ -203,7 +220,7 @@ def _table(f: Function, shape: tuple[str, ...]) -> Plane:
     def generate() -> str:
         from kernelcalc.compile.named import canonical
 
-        base = canonical(f.symbolic).base
+        base = canonical(f.symbolic, centred=True).base
         values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
         return make(replace(base, parameters=values)).to_text()
 

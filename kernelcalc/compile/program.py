@@ -17,7 +17,7 @@ from kernelcalc.symbols import a
 ax, ay = sp.Symbol("a_x", positive=True), sp.Symbol("a_y", positive=True)
 half_angle_triple = sp.Function("half_angle_triple")  # (q, p, r) -> theta = acos r, pi - theta, pi/2 - theta
 root_angles = sp.Function("root_angles")  # half_angle_triple, given sqrt(q) and sqrt(p)
-hypot = sp.Function("hypot")
+hypot, hypot4 = sp.Function("hypot"), sp.Function("hypot4")
 acute_angles = sp.Function("acute_angles")  # (q, p, r) -> acos|r|, asin|r|
 angles = sp.Function("angles")  # (y, x) -> theta = atan2(y, x), pi - theta, y >= 0
 copysign = sp.Function("copysign")  # (x, y) -> |x| with the sign of y
@@ -44,7 +44,8 @@ class Program:
 
     constants: from sigma_w^2 (w2), sigma_b^2 (s2) and the parameters; row, column: from those and the
     variance a of a point; pair: from those of row (suffix _x) and column (suffix _y) and q, p, r.
-    outputs: meaning -> expression, "a" for a point, "c", "q", "p", "r", "factor", "transposed" for a pair.
+    outputs: meaning -> expression, "a" for a point, "c", "q", "p", "r", "factor", "transposed" for a pair;
+    "unit_x", "unit_y": what the tangent kernel is to be multiplied with before the factor.
     """
 
     parameters: tuple[sp.Symbol, ...]
@@ -98,7 +99,7 @@ def level(program: Program) -> Program:
 
 def outermost(program: Program) -> Program:
     """The program of the last layer: what it computes for a next one is left out."""
-    kept = ("c", "factor", "transposed")
+    kept = ("c", "factor", "transposed", "unit_x", "unit_y")
     outputs = {name: value for name, value in program.outputs.items() if name in kept}
     needed = {symbol for value in outputs.values() for symbol in sp.sympify(value).free_symbols}
     pair: list[Let] = []

@@ -64,7 +64,10 @@ def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
         pairs.append((sp.sympify(layer.factor.template), sp.sympify(layer.factor.symbolic_diagonal)))
     forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
     factor, diagonal = forms[3] if layer.factor is not None else (None, sp.Integer(0))
-    parameters = (*values, named.SLOPE, named.WEIGHT) if tabled else tuple(values)
+    parameters = tuple(values)
+    if layer.factor is not None and tabled:
+        shift = (named.SHIFT,) if named.off_centre(layer.factor) else ()
+        parameters += (*shift, named.SLOPE, named.WEIGHT)
     return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal), parameters
 
 
@@ -113,8 +116,10 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         unit = sp.Integer(1)
         if close and not (layer.factor * sp.sqrt(a * b - c**2)).has(a, b, c):  # in units of sqrt(ab), or it
             # overflows for short rows
-            outputs["unit_x"], outputs["unit_y"] = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
-            unit = outputs["unit_x"] * outputs["unit_y"]
+            outputs["unit_x"], outputs["unit_y"] = (
+                at(1 / sp.sqrt(a)) for at in (builder.at_row, builder.at_column)
+            )
+            unit = builder.at_row(sp.sqrt(a)) * builder.at_column(sp.sqrt(a))
         outputs["factor"] = w2 * builder.stable(layer.factor, unit)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.subs({a: b, b: a}, simultaneous=True)

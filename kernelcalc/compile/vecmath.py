@@ -79,13 +79,30 @@ def sqrt(x: float) -> float:
 
 
 @inline
+def _power(large: float) -> tuple[float, float]:
+    """A power of two that makes the square of a large or a small number harmless, and its inverse."""
+    small, great = large < 2.0**-400, large > 2.0**400
+    up, down = 2.0**600 if small else 1.0, 2.0**-600 if small else 1.0
+    return 2.0**-600 if great else up, 2.0**600 if great else down
+
+
+@inline
 def hypot(x: float, y: float) -> float:
     """sqrt(x^2 + y^2) for 0 <= x, y, wherever x and y lie in the range of floats; 1 ulp."""
-    large = y if x < y else x
-    up = 2.0**600 if large < 2.0**-400 else 1.0
-    power = 2.0**-600 if large > 2.0**400 else up
+    power, back = _power(y if x < y else x)
     u, v = x * power, y * power
-    return sqrt(fma(u, u, v * v)) / power
+    return sqrt(fma(u, u, v * v)) * back
+
+
+@inline
+def hypot4(x: float, y: float, z: float, t: float) -> float:
+    """sqrt(x^2 + y^2 + z^2 + t^2) for 0 <= x, y, z, t, likewise; 1.5 ulp."""
+    first, second = y if x < y else x, t if z < t else z
+    power, back = _power(second if first < second else first)
+    u, v = x * power, y * power
+    first = fma(u, u, v * v)
+    u, v = z * power, t * power
+    return sqrt(first + fma(u, u, v * v)) * back
 
 
 @inline
@@ -115,7 +132,7 @@ def _octants(k: float, p: float) -> tuple[float, float, float]:
 
 @inline
 def angle_triple(y: float, x: float) -> tuple[float, float, float]:
-    """theta = atan2(y, x), pi - theta and pi/2 - theta; 0 <= y, |x| < 2^1000, not both 0; 1.5 ulp."""
+    """theta = atan2(y, x), pi - theta and pi/2 - theta; 0 <= y, |x| < 2^1000, not both 0; 1.6 ulp."""
     ax = abs(x)
     high = ax if y < ax else y
     low = y if y < ax else ax
@@ -146,7 +163,7 @@ def angle_triple_on_circle(sine: float, cosine: float) -> tuple[float, float, fl
 
 @inline
 def half_angle_triple(q: float, p: float, cosine: float) -> tuple[float, float, float]:
-    """theta = acos(cosine), pi - theta and pi/2 - theta, given also q, p = (1 -+ cosine)/2; 2 ulp.
+    """theta = acos(cosine), pi - theta and pi/2 - theta, given also q, p = (1 -+ cosine)/2; 2.2 ulp.
 
     The way to carry an angle through layers: q and p as sums of non-negative terms and the cosine as a
     multiple of what was pi/2 - theta keep full relative accuracy; one computed from another would cancel.
@@ -159,7 +176,7 @@ def half_angle_triple(q: float, p: float, cosine: float) -> tuple[float, float, 
 
 @inline
 def acute_angles(q: float, p: float, cosine: float) -> tuple[float, float]:
-    """acos|cosine| and asin|cosine|, given also q, p = (1 -+ cosine)/2; 2 ulp: two of half_angle_triple."""
+    """acos|cosine| and asin|cosine|, given also q, p = (1 -+ cosine)/2; 2.2 ulp: two of half_angle_triple."""
     x = abs(cosine)
     small = q if q < p else p
     outer = x >= 0.5

@@ -137,6 +137,8 @@ def _term(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
             rational, top, bottom = rational / polynomial, top * polynomial, sp.cancel(bottom / polynomial)
         elif power > whole and sp.rem(denominator, polynomial, *_gens(polynomial)) == 0:
             rational, bottom, top = rational * polynomial, bottom * polynomial, sp.cancel(top / polynomial)
+        else:
+            continue
         rational = sp.cancel(rational)
         numerator, denominator = sp.fraction(rational)
     return rational, rest * _root(top) / _root(bottom)
@@ -150,7 +152,8 @@ def _root(inside: sp.Expr) -> sp.Expr:
     return sp.sqrt(_written(inside)) if inside != 1 else sp.Integer(1)
 
 
-def _factors(base: sp.Expr) -> list[tuple[sp.Expr, int]]:
+@lru_cache(maxsize=1024)
+def _factors(base: sp.Expr) -> tuple[tuple[sp.Expr, int], ...]:
     """Positive factors of a positive rational function, with multiplicities (negative in the denominator).
 
     An odd factor of something positive keeps its sign on the (connected) domain; an even one may change it,
@@ -172,9 +175,10 @@ def _factors(base: sp.Expr) -> list[tuple[sp.Expr, int]]:
             found += [(sp.Integer(prime), -side * power) for prime, power in sp.factorint(size.q).items()]
         else:
             found.append((size, side))
-    return found
+    return tuple(found)
 
 
+@lru_cache(maxsize=1024)
 def _written(expr: sp.Expr) -> sp.Expr:
     """Polynomials in c as (factored part without c) - (rest) c^2, the way determinants are written."""
     if not expr.has(c):
@@ -187,6 +191,7 @@ def _written(expr: sp.Expr) -> sp.Expr:
     return sp.Add(*(sp.factor(coefficient) * c**power for (power,), coefficient in poly.terms()))
 
 
+@lru_cache(maxsize=1024)
 def _exponent(expr: sp.Expr) -> sp.Expr:
     if not expr.free_symbols:
         return sp.expand(expr)

@@ -1,0 +1,143 @@
+"""What the parts of a generated module have in common: statements of a program as lines of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+
+from kernelcalc.compile.printer import Printer, numeric
+from kernelcalc.compile.program import Let, Program, used
+
+STATE = ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y")  # what a pair hands on besides c, T, S
+
+
+class Statements:
+    """Prints the statements of one kernel structure.
+
+    numbers: w2, s2, the parameters, w2/n0, the constants of all programs one after another. Point tables hold
+    layer by layer rows of STRIDE numbers, one for each quantity.
+    """
+
+    def __init__(self, programs: Iterable[Program], header: str) -> None:
+        self.programs = tuple(programs)
+        self.printer = Printer(header)
+        parameters = map(str, self.programs[0].parameters)
+        self.numbers = ["w2", "s2", *parameters, "scale", "at"]  # at: of the table
+
+    @property
+    def constant_count(self) -> int:
+        """How many constants the programs have together."""
+        return sum(len(targets(program)) for program in self.programs)
+
+    def line(self, statement: Let) -> str:
+        """targets = value."""
+        return f"{', '.join(map(str, statement.targets))} = {self.value(statement.value)}"
+
+    def value(self, expr: object) -> str:
+        """An expression."""
+        return str(self.printer.doprint(numeric(sp.sympify(expr))))
+
+    def place(self, name: str) -> int:
+        """Where a number that all structures have lies."""
+        return self.numbers.index(name)
+
+    def loaded(self) -> list[str]:
+        """The numbers that are given, as local variables."""
+        lines = [f"    {x} = numbers[{i}]" for i, x in enumerate(self.numbers)]
+        return [*lines, "    mean = offset(numbers, int(at))"]
+
+    def given(self, program: Program) -> list[str]:
+        """Those, and the constants of one program."""
+        before = self.programs[: self.programs.index(program)]
+        start = len(self.numbers) + sum(len(targets(other)) for other in before)
+        return [
+            *self.loaded(),
+            *(f"    {x} = numbers[{start + i}]" for i, x in enumerate(targets(program))),
+        ]
+
+    def constants(self) -> list[str]:
+        """The function that computes the constants of all programs."""
+        lines = ["def constants(numbers):", *self.loaded()]
+        start = len(self.numbers)
+        for program in self.programs:
+            lines += [f"    {self.line(statement)}" for statement in program.constants]
+            lines += [f"    numbers[{start + i}] = {target}" for i, target in enumerate(targets(program))]
+            start += len(targets(program))
+        return [*lines, ""]
+
+    def points(
+        self, program: Program, role: str, head: list[str], place: str, at: str, after: str
+    ) -> list[str]:
+        """A function that fills a table for n points; values[at]: their variances, [after]: the next ones."""
+        side, kept = {"row": "a_x", "column": "a_y"}[role], quantities(program, role)
+        lines = [
+            *head,
+            *self.given(program),
+            "    for l in range(depth - 1):",
+            "        for i in range(n):",
+            f"            a = values[{at}]",
+            f"            {side} = a",
+            *(f"            {self.line(statement)}" for statement in getattr(program, role)),
+            f"            place = {place.format(len(kept))}",
+            *(f"            table[place + {k}*STRIDE] = {name}" for k, name in enumerate(kept)),
+            f"            values[{after}] = {self.value(program.outputs[side])}",
+        ]
+        return [*lines, ""]
+
+    def layer(self, program: Program, keep: dict[str, str], read: dict[str, str]) -> list[str]:
+        """The statements of a pair, then its new state; keep: where c, q, p, T, ... go, read: T, S before."""
+        lines = [self.line(statement) for statement in program.pair]
+        lines.append(f"cross = {self.value(program.outputs['c'])}")
+        if "factor" not in program.outputs:
+            lines.append(f"{keep['c']} = cross")
+        unit = "".join(f"*{program.outputs[x]}" for x in ("unit_x", "unit_y") if x in program.outputs)
+        for total, factor in (("T", "factor"), ("S", "transposed")):
+            if factor in program.outputs:
+                value = self.value(program.outputs[factor])
+                lines.append(f"{keep[total]} = fma({read[total]}{unit}, {value}, cross)")
+        state = [x for x in STATE if x in keep and x in program.outputs]
+        values = ", ".join(self.value(program.outputs[x]) for x in state)
+        return [*lines, *([f"{', '.join(keep[x] for x in state)} = {values}"] if state else [])]
+
+    def pairs(
+        self,
+        name: str,
+        arguments: str,
+        programs: tuple[Program, Program],
+        opening: list[str],
+        lines: list[str],
+    ) -> list[str]:
+        """A function of the pairs of one row: row is a column of its point table, column those of all points.
+
+        programs: for which the tables were made, and which of it is computed; opening, lines: of a pair.
+        """
+        made, program = programs
+        rows = enumerate(quantities(made, "row"))
+        columns = [(k, x) for k, x in enumerate(quantities(made, "column")) if x in used(program)]
+        return [
+            "@inline",
+            f"def {name}(w, {arguments}):",
+            "    wide()",
+            "    apart()",
+            *self.given(made),
+            *(f"    {x} = row[{k}*STRIDE]" for k, x in rows),
+            "    close = 0",
+            "    for j in range(m):",
+            *(f"        {line}" for line in opening),
+            *(f"        {x} = column[{k}*STRIDE + j]" for k, x in columns),
+            *(f"        {line}" for line in lines),
+            "    return close",
+            "",
+        ]
+
+
+def targets(program: Program) -> list[str]:
+    """The names of its constants."""
+    return [str(target) for statement in program.constants for target in statement.targets]
+
+
+def quantities(program: Program, role: str) -> list[str]:
+    """What a point table holds: the variance and the targets of the point statements that pairs use."""
+    suffix = {"row": "_x", "column": "_y"}[role]
+    return sorted(name for name in used(program) if name.endswith(suffix))
