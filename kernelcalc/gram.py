@@ -204,6 +204,10 @@ class Task:
         """One tile, and its mirror image if asked for."""
         self.code.tile(self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space)
         i, ni, j, nj = where
+        if self.code.structure.shift is not None and np.isnan(out[:ni, :nj]).any():
+            raise InputError(
+                f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
+            )
         down, along = self.rows.dead[i : i + ni], self.columns.dead[j : j + nj]
         if down.any() or along.any():
             dead = down[:, None] | along
@@ -217,8 +221,8 @@ def _warn(task: Task) -> None:
     left = task.code.unsettled
     if left > 0:
         warnings.warn(
-            f"{task.code.kernel!r}: the closed form cancels at some points, and entries are left with a"
-            f" relative error of about {left:.1e}: evaluate fewer such pairs at once",
+            f"{task.code.kernel!r}: some entries are beyond double-double, and too many for more digits:"
+            f" these entries are left with a relative error of about {left:.1e}; evaluate fewer at once",
             InaccurateWarning,
             stacklevel=4,
         )
@@ -312,7 +316,7 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
     """Bounds of the absolute errors of k(X, Z): shape (n, p).
 
     Proved but for rounding for series and tables of the angle; for closed forms COMPILED times the value,
-    which is measured, not proved; or, with a warning, times what the second phase estimates of entries left.
+    which is measured, not proved; or, with a warning, the largest estimate of what the second phase left.
     """
     data, other = _data(X, "X"), None if Z is None else _data(Z, "Z")
     try:
@@ -322,10 +326,18 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
 
         _, bounds = mehler.gram(kernel, data, other)
         return bounds
-    values = gram(kernel, data, other)
     if isinstance(code, AngularEvaluator):
-        return np.full(values.shape, code.angle.error)
-    wrong: Matrix = COMPILED * np.abs(values)
+        return np.full((len(data), len(data if other is None else other)), code.angle.error)
+    task = Task.of(kernel, data, other)
+    values = np.empty(task.shape)
+
+    def fill(where: tuple[int, int, int, int], space: Space) -> None:
+        i, ni, j, nj = where
+        task.compute(where, space, values[i : i + ni, j : j + nj], None)
+
+    run(task.tiles(False), _threads(None), lambda: Space(data.shape[1]), fill)
+    _warn(task)
+    wrong: Matrix = max(COMPILED, task.code.unsettled) * np.abs(values)
     return wrong
 
 

@@ -100,6 +100,7 @@ class Structure:
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
     shape: list[str]  # the parameters on which the table depends
     slope: str  # the parameter that scales its argument
+    shift: str | None = None  # the one that shifts it, "" for none; None: a table of one variable
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
 
@@ -179,9 +180,10 @@ class Evaluator:
     @cached_property
     def mean(self) -> Lookup | None:
         """The mean that the factor looks up."""
-        from kernelcalc.compile.means import table_of
+        from kernelcalc.compile import means, planes
 
         known = self.structure
+        table_of = means.table_of if known.shift is None else planes.table_of
         return table_of(getattr(self.kernel, known.mean), known.shape) if known.mean else None
 
     def _check_reach(self, values: Matrix) -> None:
@@ -253,6 +255,25 @@ class Evaluator:
         rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
         diagonal: the values that equal rows get, None where rows and columns belong to different networks.
         """
+        self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space)
+        i0, ni, j0, nj = where
+        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
+        wanted = hard or self.depth > DEEP or (space.marks[0] > 0 and not self.structure.covered)
+        if wanted and (second := self.second(rows.data.shape[1])) is not None:
+            second.improve(rows, columns, where, space.marks, out, mirrored)
+
+    def first_phase(
+        self,
+        rows: Points,
+        columns: Points,
+        where: tuple[int, int, int, int],
+        numbers: Matrix,
+        diagonal: Matrix | None,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
+        space: Space,
+    ) -> None:
+        """As tile, in float64; space.marks holds how many pairs are close, and which."""
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
         mirror = 0 if mirrored is None else 1 + (i0 == j0)
@@ -275,10 +296,6 @@ class Evaluator:
             work = *space.rows, space.scratch, space.tables(size)
             passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
-        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        wanted = hard or self.depth > DEEP or (marks[0] > 0 and not self.structure.covered)
-        if wanted and (second := self.second(dimension)) is not None:
-            second.improve(rows, columns, where, marks, out, mirrored)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
@@ -305,7 +322,8 @@ def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     other = pairs[3][0 if structure.mean == "s2" else 1]
     given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
     _, parameters = share([*given, dict(other.parameters)])
-    return [*parameters.values(), *slope_and_weight(getattr(kernel, structure.mean), structure.slope)]
+    tabled = getattr(kernel, structure.mean)
+    return [*parameters.values(), *slope_and_weight(tabled, structure.slope, structure.shift)]
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
