@@ -119,7 +119,7 @@ def shortened(expr: sp.Expr) -> sp.Expr:
     ratio = c / sp.sqrt(a * b)
     known = {ratio: rho, -ratio: -rho}
     found = found.replace(
-        lambda e: isinstance(e, sp.asin) or _normal(e), lambda e: e.func(*(known.get(arg, arg) for arg in e.args))
+        lambda e: isinstance(e, sp.asin) or _normal(e), lambda e: e.func(*(known.get(x, x) for x in e.args))
     )
     angle = _gathered(sp.expand(found.subs(sp.asin(rho), sp.pi / 2 - theta)))
     fewer = len(sp.Add.make_args(angle)) < len(sp.Add.make_args(sp.expand(found)))
