@@ -22,7 +22,7 @@ TERMS = 3  # of every expansion
 SIGMAS = {"sigma_w": sigma_w, "sigma_b": sigma_b}
 WIDE = 72.0  # the width of a line beside a narrow column
 r = sp.Symbol("r", real=True)  # the argument of arcsin where it is not rho
-C, F = sp.Symbol("C", real=True), sp.Symbol("F", positive=True)  # covariance and factor of the next layer
+C, F = sp.Symbol("C", real=True), sp.Symbol("Z", positive=True)  # of the next layer; F stands behind T
 Delta = sp.Symbol("Delta", positive=True)  # a radicand
 
 
