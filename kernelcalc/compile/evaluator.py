@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 HUGE_PAGE = 2**21  # bytes
+SAFE = 1e12  # no number of a layer, nor its inverse, may be larger for a layer in float32
+SHALLOW = 30  # largest depth of layers in float32, whose error grows by an ulp or two a layer
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
+SINGLE = "float32*"
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "constants": (POINTER,),
     "rows": (*(INTEGER,) * 2, *(POINTER,) * 3),
@@ -40,6 +43,17 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         *(INTEGER,) * 8,
         NUMBER,
         *(POINTER,) * 5,
+        *(RESULT, INTEGER) * 2,
+        "int64*",
+        POINTER,
+    ),
+    "tilef": (
+        *(POINTER,) * 2,
+        *(INTEGER,) * 8,
+        NUMBER,
+        *(POINTER,) * 2,
+        *(SINGLE,) * 3,
+        POINTER,
         *(RESULT, INTEGER) * 2,
         "int64*",
         POINTER,
@@ -86,6 +100,15 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Rounded:
+    """The point tables and numbers in float32."""
+
+    row: NDArray[np.float32]
+    column: NDArray[np.float32]
+    numbers: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Structure:
     """What kernels that differ in numbers only have in common."""
 
@@ -96,6 +119,11 @@ class Structure:
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
     shape: list[str]  # the parameters on which the table depends
     slope: str  # the parameter that scales its argument
+
+    @property
+    def in_float32(self) -> bool:
+        """Whether there is code for layers in float32."""
+        return "def tilef(" in self.source
 
 
 class Space:
@@ -130,9 +158,9 @@ class Evaluator:
         passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
         _function(self.structure.source, entry, dtype)(*passed)
 
-    def prepare(self, dtype: str = "float64") -> None:
+    def prepare(self, dtype: str = "float64", rounded: Rounded | None = None) -> None:
         """Compile or load what tiles need, before threads do it one after another."""
-        for entry in ("tile", "close"):
+        for entry in ("tile" if rounded is None else "tilef", "close"):
             _function(self.structure.source, entry, dtype)
 
     def numbers(self, dimension: int) -> Matrix:
@@ -170,10 +198,11 @@ class Evaluator:
         n, dimension = data.shape
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
-        largest = np.abs(data).max(axis=1)
-        exponents = np.frexp(largest)[1]
-        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         squares = np.einsum("ij,ij->i", data, data)
+        powers = np.ones(n)
+        if not ((squares > dimension * 2.0**-390) & (squares < 2.0**390)).all():
+            exponents = np.frexp(np.abs(data).max(axis=1))[1]
+            powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
@@ -198,6 +227,18 @@ class Evaluator:
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
         return out
 
+    def rounded(self, rows: Points, columns: Points, numbers: Matrix) -> Rounded | None:
+        """What layers in float32 need; None where they cannot promise their digits."""
+        if not self.structure.in_float32 or self.depth > SHALLOW:
+            return None
+        for part in (rows.table, columns.table, rows.values, columns.values, numbers):
+            size = np.abs(part)
+            if ((size > 0) & (size < 1 / SAFE)).any() or not size.max(initial=0) <= SAFE:
+                return None
+        row = rows.table.astype(np.float32)
+        column = row if columns is rows else columns.table.astype(np.float32)
+        return Rounded(row, column, numbers.astype(np.float32))
+
     def tile(
         self,
         rows: Points,
@@ -208,12 +249,14 @@ class Evaluator:
         out: NDArray[Any],
         mirrored: NDArray[Any] | None,
         space: Space,
+        rounded: Rounded | None = None,
     ) -> None:
         """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
 
         out and mirrored (for columns against rows, or None) are parts of matrices, float64 or float32, whose
         rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
-        diagonal: the values that equal rows get, None where rows and columns belong to different networks.
+        diagonal: the values that equal rows get, None where rows and columns belong to different networks;
+        rounded: compute ordinary pairs in float32.
         """
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
@@ -222,12 +265,15 @@ class Evaluator:
         dtype, size = out.dtype.name, out.itemsize
         written = (out, out.strides[0] // size, target, target.strides[0] // size)
         data = rows.data, columns.data
-        tables = rows.inverse, columns.inverse, rows.table, columns.table, numbers
+        tables: tuple[Any, ...] = rows.inverse, columns.inverse, rows.table, columns.table, numbers
         sizes = dimension, self.depth, mirror
         marks = space.marks
         past = space.past
+        entry = "tile"
+        if rounded is not None:
+            entry, tables = "tilef", (*tables[:2], rounded.row, rounded.column, rounded.numbers, numbers)
         given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
-        self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
+        self._call(entry, *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
             same = rows.values if diagonal is None else diagonal
             norms = rows.powers, columns.powers, rows.squares, columns.squares
