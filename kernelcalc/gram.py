@@ -86,6 +86,7 @@ def gram(
     if mirror:
         with np.errstate(over="ignore"):
             np.fill_diagonal(result, task.diagonal)
+    _warn(task)
     return result
 
 
@@ -126,6 +127,7 @@ def matvec(
             result[start : start + size] += part @ vector[first : first + wide]
 
     run(range(0, n, TILE), _threads(threads), lambda: Space(task.rows.data.shape[1]), multiply)
+    _warn(task)
     return result
 
 
@@ -218,6 +220,18 @@ class Task:
                 mirrored[:nj, :ni][dead.T] = 0.0
 
 
+def _warn(task: Task) -> None:
+    """A warning where entries have fewer digits than promised."""
+    left = task.code.unsettled
+    if left > 0:
+        warnings.warn(
+            f"{task.code.kernel!r}: the closed form cancels at some points, and entries are left with a"
+            f" relative error of about {left:.1e}: evaluate fewer such pairs at once",
+            InaccurateWarning,
+            stacklevel=4,
+        )
+
+
 def run(
     work: Iterable[W],
     threads: int,
@@ -306,7 +320,7 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
     """Bounds of the absolute errors of k(X, Z): shape (n, p).
 
     Proved but for rounding for series and tables of the angle; for closed forms COMPILED times the value,
-    which is measured, not proved.
+    which is measured, not proved; or, with a warning, times what the second phase estimates of entries left.
     """
     data, other = _data(X, "X"), None if Z is None else _data(Z, "Z")
     try:

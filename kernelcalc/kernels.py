@@ -26,6 +26,7 @@ from kernelcalc.expectation.engine import written
 from kernelcalc.expectation.result import Expectation, dual
 from kernelcalc.functions import hypotheses
 from kernelcalc.functions.base import Function, exact, shown
+from kernelcalc.functions.entry import as_function
 from kernelcalc.symbols import a, b, c
 
 if TYPE_CHECKING:
@@ -276,23 +277,15 @@ class Kernel:
         )
 
 
-def _function(value: object, role: str) -> Function:
-    if not isinstance(value, Function):
-        raise InputError(
-            f"{role} {value!r} is not a function; take one from kc.catalogue() or kc.function('formula in z')"
-        )
-    return value
-
-
 def _activation(value: object) -> Function:
-    f = _function(value, "activation")
+    f = as_function(value, "activation")
     if f.deltas:
         raise InputError(f"activation {f!r} has a Dirac mass; only a derivative may")
     return _integrable(f, "activation")
 
 
 def _surrogate(value: object) -> Function:
-    return _integrable(_function(value, "surrogate derivative"), "surrogate derivative")
+    return _integrable(as_function(value, "surrogate derivative"), "surrogate derivative")
 
 
 def _integrable(f: Function, role: str) -> Function:

@@ -306,7 +306,7 @@ class _Arcsine:
             return Step(C, pair, difference)
         # short rows without bias: the layer is linear to the last digit, and roundings should not pile up
         linear = sp.And(sp.Max(*self.alpha) < SMALL, sp.Eq(s2, 0))
-        same = builder.at_row(k * self.arcs[0] / (a + TINY)) * d
+        same = builder.at_row(k * self.arcs[0] / (a + TINY)) * builder.at_column(self.h / (a + self.h)) * d
         first, second, ratio = (
             sp.Piecewise((x, linear), (y, True)) for x, y in zip((root_q, root_p, r), pair, strict=True)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,7 @@ from kernelcalc.expectation.result import apart
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kernelcalc.compile.second import Second
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
@@ -30,6 +31,8 @@ HUGE_PAGE = 2**21  # bytes
 SAFE = 1e12  # no number of a layer, nor its inverse, may be larger for a layer in float32
 SHALLOW = 30  # largest depth of layers in float32, whose error grows by an ulp or two a layer
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
+DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
+LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
 SINGLE = "float32*"
@@ -91,6 +94,7 @@ class Points:
     values: Matrix
     inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
+    hard: NDArray[np.bool_]  # whose pairs are left to the second phase
 
     @cached_property
     def dead(self) -> NDArray[np.bool_]:
@@ -119,6 +123,8 @@ class Structure:
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
     shape: list[str]  # the parameters on which the table depends
     slope: str  # the parameter that scales its argument
+    tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
+    covered: bool = True  # whether gaps.py has a rule for the covariance
 
     @property
     def in_float32(self) -> bool:
@@ -157,6 +163,31 @@ class Evaluator:
     def _call(self, entry: str, *arguments: Any, dtype: str = "float64") -> None:
         passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
         _function(self.structure.source, entry, dtype)(*passed)
+
+    @cached_property
+    def exact_numbers(self) -> tuple[Any, ...]:
+        """sigma_w^2, sigma_b^2 and the parameters before they are rounded."""
+        kernel = self.kernel
+        return (kernel.sigma_w**2, kernel.sigma_b**2, *_parameters(kernel, self.structure))
+
+    def second(self, dimension: int) -> Second | None:
+        """The second phase; None where it has nothing to add."""
+        from kernelcalc.compile.second import Second
+
+        if self.depth == 1 or not self.structure.tapes:
+            return None
+        if dimension not in self._seconds:
+            self._seconds[dimension] = Second.of(self, dimension)
+        return self._seconds[dimension]
+
+    @property
+    def unsettled(self) -> float:
+        """The largest relative error estimated of an entry computed so far; 0 if all have their digits."""
+        return max((found.unsettled for found in self._seconds.values() if found is not None), default=0.0)
+
+    @cached_property
+    def _seconds(self) -> dict[int, Second | None]:
+        return {}
 
     def prepare(self, dtype: str = "float64", rounded: Rounded | None = None) -> None:
         """Compile or load what tiles need, before threads do it one after another."""
@@ -217,7 +248,11 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         inverse = np.pad(inverse, (0, blocks * TILE - n))
-        return Points(data, powers, squares, values, inverse, table)
+        made = Points(data, powers, squares, values, inverse, table, np.zeros(n, dtype=bool))
+        hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~made.dead
+        if not self.structure.covered and (second := self.second(dimension)) is not None:
+            hard |= second.unknown(made)
+        return replace(made, hard=hard)
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -225,11 +260,17 @@ class Evaluator:
         first = np.ascontiguousarray(points.values[0])
         numbers = self.numbers(points.data.shape[1])
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
-        return out
+        if self.depth <= DEEP and self.structure.covered and not points.hard.any():
+            return out
+        second = self.second(points.data.shape[1])
+        return out if second is None else second.diagonal(points, out)
 
     def rounded(self, rows: Points, columns: Points, numbers: Matrix) -> Rounded | None:
         """What layers in float32 need; None where they cannot promise their digits."""
-        if not self.structure.in_float32 or self.depth > SHALLOW:
+        known = self.structure
+        if not known.in_float32 or not known.covered or self.depth > SHALLOW:
+            return None
+        if rows.hard.any() or columns.hard.any():
             return None
         for part in (rows.table, columns.table, rows.values, columns.values, numbers):
             size = np.abs(part)
@@ -283,6 +324,10 @@ class Evaluator:
             work = *space.rows, space.scratch, space.tables(size)
             passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
+        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
+        wanted = hard or self.depth > DEEP or (marks[0] > 0 and not self.structure.covered)
+        if wanted and (second := self.second(dimension)) is not None:
+            second.improve(rows, columns, where, marks, out, mirrored)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
@@ -367,18 +412,25 @@ def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile import named
     from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import diagonal_program, program
+    from kernelcalc.compile.stable import covered, diagonal_program, program
+    from kernelcalc.compile.tape import FAR, POINT, texts
+    from kernelcalc.compile.tape import NEAR as NEAR_STATE
 
     if not values and not _general(kernel):
         return json.dumps(None)
     ordinary, close = program(kernel), program(kernel, close=True)
-    module = Module(ordinary, close, diagonal_program(kernel) if kernel.f1 == kernel.f2 else None)
+    same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
+    module = Module(ordinary, close, same)
+    kinds = [("near", close, NEAR_STATE), ("far", ordinary, FAR)]
+    kinds += [] if same is None else [("point", same, POINT)]
     made = Structure(
         module.text(),
         module.counts(),
         module.constant_count,
         kernel.layer.factor is not None,
         *named.needs(kernel.layer.factor),
+        texts(kinds),
+        covered(kernel),
     )
     return json.dumps(vars(made))
 

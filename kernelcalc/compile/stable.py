@@ -24,7 +24,7 @@ import sympy as sp
 from kernelcalc.compile import named
 from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.close import RootBuilder, step
-from kernelcalc.compile.gaps import gap
+from kernelcalc.compile.gaps import arcsine_form, gap, homogeneous_form
 from kernelcalc.compile.program import Program, share
 from kernelcalc.errors import Uncompiled
 from kernelcalc.kernels import Kernel
@@ -127,6 +127,15 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     }
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
     return Program(parameters, constants, row, column, pair, outputs)
+
+
+def covered(kernel: Kernel) -> bool:
+    """Whether the covariance of close pairs has a rule that does not cancel."""
+    if kernel.f1 != kernel.f2:
+        return False
+    form = sp.sympify(kernel.layer.cross.template)
+    arcsine = arcsine_form(form)
+    return (arcsine is not None and arcsine[2] == arcsine[3]) or homogeneous_form(form) is not None
 
 
 def diagonal_program(kernel: Kernel) -> Program:

@@ -130,10 +130,16 @@ def _near(target: sp.Expr, side: str) -> sp.Expr:
     return target + (1 if side == "+" else -1) * sp.Rational(1, 10**FAR)
 
 
+def _put(form: sp.Expr, symbol: sp.Symbol, near: sp.Expr) -> sp.Expr:
+    """form near the point of a limit: exact, but for exponents, where a fraction would fill the memory."""
+    powers = any(symbol in power.exp.free_symbols for power in form.atoms(sp.Pow))
+    return form.xreplace({symbol: near.evalf(6 * FAR) if powers else near})
+
+
 def _compare_limit(form: sp.Expr, after: sp.Expr, symbol: sp.Symbol, near: sp.Expr, point: Point) -> None:
     rest = {s: x for s, x in point.items() if s != symbol}
     with mp.workdps(6 * FAR):
-        reached = _number(form.xreplace({symbol: near}), rest, 5 * FAR)
+        reached = _number(_put(form, symbol, near), rest, 5 * FAR)
         if after.is_infinite:
             _same(lambda: mp.inf if abs(reached) > mpf(10) ** 20 else reached, lambda: mp.inf, point)
             return
@@ -145,9 +151,9 @@ def _compare_far(form: sp.Expr, after: sp.Expr, symbol: sp.Symbol, target: sp.Ex
     rest = {s: x for s, x in point.items() if s != symbol}
     near = _near(target, "+")
     with mp.workdps(6 * FAR):
-        whole, part = (_number(side.xreplace({symbol: near}), rest, 5 * FAR) for side in (form, after))
+        whole, part = (_number(_put(side, symbol, near), rest, 5 * FAR) for side in (form, after))
         terms = [
-            abs(_number(term.xreplace({symbol: near}), rest, 5 * FAR)) for term in sp.Add.make_args(after)
+            abs(_number(_put(term, symbol, near), rest, 5 * FAR)) for term in sp.Add.make_args(after)
         ]
         last = min((term for term in terms if term), default=mpf(1))
         left = (whole - part) / last

@@ -15,6 +15,7 @@ from kernelcalc.errors import InputError
 from kernelcalc.expectation.engine import derive_dual, derive_mean, written
 from kernelcalc.expectation.problem import NoRule, Step
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.entry import as_function
 from kernelcalc.symbols import a, b, c, v
 
 if TYPE_CHECKING:
@@ -191,20 +192,13 @@ class Expectation:
         return f"mean({self.f!r})" if self.g is None else f"dual({self.f!r}, {self.g!r})"
 
 
-def _function(given: object) -> Function:
-    if not isinstance(given, Function):
-        hint = "take one from kc.catalogue() or kc.function('formula in z')"
-        raise InputError(f"{given!r} is not a function; {hint}")
-    return given
-
-
 def dual(f: Function, g: Function | None = None) -> Expectation:
     """E[f(X) g(Y)], (X, Y) ~ N(0, [[a, c], [c, b]]), derived; g defaults to f.
 
     Parameters stay symbols in the derivation, so .limit("m", oo) works for any value of m. Parameters of
     the same name and value are one parameter; with different values, g's gets the suffix _2.
     """
-    found = _dual(*apart(_function(f), _function(f if g is None else g)))
+    found = _dual(*apart(as_function(f), as_function(f if g is None else g)))
     found._record()
     return found
 
@@ -227,7 +221,7 @@ def apart(*functions: Function) -> tuple[Function, ...]:
 
 def mean(f: Function, mu: object = 0) -> Expectation:
     """E f(Z), Z ~ N(mu, v), derived; mu is a number, or "mu" for a symbol. The result is a function of v."""
-    found = _mean(_function(f).shifted(mu))
+    found = _mean(as_function(f).shifted(mu))
     found._record()
     return found
 

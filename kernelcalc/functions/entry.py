@@ -63,6 +63,17 @@ class Entry:
         return f"{self.name}({inner})"
 
 
+def as_function(value: object, role: str = "") -> Function:
+    """The value if it is a function of z; else an InputError that says how to get one."""
+    if isinstance(value, Function):
+        return value
+    what = f"{role} {value!r}".lstrip()
+    if isinstance(value, Entry):
+        raise InputError(f"{role} kc.{value.name} is a family of functions: call it, kc.{value!r}".lstrip())
+    hint = f"kc.function_by_name({value!r})" if isinstance(value, str) else "kc.Erf(), say,"
+    raise InputError(f"{what} is not a function; take {hint} or kc.function('formula in z')")
+
+
 def parameter(name: str, default: object, **assumptions: bool) -> Parameter:
     """A parameter, real unless more is assumed of its symbol."""
     return Parameter(sp.Symbol(name, **(assumptions or {"real": True})), sp.sympify(default))

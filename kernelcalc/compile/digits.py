@@ -1,0 +1,156 @@
+"""Tapes in mpmath, for one pair at a time and with any number of digits: the last resort, 1 ms a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import mpmath as mp
+
+from kernelcalc.compile.tape import PI, RESULTS, Instruction, Tape
+
+Number = Any
+TINY = mp.mpf(2) ** -1000  # constants below stand for 0 where float64 ends
+
+
+def number(text: str, kept: bool = False) -> Number:
+    """A constant of a tape, with the digits that mpmath is set to; kept: also one that stands for 0."""
+    if text == PI:
+        return +mp.pi
+    value = mp.mpf(2) ** -1060 if text == "tiny" else mp.mpf(1)
+    if text != "tiny":
+        over, _, under = text.partition("/")
+        value = mp.mpf(int(over)) / int(under or 1)
+    return mp.ldexp(value, -(10**6)) if 0 < value < TINY and not kept else value
+
+
+def _root_angles(q: Number, p: Number, r: Number) -> tuple[Number, ...]:
+    sine, half = 2 * q * p, mp.pi / 2
+    if abs(r) <= 0.5:
+        rest = mp.atan2(r, sine)
+        return half - rest, half + rest, rest
+    acute = 2 * mp.atan2(min(q, p), max(q, p))
+    theta, other = (acute, mp.pi - acute) if r > 0 else (mp.pi - acute, acute)
+    return theta, other, half - theta
+
+
+def _sin_minus_t_cos(t: Number, sine: Number, cosine: Number) -> Number:
+    if t > 0.1:
+        return sine - t * cosine
+    with mp.extraprec(20):  # t^3/3 - t^5/30 + ...
+        total, power, k = mp.mpf(0), t**3, 1
+        while abs(power) > 0 and (total == 0 or abs(power) > abs(total) * mp.eps):
+            total += power * 2 * k / mp.factorial(2 * k + 1) * (-1) ** (k + 1)
+            power, k = power * t * t, k + 1
+    return +total
+
+
+def _over(x: Number, y: Number) -> Number:
+    return x / y if y != 0 else mp.nan if x == 0 else mp.sign(x) * mp.inf
+
+
+def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
+    """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles, W(h, A) by quadrature."""
+
+    def triangle(h: Number, A: Number) -> Number:
+        if mp.isinf(A) or h > 1e6:
+            return mp.mpf(0)
+        if h == 0:
+            return mp.mpf(1) / 4 - mp.atan(0) / (2 * mp.pi) if A == 0 else mp.mpf(0)
+        end = mp.sqrt(2 * mp.mp.prec + A * A) - A
+        points = [0, *sorted({x for x in (h / 4, h, 2 * h + A, end / 8, end / 3) if 0 < x < end}), end]
+        return (
+            h * mp.exp(-(h * h + A * A) / 2) / (2 * mp.pi)
+            * mp.quad(lambda t: mp.exp(-A * t - t * t / 2) / (h * h + (A + t) ** 2), points)
+        )  # fmt: skip
+
+    def side(h: Number, A: Number) -> Number:
+        found = triangle(abs(h), abs(A))
+        found = mp.ncdf(-abs(h)) - found if A < 0 else found
+        return -found if h < 0 else found
+
+    return (h < 0 and k < 0) + side(h, A) + side(k, B)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "copy": lambda x: x,
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "div": _over,
+    "sqrt": lambda x: mp.sqrt(x) if x > 0 else mp.mpf(0),
+    "neg": lambda x: -x,
+    "abs": abs,
+    "copysign": lambda x, y: abs(x) if y >= 0 else -abs(x),
+    "less": lambda x, y: mp.mpf(x < y),
+    "equal": lambda x, y: mp.mpf(x == y),
+    "select": lambda x, y, z: y if x != 0 else z,
+    "root_angles": _root_angles,
+    "angles": lambda y, x: (mp.atan2(y, x), mp.atan2(y, -x)),
+    "sin_minus_t_cos": _sin_minus_t_cos,
+    "exp": mp.exp,
+    "log": mp.log,
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "asin": lambda x: mp.re(mp.asin(x)),
+    "phi": mp.ncdf,
+    "quadrant": _quadrant,
+    "hypot": mp.hypot,
+}
+
+
+def available(tape: Tape) -> bool:
+    """Whether all operations are known here."""
+    return set(OPERATIONS) >= tape.operations
+
+
+def run(code: Sequence[Instruction], registers: list[Number]) -> None:
+    for i in code:
+        found = OPERATIONS[i.operation](*(registers[x] for x in i.operands))
+        if len(i.results) == 1:
+            registers[i.results[0]] = found
+        else:
+            for x, value in zip(i.results, found, strict=True):
+                registers[x] = value
+
+
+def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) -> dict[str, Number]:
+    """The state of a pair of rows in the first layer, c included."""
+    u, v = ([Fraction(float(value)) for value in row] for row in (x, y))
+    xx, yy, xy = (sum(s * t for s, t in zip(*two, strict=True)) for two in ((u, u), (v, v), (u, v)))
+    far = sum((s - t) ** 2 for s, t in zip(u, v, strict=True))
+
+    def real(value: Fraction | int) -> Number:
+        return mp.mpf(value.numerator) / value.denominator
+
+    scale = w2 / len(u)
+    a, b, c = (scale * real(value) + s2 for value in (xx, yy, xy))
+    determinant = scale**2 * real(xx * yy - xy**2) + scale * s2 * real(far)
+    size = mp.sqrt(a * b)
+    r = c / size
+    small = mp.sqrt(determinant) / (size * mp.sqrt(2 + 2 * abs(r)))
+    large = mp.sqrt(1 - small**2)
+    q, p = (small, large) if c >= 0 else (large, small)
+    return {"root_q": q, "root_p": p, "r": r, "d": scale * real(xx - yy), "a_x": a, "a_y": b, "c": c}
+
+
+def evaluate(tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int) -> tuple[Number, ...]:
+    """c, T and S after depth layers, from the state of the first."""
+    registers: list[Number] = [mp.mpf(0)] * tape.registers
+    for name, value in numbers.items():
+        registers[tape.inputs[name]] = mp.mpmathify(value)
+    for register, text in tape.constants.items():
+        registers[register] = number(text)
+    state = state | {"T": state["c"], "S": state["c"]}
+    for name, value in state.items():
+        registers[tape.inputs[name]] = value
+    run(tape.first, registers)
+    for _ in range(depth - 2):
+        run(tape.layer, registers)
+    if depth > 1:
+        run(tape.last, registers)
+    return tuple(registers[tape.inputs[name]] for name in RESULTS)

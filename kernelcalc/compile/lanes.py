@@ -1,0 +1,406 @@
+"""Tapes in double-double for LANES pairs at once, each number with a bound of its error.
+
+Register k is three rows of LANES floats: high parts, low parts, bounds. A bound is first-order, from the
+rounding errors (LOST of each result) and the derivatives of the operations: an estimate of what cancels, not
+a proof. Operations that matter for time are branch-free, so that their loops become vector code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kernelcalc.compile import twofold
+from kernelcalc.compile._coefficients import ATAN, ATAN_STEPS, ODD_RECIPROCALS, PI
+from kernelcalc.compile.lookup import lookup, lookup_side
+from kernelcalc.compile.primitives import apart, constants, fma, inline, offset, wide
+from kernelcalc.compile.twofold import Two, quick_two_sum, two_prod, two_sum
+
+LANES = 64
+LOW, WRONG, SIZE = LANES, 2 * LANES, 3 * LANES
+LOST = 2.0**-102
+LEAST = 2.0**-1070  # rounding errors below the normal range
+WORDS = 8  # of an instruction: operation, three results, four operands
+Register = Any
+
+atan_high, atan_low = constants("atan_high", ATAN[0]), constants("atan_low", ATAN[1])
+ODD = tuple(zip(*ODD_RECIPROCALS, strict=True))
+ODD_1, ODD_2, ODD_3, ODD_4 = ODD[1:5]
+ODD_5, ODD_6, ODD_7, ODD_8, ODD_9, ODD_10 = (high for high, _ in ODD[5:11])
+ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
+
+
+# --- one number: as in twofold.py, without branches; infinities stay what they are
+
+
+@inline
+def plus(a: float, al: float, b: float, bl: float) -> Two:
+    s = a + b
+    h, e = two_sum(a, b)
+    t, f = two_sum(al, bl)
+    h, e = quick_two_sum(h, e + t)
+    h, e = quick_two_sum(h, e + f)
+    finite = abs(s) < math.inf
+    return h if finite else s, e if finite else 0.0
+
+
+@inline
+def times(a: float, al: float, b: float, bl: float) -> Two:
+    p = a * b
+    e = fma(a, b, -p) + fma(a, bl, al * b)
+    h, e = quick_two_sum(p, e)
+    finite = abs(p) < math.inf
+    return h if finite else p, e if finite else 0.0
+
+
+@inline
+def over(a: float, al: float, b: float, bl: float) -> Two:
+    q = a / b
+    p, e = two_prod(q, b)
+    r = fma(-q, bl, ((a - p) - e) + al)
+    h, low = quick_two_sum(q, r / b)
+    finite = abs(q) < math.inf and abs(b) < math.inf
+    return h if finite else q, low if finite else 0.0
+
+
+@inline
+def root(a: float, al: float) -> Two:
+    positive = a > 0.0
+    s = math.sqrt(a if positive else 0.0)
+    p, e = two_prod(s, s)
+    r = ((a - p) - e) + al
+    usual = positive and a < math.inf
+    h, low = quick_two_sum(s, 0.5 * r / (s if usual else 1.0))
+    return h if usual else s, low if usual else 0.0
+
+
+@inline
+def acute(y: float, yl: float, x: float, xl: float) -> Two:
+    """atan(y/x), 0 <= y <= x, x > 0."""
+    ratio = y / x
+    k = int((ratio if ratio <= 1.0 else 1.0) * ATAN_STEPS + 0.5)
+    t = k / ATAN_STEPS  # atan(y/x) = atan(t) + atan((y - t x)/(x + t y))
+    th, tl = two_prod(t, x)
+    tl = fma(t, xl, tl)
+    n, nl = plus(y, yl, -th, -tl)
+    th, tl = two_prod(t, y)
+    tl = fma(t, yl, tl)
+    d, dl = plus(x, xl, th, tl)
+    q, ql = over(n, nl, d, dl)
+    u, ul = times(q, ql, q, ql)
+    s = fma(u, fma(u, fma(u, fma(u, fma(u, ODD_10, ODD_9), ODD_8), ODD_7), ODD_6), ODD_5)
+    s, sl = times(u, ul, s, 0.0)
+    s, sl = plus(ODD_4[0], ODD_4[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = plus(ODD_3[0], ODD_3[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = plus(ODD_2[0], ODD_2[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = plus(ODD_1[0], ODD_1[1], s, sl)
+    s, sl = times(u, ul, s, sl)
+    s, sl = times(q, ql, s, sl)
+    s, sl = plus(q, ql, s, sl)
+    return plus(atan_high()[k], atan_low()[k], s, sl)
+
+
+# --- operations on registers: d, e, f results, x, y, z operands
+
+
+@inline
+def copy(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(SIZE):
+        d[j] = x[j]
+
+
+@inline
+def add(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        d[j], d[LOW + j] = plus(x[j], x[LOW + j], y[j], y[LOW + j])
+        d[WRONG + j] = fma(abs(d[j]), LOST, x[WRONG + j] + y[WRONG + j])
+
+
+@inline
+def mul(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        a, b = x[j], y[j]
+        d[j], d[LOW + j] = times(a, x[LOW + j], b, y[LOW + j])
+        wrong = fma(abs(a), y[WRONG + j], fma(abs(b), x[WRONG + j], x[WRONG + j] * y[WRONG + j]))
+        d[WRONG + j] = fma(abs(d[j]), LOST, wrong + LEAST)
+
+
+@inline
+def div(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        b = y[j]
+        d[j], d[LOW + j] = over(x[j], x[LOW + j], b, y[LOW + j])
+        size = abs(d[j])
+        d[WRONG + j] = fma(size, LOST, fma(size, y[WRONG + j], x[WRONG + j]) / abs(b) + LEAST)
+
+
+@inline
+def sqrt(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        a, wrong = x[j], x[WRONG + j]
+        d[j], d[LOW + j] = root(a, x[LOW + j])
+        under = d[j] + math.sqrt(wrong)
+        d[WRONG + j] = fma(d[j], LOST, wrong / (under if under > 0.0 else 1.0) + LEAST)
+
+
+@inline
+def hypot(d: Register, x: Register, y: Register) -> None:
+    """sqrt(x^2 + y^2), x, y >= 0."""
+    wide()
+    apart()
+    for j in range(LANES):
+        a, al, b, bl = x[j], x[LOW + j], y[j], y[LOW + j]
+        less = a < b
+        large, largel = b if less else a, bl if less else al
+        small, smalll = a if less else b, al if less else bl
+        none = large == 0.0
+        t, tl = over(small, smalll, 1.0 if none else large, largel)
+        t, tl = times(t, tl, t, tl)
+        t, tl = plus(1.0, 0.0, t, tl)
+        t, tl = root(t, tl)
+        d[j], d[LOW + j] = times(large, largel, t, tl)
+        d[WRONG + j] = fma(d[j], LOST, x[WRONG + j] + y[WRONG + j])
+
+
+@inline
+def neg(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = -x[j], -x[LOW + j], x[WRONG + j]
+
+
+@inline
+def absolute(d: Register, x: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        sign = -1.0 if x[j] < 0.0 else 1.0
+        d[j], d[LOW + j], d[WRONG + j] = sign * x[j], sign * x[LOW + j], x[WRONG + j]
+
+
+@inline
+def signed(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        sign = 1.0 if math.copysign(1.0, x[j]) == math.copysign(1.0, y[j]) else -1.0
+        d[j], d[LOW + j], d[WRONG + j] = sign * x[j], sign * x[LOW + j], x[WRONG + j]
+
+
+@inline
+def less(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        a, b = x[j], y[j]
+        low = x[LOW + j] < y[LOW + j]
+        d[j], d[LOW + j], d[WRONG + j] = 1.0 if a < b or (a == b and low) else 0.0, 0.0, 0.0
+
+
+@inline
+def equal(d: Register, x: Register, y: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        same = x[j] == y[j] and x[LOW + j] == y[LOW + j]
+        d[j], d[LOW + j], d[WRONG + j] = 1.0 if same else 0.0, 0.0, 0.0
+
+
+@inline
+def select(d: Register, x: Register, y: Register, z: Register) -> None:
+    wide()
+    apart()
+    for j in range(LANES):
+        first = x[j] != 0.0
+        a, b, c = y[j], y[LOW + j], y[WRONG + j]
+        s, t, u = z[j], z[LOW + j], z[WRONG + j]
+        d[j], d[LOW + j], d[WRONG + j] = a if first else s, b if first else t, c if first else u
+
+
+@inline
+def root_angles(d: Register, e: Register, f: Register, x: Register, y: Register, z: Register) -> None:
+    """theta, pi - theta and pi/2 - theta from sqrt(q), sqrt(p) and r."""
+    wide()
+    apart()
+    for j in range(LANES):
+        q, ql, wq = x[j], x[LOW + j], x[WRONG + j]
+        p, pl, wp = y[j], y[LOW + j], y[WRONG + j]
+        r, rl, wr = z[j], z[LOW + j], z[WRONG + j]
+        outer, near, right = abs(r) > 0.5, q < p, r >= 0.0
+        sine, sinel = times(q, ql, p, pl)
+        small, smalll = q if near else p, ql if near else pl
+        large, largel = p if near else q, pl if near else ql
+        first, firstl = small if outer else abs(r), smalll if outer else (rl if right else -rl)
+        second, secondl = large if outer else 2.0 * sine, largel if outer else 2.0 * sinel
+        found, foundl = acute(first, firstl, second, secondl)
+        angle, anglel = 2.0 * found, 2.0 * foundl  # the acute angle, or (inner) what it lacks to pi/2
+        rest, restl = plus(0.5 * PI[0], 0.5 * PI[1], -angle, -anglel)
+        inner, innerl = plus(0.5 * PI[0], 0.5 * PI[1], -found, -foundl)
+        angle, anglel = angle if outer else inner, anglel if outer else innerl
+        rest, restl = rest if outer else found, restl if outer else foundl
+        obtuse, obtusel = plus(PI[0], PI[1], -angle, -anglel)
+        wrong = 2.0 * fma(q, wp, p * wq) if outer else 1.2 * wr
+        d[j], d[LOW + j] = angle if right else obtuse, anglel if right else obtusel
+        e[j], e[LOW + j] = obtuse if right else angle, obtusel if right else anglel
+        f[j], f[LOW + j] = rest if right else -rest, restl if right else -restl
+        d[WRONG + j] = fma(d[j], LOST, wrong)
+        e[WRONG + j] = fma(e[j], LOST, wrong)
+        f[WRONG + j] = fma(abs(f[j]), LOST, wrong)
+
+
+@inline
+def angles(d: Register, e: Register, x: Register, y: Register) -> None:
+    """theta = atan2(x, y) and pi - theta, x >= 0."""
+    wide()
+    apart()
+    for j in range(LANES):
+        s, sl = x[j], x[LOW + j]
+        right = y[j] >= 0.0
+        c, cl = y[j] if right else -y[j], y[LOW + j] if right else -y[LOW + j]
+        steep = s > c
+        found, foundl = acute(c if steep else s, cl if steep else sl, s if steep else c, sl if steep else cl)
+        rest, restl = plus(0.5 * PI[0], 0.5 * PI[1], -found, -foundl)
+        found, foundl = rest if steep else found, restl if steep else foundl
+        other, otherl = plus(PI[0], PI[1], -found, -foundl)
+        d[j], d[LOW + j] = found if right else other, foundl if right else otherl
+        e[j], e[LOW + j] = other if right else found, otherl if right else foundl
+        wrong = fma(s, y[WRONG + j], c * x[WRONG + j]) / fma(s, s, c * c)
+        d[WRONG + j], e[WRONG + j] = fma(d[j], LOST, wrong), fma(e[j], LOST, wrong)
+
+
+@inline
+def sin_minus_t_cos(d: Register, x: Register, y: Register, z: Register) -> None:
+    for j in range(LANES):
+        t = x[j], x[LOW + j]
+        d[j], d[LOW + j] = twofold.sin_minus_t_cos(t, (y[j], y[LOW + j]), (z[j], z[LOW + j]))
+        wrong = y[WRONG + j] + t[0] * z[WRONG + j] if t[0] > 1.0 else 0.0
+        d[WRONG + j] = fma(abs(d[j]), LOST, fma(t[0] * t[0], x[WRONG + j], wrong))
+
+
+# --- operations pair by pair: series whose length depends on the argument
+
+ROUGH = 64.0 * LOST  # of the functions below
+
+
+@inline
+def _density(x: float) -> float:
+    """Not below |d erf/dx|."""
+    return 1.13 * math.exp(-min(x * x, 700.0))
+
+
+@inline
+def _phi(x: Two) -> Two:
+    return twofold.scale(twofold.erfc(twofold.neg(twofold.mul(x, ROOT_HALF))), 0.5)
+
+
+@inline
+def function(operation: int, d: Register, x: Register) -> None:
+    for j in range(LANES):
+        t, wrong = (x[j], x[LOW + j]), x[WRONG + j]
+        size = abs(t[0])
+        if operation == EXP:
+            y = twofold.exp(t)
+            wrong *= abs(y[0])
+        elif operation == LOG:
+            y = twofold.log(t)
+            wrong /= size
+        elif operation == ERF:
+            y = twofold.erf(t)
+            wrong *= _density(size)
+        elif operation == ERFC:
+            y = twofold.erfc(t)
+            wrong *= _density(size)
+        elif operation == SINH:
+            y = twofold.sinh(t)
+            wrong *= abs(y[0]) + 1.0
+        elif operation == COSH:
+            y = twofold.cosh(t)
+            wrong *= abs(y[0])
+        elif operation == ASIN:
+            y = twofold.asin(t)
+            wrong /= math.sqrt(max((1.0 - size) * (1.0 + size), wrong + 1e-300))
+        else:
+            y = _phi(t)
+            wrong *= _density(size * ROOT_HALF[0])
+        d[j], d[LOW + j] = y
+        d[WRONG + j] = fma(abs(y[0]), ROUGH, wrong + LEAST)
+
+
+@inline
+def looked_up(d: Register, x: Register, table: Register) -> None:
+    """The means of means.py, as exact as they are."""
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = lookup(x[j], table), 0.0, 0.0
+
+
+@inline
+def looked_up_side(d: Register, x: Register, y: Register, table: Register) -> None:
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = lookup_side(x[j], y[j], table), 0.0, 0.0
+
+
+# --- tapes
+
+(COPY, ADD, MUL, DIV, SQRT, NEG, ABS, COPYSIGN, LESS, EQUAL, SELECT) = range(11)
+ROOT_ANGLES, ANGLES, SIN_MINUS_T_COS = range(11, 14)
+(EXP, LOG, ERF, ERFC, SINH, COSH, ASIN, PHI, LOOKUP, LOOKUP_SIDE, HYPOT) = range(14, 25)
+
+
+@inline
+def run(code: Any, count: int, w: Register, table: Register) -> None:
+    """The instructions on the registers in w."""
+    for n in range(count):
+        i = offset(code, n * WORDS)
+        operation = i[0]
+        d, e, f = offset(w, i[1] * SIZE), offset(w, i[2] * SIZE), offset(w, i[3] * SIZE)
+        x, y, z = offset(w, i[4] * SIZE), offset(w, i[5] * SIZE), offset(w, i[6] * SIZE)
+        if operation == COPY:
+            copy(d, x)
+        elif operation == ADD:
+            add(d, x, y)
+        elif operation == MUL:
+            mul(d, x, y)
+        elif operation == DIV:
+            div(d, x, y)
+        elif operation == SQRT:
+            sqrt(d, x)
+        elif operation == HYPOT:
+            hypot(d, x, y)
+        elif operation == NEG:
+            neg(d, x)
+        elif operation == ABS:
+            absolute(d, x)
+        elif operation == COPYSIGN:
+            signed(d, x, y)
+        elif operation == LESS:
+            less(d, x, y)
+        elif operation == EQUAL:
+            equal(d, x, y)
+        elif operation == SELECT:
+            select(d, x, y, z)
+        elif operation == ROOT_ANGLES:
+            root_angles(d, e, f, x, y, z)
+        elif operation == ANGLES:
+            angles(d, e, x, y)
+        elif operation == SIN_MINUS_T_COS:
+            sin_minus_t_cos(d, x, y, z)
+        elif operation == LOOKUP:
+            looked_up(d, x, table)
+        elif operation == LOOKUP_SIDE:
+            looked_up_side(d, x, y, table)
+        else:
+            function(operation, d, x)

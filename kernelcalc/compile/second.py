@@ -1,0 +1,347 @@
+"""The second phase: entries whose digits float64 cannot promise, from the same expressions with more digits.
+
+Which: all entries of deep networks, as float64 loses up to two units in the last place a layer; pairs of
+close points, where a closed form has no rule in gaps.py and cancels; points whose variances float64 does not
+know to the last digit. They are evaluated in double-double (lanes.py), which estimates its own error; where
+that is not enough either, in mpmath (digits.py), up to MOST instructions. `unsettled` are those left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import mpmath as mp
+import numpy as np
+
+from kernelcalc.compile import cache, digits
+from kernelcalc.compile.evaluator import DEEP
+from kernelcalc.compile.layout import TILE
+from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, POINT, RESULTS, Instruction, Tape, allocate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from kernelcalc.compile.evaluator import Evaluator, Points
+
+    Matrix = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+SOURCE = """\
+from kernelcalc.compile.rows import evaluate
+
+def lanes(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
+          fixed, table, w, out, variances):
+    evaluate(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
+             fixed, table, w, out, variances)
+"""
+ARRAY, INTEGERS, COUNT = "float64*", "int64*", "int64"
+SIGNATURE = (
+    *(ARRAY, ARRAY, INTEGERS, COUNT, COUNT, COUNT, ARRAY, ARRAY, ARRAY, COUNT),
+    *(INTEGERS, INTEGERS, INTEGERS, ARRAY, ARRAY, ARRAY, ARRAY, ARRAY),
+)
+LANES, WORDS = 64, 8  # as in lanes.py, which is not imported here: it needs Numba
+SIZE = 3 * LANES
+DIGITS = 50
+ENOUGH = 2.0**-50  # the relative error with which a value is settled
+TINY = -2000  # log2 of a product of two variances, below which their covariance is 0 in float64
+BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, are left to mpmath
+ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
+MOST = 10**7  # instructions for one matrix in mpmath, half a minute
+PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
+
+
+def available(tape: Tape) -> bool:
+    """Whether lanes.py has all operations."""
+    known = list(OPERATIONS)
+    return all(known.index(name) < known.index("sin") for name in tape.operations)
+
+
+def two(value: Any) -> tuple[float, float]:
+    """A number as a double-double."""
+    with mp.workdps(DIGITS):
+        exact = +mp.mpmathify(value)
+        high = float(exact)
+        return high, float(exact - high) if np.isfinite(high) else 0.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A tape made ready for the numbers of a kernel."""
+
+    names: tuple[str, ...]
+    state: Integers
+    code: Integers
+    counts: Integers
+    fixed: Matrix
+    registers: int
+
+    @classmethod
+    def of(cls, tape: Tape, numbers: dict[str, Any], names: tuple[str, ...], tangent: int) -> Machine:
+        placed = allocate(tape)
+        kept = max([*placed.inputs.values(), *placed.constants, *_results(placed.first)]) + 1
+        fixed = np.zeros((kept, 3, LANES))
+        for name, value in numbers.items():
+            fixed[placed.inputs[name], :2] = np.array(two(value))[:, None]
+        with mp.workdps(DIGITS):
+            for register, text in placed.constants.items():
+                fixed[register, :2] = np.array(two(digits.number(text, kept=True)))[:, None]
+        state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
+        parts = placed.first, placed.layer, placed.last
+        counts = np.array([*map(len, parts), kept, tangent, placed.registers], dtype=np.int64)
+        return cls(names, state, _words([i for part in parts for i in part]), counts, fixed, placed.registers)
+
+    def run(
+        self,
+        rows: tuple[Matrix, Matrix],
+        columns: tuple[Matrix, Matrix],
+        places: Integers,
+        depth: int,
+        numbers: tuple[float, ...],
+        table: Matrix,
+    ) -> tuple[Matrix, Matrix]:
+        """For each pair of rows K(x, y), its bound, K(y, x), its bound: shape (n, 4).
+
+        Of points instead k(x, x) and its bound, and the variances of all layers with theirs: shape (2 depth,
+        n). rows, columns: data and powers of two that scale them; numbers: w2/n0 and s2, two floats each.
+        """
+        (X, px), (Y, py) = rows, columns
+        count, width = len(places), X.shape[1]
+        out, variances = np.empty((count, 4)), np.empty((2 * depth if self.names == POINT else 0, count))
+        work = np.empty(self.registers * SIZE + 2 * width + 6 * LANES)
+        kind = {FAR: 0, NEAR: 1, POINT: 2}[self.names]
+        data = X, Y, places, count, width, depth, px, py, np.array(numbers), kind
+        _lanes(*data, self.state, self.code, self.counts, self.fixed, table, work, out, variances)
+        return out, variances
+
+
+def _results(code: Sequence[Instruction]) -> list[int]:
+    return [x for i in code for x in i.results]
+
+
+def _words(code: Sequence[Instruction]) -> Integers:
+    known = list(OPERATIONS)
+    words = np.zeros((len(code), WORDS), dtype=np.int64)
+    for row, i in zip(words, code, strict=True):
+        row[0] = known.index(i.operation)
+        row[1 : 1 + len(i.results)] = i.results
+        row[4 : 4 + len(i.operands)] = i.operands
+    return words
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> Any:
+    return cache.function(SOURCE, "lanes", SIGNATURE)
+
+
+def _lanes(*arguments: Any) -> None:
+    passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
+    _compiled()(*passed)
+
+
+@dataclass
+class Second:
+    """The second phase of one kernel on data of one dimension."""
+
+    code: Evaluator
+    near: Tape
+    dimension: int
+    tangent: int
+    used: int = 0  # instructions in mpmath
+    unsettled: float = 0.0  # the largest relative error estimated of an entry that was left
+
+    @classmethod
+    def of(cls, code: Evaluator, dimension: int) -> Second | None:
+        """None where the expression has a function without more digits."""
+        text = code.structure.tapes.get("near")
+        if text is None:
+            return None
+        tape = Tape.of_text(text)
+        if not (available(tape) or digits.available(tape)):
+            return None
+        kernel = code.kernel
+        tangent = 0 if kernel.s1 is None else 1 if kernel.symmetric or kernel.f1 != kernel.f2 else 2
+        return cls(code, tape, dimension, tangent)
+
+    # ------------------------------------------------------------ numbers
+
+    @cached_property
+    def numbers(self) -> dict[str, Any]:
+        """w2, s2 and the parameters, exactly."""
+        names = [name for name in self.near.inputs if name not in (*NEAR, *RESULTS)]
+        return dict(zip(names, self.code.exact_numbers, strict=True))
+
+    @cached_property
+    def _first(self) -> tuple[float, ...]:
+        """w2/n0 and s2, in two floats each."""
+        with mp.workdps(DIGITS):
+            return (*two(mp.mpmathify(self.numbers["w2"]) / self.dimension), *two(self.numbers["s2"]))
+
+    @cached_property
+    def _table(self) -> Matrix:
+        return np.zeros(1) if self.code.mean is None else self.code.mean.numbers
+
+    def _machine(self, name: str, state: tuple[str, ...]) -> Machine | None:
+        text = self.code.structure.tapes.get(name)
+        tape = None if text is None else Tape.of_text(text)
+        if tape is None or not available(tape):
+            return None
+        return Machine.of(tape, self.numbers, state, self.tangent)
+
+    @cached_property
+    def _near(self) -> Machine | None:
+        return self._machine("near", NEAR)
+
+    @cached_property
+    def _far(self) -> Machine | None:
+        return self._machine("far", FAR)
+
+    @cached_property
+    def _point(self) -> Machine | None:
+        return self._machine("point", POINT)
+
+    # ------------------------------------------------------------ points
+
+    def points(self, points: Points) -> tuple[Matrix, Matrix] | None:
+        """k(x, x) and its bound, shape (n, 2), and the variances of all layers, each with its bound, shape
+        (2 depth, n). None without a machine."""
+        if self._point is None:
+            return None
+        side = points.data, points.powers
+        places = np.repeat(np.arange(len(points.data)), 2).reshape(-1, 2)
+        values, variances = self._point.run(side, side, places, self.code.depth, self._first, self._table)
+        return values[:, :2], variances
+
+    def unknown(self, points: Points) -> NDArray[np.bool_]:
+        """Points whose variances float64 does not know to the last digits."""
+        found = self.points(points)
+        if found is None:
+            return np.zeros(len(points.data), dtype=bool)
+        exact, wrong = found[1][::2], found[1][1::2]
+        allowed = ROUNDED * np.arange(1, len(exact) + 1)[:, None] * np.abs(points.values)
+        with np.errstate(invalid="ignore"):
+            known = np.abs(exact - points.values) + wrong <= allowed
+        return np.asarray(~(known.all(axis=0) | points.dead))
+
+    def diagonal(self, points: Points, values: Matrix) -> Matrix:
+        """k(x, x), given what float64 makes of it."""
+        found = self.points(points)
+        known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
+        result: Matrix = known[0].copy()
+        wrong: Matrix = known[1]
+        for k in np.flatnonzero(~(_settled(result, wrong) | points.dead)):
+            exact = self._exact(points.data[k], points.data[k], result[k], wrong[k])
+            result[k] = values[k] if exact is None else exact[0]
+        result[points.dead] = values[points.dead]
+        return result
+
+    # ------------------------------------------------------------ pairs
+
+    def improve(
+        self,
+        rows: Points,
+        columns: Points,
+        where: tuple[int, int, int, int],
+        marks: Integers,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
+    ) -> None:
+        """The entries of a tile that need it; arguments as for Evaluator.tile."""
+        i0, ni, j0, nj = where
+        deep, covered = self.code.depth > DEEP, self.code.structure.covered
+        hard = rows.hard[i0 : i0 + ni], columns.hard[j0 : j0 + nj]
+        marked = marks[1 : 1 + marks[0]]
+        close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
+        for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
+            mask[np.divmod(chosen % TILE**2, TILE)] = True
+        wanted = deep | hard[0][:, None] | hard[1] | (close & np.array(not covered))
+        # where both variances are tiny, so is the entry: below the range of floats
+        size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
+        wanted &= size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY
+        wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
+        if mirrored is not None and i0 == j0:
+            wanted &= np.tri(ni, nj, -1, dtype=bool)
+        down, along = np.nonzero(wanted)
+        if not len(down):
+            return
+        places = np.column_stack([i0 + down, j0 + along])
+        image = out if mirrored is None else mirrored.T
+        before = np.column_stack([out[down, along], image[down, along]])
+        near = close[down, along] | ~np.array(deep)
+        values = self._pairs(rows, columns, places, near, before)
+        with np.errstate(over="ignore"):
+            out[down, along] = values[:, 0]
+            if mirrored is not None:
+                mirrored[along, down] = values[:, 1]
+
+    def _pairs(
+        self, rows: Points, columns: Points, places: Integers, near: NDArray[np.bool_], before: Matrix
+    ) -> Matrix:
+        """K(x, y) and K(y, x) of pairs (i, j); near: which the tape of far pairs must not take; before: what
+        the first phase made of them."""
+        values = before.astype(np.float64)
+        wrong = np.full(values.shape, np.inf)
+        left = np.ones(len(places), dtype=bool)
+        for machine, allowed in ((self._far, ~near), (self._near, left)):
+            chosen = np.flatnonzero(left & allowed)
+            if machine is None or not len(chosen):
+                continue
+            given = (rows.data, rows.powers), (columns.data, columns.powers)
+            where = np.ascontiguousarray(places[chosen])
+            found, _ = machine.run(*given, where, self.code.depth, self._first, self._table)
+            better = (found[:, 1::2] < np.minimum(wrong[chosen], 1e-9 * np.abs(found[:, ::2]))).all(axis=1)
+            values[chosen[better]], wrong[chosen[better]] = found[better, ::2], found[better, 1::2]
+            left = np.asarray(~_settled(values, wrong).all(axis=1))
+        ended = (side.values.min(axis=0) < BEYOND for side in (rows, columns))  # double-double ends there too
+        beyond = np.logical_or(*(mask[index] for mask, index in zip(ended, places.T, strict=True)))
+        wrong[beyond] = np.inf
+        for n in np.flatnonzero(left | beyond):
+            i, j = places[n]
+            exact = self._exact(rows.data[i], columns.data[j], values[n, 0], wrong[n, 0])
+            if exact is None:
+                with np.errstate(all="ignore"):
+                    estimate = float((wrong[n] / np.abs(values[n])).max())
+                self.unsettled = max(self.unsettled, estimate if estimate < 1.0 else 1.0)
+            else:
+                values[n] = exact
+        return values
+
+    def _exact(self, x: Matrix, y: Matrix, value: float, wrong: float) -> tuple[float, float] | None:
+        """K(x, y) and K(y, x) in mpmath, given K(x, y) in double-double and its bound; None where no two
+        precisions agree, or after MOST instructions."""
+        if not digits.available(self.near) or self.used >= MOST:
+            return None
+        last: tuple[Any, ...] | None = None
+        if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
+            last = mp.mpf(value), mp.mpf(value)
+        for precision in PRECISIONS:
+            self.used += len(self.near.layer) * self.code.depth
+            with mp.workdps(precision):
+                weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
+                state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
+                found = digits.evaluate(self.near, self.numbers, state, self.code.depth)
+                c, forward, back = found
+                pair = (c, c) if self.tangent == 0 else (forward, forward if self.tangent == 1 else back)
+                known = (
+                    precision == PRECISIONS[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
+                )
+                if known or (
+                    last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
+                ):
+                    return float(pair[0]), float(pair[1])
+                last = pair
+        return None
+
+
+def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
+    """Whether values have their digits, or are below the normal range of floats."""
+    return np.asarray((wrong <= ENOUGH * np.abs(values)) | (np.abs(values) + wrong < 2.0**-1000))
+
+
+def _agree(first: Any, second: Any) -> bool:
+    if not mp.isfinite(first) or not mp.isfinite(second):
+        return bool(first == second)
+    return bool(abs(first - second) <= abs(first) * mp.mpf(2) ** -56 + mp.mpf(2) ** -1080)
