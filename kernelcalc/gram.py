@@ -14,8 +14,9 @@ import numpy as np
 
 from kernelcalc.arrays import reals
 from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
-from kernelcalc.compile.evaluator import Evaluator, Points, Rounded, Space, evaluator
+from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
+from kernelcalc.compile.rounded import Rounded, rounded
 from kernelcalc.errors import InputError, Uncompiled
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def gram(
     mirror = task.one and kernel.f1 == kernel.f2
     large, count = result.nbytes >= LARGE, _threads(threads)
     if result.dtype == np.float32:
-        task = replace(task, rounded=task.code.rounded(task.rows, task.columns, task.numbers))
+        task = replace(task, rounded=rounded(task.code, task.rows, task.columns, task.numbers))
     task.code.prepare(result.dtype.name, task.rounded)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:

@@ -15,6 +15,7 @@ import sympy as sp
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import SCRATCH, STRIDE, TILE
 from kernelcalc.compile.program import share
+from kernelcalc.compile.rounded import Rounded
 from kernelcalc.errors import InputError, Uncompiled, Undefined
 from kernelcalc.expectation.result import apart
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 HUGE_PAGE = 2**21  # bytes
-SAFE = 1e12  # no number of a layer, nor its inverse, may be larger for a layer in float32
-SHALLOW = 30  # largest depth of layers in float32, whose error grows by an ulp or two a layer
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
@@ -101,15 +100,6 @@ class Points:
         """Zero rows without bias where f(0) = 0: their variance is 0 in all layers, the kernel 0, not 0/0."""
         zero: NDArray[np.bool_] = (self.values[:2] == 0).all(axis=0)
         return zero
-
-
-@dataclass(frozen=True)
-class Rounded:
-    """The point tables and numbers in float32."""
-
-    row: NDArray[np.float32]
-    column: NDArray[np.float32]
-    numbers: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -264,21 +254,6 @@ class Evaluator:
             return out
         second = self.second(points.data.shape[1])
         return out if second is None else second.diagonal(points, out)
-
-    def rounded(self, rows: Points, columns: Points, numbers: Matrix) -> Rounded | None:
-        """What layers in float32 need; None where they cannot promise their digits."""
-        known = self.structure
-        if not known.in_float32 or not known.covered or self.depth > SHALLOW:
-            return None
-        if rows.hard.any() or columns.hard.any():
-            return None
-        for part in (rows.table, columns.table, rows.values, columns.values, numbers):
-            size = np.abs(part)
-            if ((size > 0) & (size < 1 / SAFE)).any() or not size.max(initial=0) <= SAFE:
-                return None
-        row = rows.table.astype(np.float32)
-        column = row if columns is rows else columns.table.astype(np.float32)
-        return Rounded(row, column, numbers.astype(np.float32))
 
     def tile(
         self,

@@ -164,7 +164,7 @@ def constants(name: str, values: Sequence[float]) -> Callable[[], Any]:
 fma = cast(Callable[[float, float, float], float], _fma)
 """fma(x, y, z): x*y + z rounded once; of three float32 a float32."""
 
-single = np.float32
+single = cast(Callable[[float], float], np.float32)
 """single(x): x rounded to float32; written around constants, or an expression would become float64."""
 
 as_single = cast(Callable[[Any], Any], _as_single)
