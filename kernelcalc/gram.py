@@ -213,6 +213,10 @@ class Task:
         given = self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space
         self.code.tile(*given, self.rounded)
         i, ni, j, nj = where
+        if self.code.structure.shift is not None and np.isnan(out[:ni, :nj]).any():
+            raise InputError(
+                f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
+            )
         down, along = self.rows.dead[i : i + ni], self.columns.dead[j : j + nj]
         if down.any() or along.any():
             dead = down[:, None] | along

@@ -121,9 +121,13 @@ class Builder:
         form = normal_forms(named.at_pair(form, self), self, normalised)
         form = form.replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
+        return self.plain(unit * form)
+
+    def plain(self, form: sp.Expr) -> sp.Expr:
+        """A form in a, b, c as it is."""
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
-        return self.hoisted(unit * form.subs({a: ax, b: ay}))
+        return self.hoisted(form.subs({a: ax, b: ay}))
 
     def cosecant(self, omega: Omega) -> sp.Expr:
         """1/sqrt(1 - omega^2)."""

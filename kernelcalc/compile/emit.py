@@ -25,7 +25,7 @@ from kernelcalc.compile.blocks import (
     PRODUCT_SPACE, STRIDE, TILE, product, settle, stream, stream_transposed, write_transposed,
 )
 from kernelcalc.compile.layout import A, B, C, D, P, Q, R, S, T
-from kernelcalc.compile.lookup import lookup, lookup_side
+from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.primitives import apart, fma, inline, offset, wide

@@ -113,6 +113,7 @@ class Structure:
     mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
     shape: list[str]  # the parameters on which the table depends
     slope: str  # the parameter that scales its argument
+    shift: str | None = None  # the one that shifts it, "" for none; None: a table of one variable
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
 
@@ -197,9 +198,10 @@ class Evaluator:
     @cached_property
     def mean(self) -> Lookup | None:
         """The mean that the factor looks up."""
-        from kernelcalc.compile.means import table_of
+        from kernelcalc.compile import means, planes
 
         known = self.structure
+        table_of = means.table_of if known.shift is None else planes.table_of
         return table_of(getattr(self.kernel, known.mean), known.shape) if known.mean else None
 
     def _check_reach(self, values: Matrix) -> None:
@@ -329,7 +331,8 @@ def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     other = pairs[3][0 if structure.mean == "s2" else 1]
     given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
     _, parameters = share([*given, dict(other.parameters)])
-    return [*parameters.values(), *slope_and_weight(getattr(kernel, structure.mean), structure.slope)]
+    tabled = getattr(kernel, structure.mean)
+    return [*parameters.values(), *slope_and_weight(tabled, structure.slope, structure.shift)]
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:

@@ -12,4 +12,5 @@ Q, P, R, C, T, S, D, A, B = (lane * STRIDE for lane in range(LANES))  # where ea
 RSQRT_CUBIC = 0.3125001  # 5/16 in vecmath.rsqrt_estimate, by which processor.py knows it in machine code
 TABLE_TERMS = 8  # of the polynomials of a table: one cache line
 TABLE_HEADER = 8  # numbers in front of them
+PLANE_TERMS = 12  # of the polynomials of planes.py, in each of their two variables
 SECOND = 5  # place in the header of the number of intervals of the first table of two

@@ -1,10 +1,11 @@
-"""The compiled evaluation of the tables of piecewise.py."""
+"""The compiled evaluation of the tables of piecewise.py and planes.py."""
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
-from kernelcalc.compile.layout import SECOND, TABLE_HEADER, TABLE_TERMS
+from kernelcalc.compile.layout import PLANE_TERMS, SECOND, TABLE_HEADER, TABLE_TERMS
 from kernelcalc.compile.primitives import bits, fma, from_bits, inline, shift_right
 
 Pointer = Any
@@ -35,3 +36,33 @@ def lookup(x: float, table: Pointer) -> float:
 def lookup_side(x: float, side: float, table: Pointer) -> float:
     """The first of two functions at x >= 0 if side <= 0, else the second; their tables have one shape."""
     return _polynomial(x, int(table[SECOND]) if side > 0.0 else 0, table)
+
+
+@inline
+def lookup_plane(mu: float, x: float, table: Pointer) -> float:
+    """The function of two variables in the table (planes.py) at |mu| < reach, 0 <= x < reach; NaN beyond."""
+    s, w = abs(mu) * table[0], x * table[0]
+    inside = s < 1.0 and w < 1.0
+    s, w = s if inside else 0.0, w if inside else 0.0
+    place = table[TABLE_HEADER + (1 if mu < 0.0 else 0)]
+    while place > 0.0:
+        s += s
+        w += w
+        k = TABLE_HEADER + int(place)
+        if s >= 1.0:
+            s -= 1.0
+            k += 2
+        if w >= 1.0:
+            w -= 1.0
+            k += 1
+        place = table[k]
+    at = int(table[1]) - PLANE_TERMS * PLANE_TERMS * (int(place) + 1)
+    s, w = 2.0 * s - 1.0, 2.0 * w - 1.0
+    total = 0.0
+    for i in range(PLANE_TERMS):
+        row = at + PLANE_TERMS * (PLANE_TERMS - 1 - i)
+        value = 0.0
+        for j in range(PLANE_TERMS):
+            value = fma(value, w, table[row + PLANE_TERMS - 1 - j])
+        total = fma(total, s, value)
+    return total if inside else nan

@@ -213,14 +213,20 @@ def table_of(f: Function, shape: Iterable[str]) -> Table:
     return _table(f, tuple(shape))
 
 
-def slope_and_weight(f: Function, slope: str) -> tuple[float, float]:
-    """beta and A with G(v) = A G1(beta^2 v), G1 the tabulated mean; slope: the name of beta, "" for 1."""
+def slope_and_weight(f: Function, slope: str, shift: str | None = None) -> tuple[float, ...]:
+    """beta and A with G(v) = A G1(beta^2 v), G1 the tabulated mean; slope: the name of beta, "" for 1.
+
+    shift: the name of z0 ("" for 0) in G(mu, v) = A G1(beta (mu - z0), beta^2 v); then z0, beta and A.
+    """
 
     def generate() -> str:
         from kernelcalc.compile.named import weight
 
-        return weight(f).hex()
+        return weight(f, centred=shift is not None).hex()
 
     values = [(s.name, sp.srepr(x)) for s, x in f.parameters]
-    found = cache.text(f"mean weight {sp.srepr(f.template)} {values}", generate)
-    return float(f.params[slope]) if slope else 1.0, float.fromhex(found)
+    found = cache.text(f"mean weight {shift is None} {sp.srepr(f.template)} {values}", generate)
+    beta = float(f.params[slope]) if slope else 1.0
+    if shift is None:
+        return beta, float.fromhex(found)
+    return float(f.params[shift]) if shift else 0.0, beta, float.fromhex(found)

@@ -3,7 +3,9 @@
 A factor E[s1(X) s2(Y)] that reduces to weights times G(v) is compiled from G's table unless its closed form
 is algebraic. With D = a b - c^2 = 4 a b q p >= 0 the argument v is a sum without cancellation:
 (b + 2 k D)/(1 + 2 k a) for Gaussians, D/a for masses. Slopes and amplitudes stay numbers of the run:
-s(z) = A s1(beta z) has G(v) = A G1(beta^2 v).
+s(z) = A s1(beta z) has G(v) = A G1(beta^2 v). Off the centre, where no closed form can be printed, G(mu, v)
+comes from a table of two variables (planes.py), and s(z) = A s1(beta (z - z0)) has A G1(beta (mu - z0),
+beta^2 v).
 """
 
 from __future__ import annotations
@@ -17,31 +19,42 @@ from kernelcalc.errors import InputError
 from kernelcalc.expectation.reduced import G
 from kernelcalc.expectation.result import Expectation
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.normal import Phi, Phi2
 from kernelcalc.symbols import a, b, c, z
 
 if TYPE_CHECKING:
     from kernelcalc.compile.builder import Builder
 
-Mean = sp.Function("Mean", real=True)  # Mean(u): the tabulated function at variance u
+Mean = sp.Function("Mean", real=True)  # Mean(u) or Mean(mu, u): the tabulated function at variance u
 lookup = sp.Function("lookup", real=True)  # (sqrt(u), table)
+lookup_plane = sp.Function("lookup_plane", real=True)  # (mu, sqrt(u), table)
 TABLE = sp.Symbol("mean", real=True)
 SLOPE, WEIGHT = sp.Symbol("slope", positive=True), sp.Symbol("weight", real=True)  # of the tabulated function
+SHIFT = sp.Symbol("shift", real=True)
 ALGEBRAIC = (sp.asin, sp.acos, sp.atan, sp.Abs, sp.sign, sp.Max, sp.Min)
+PRINTED = (*ALGEBRAIC, sp.exp, sp.erf, sp.erfc, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.log, Phi, Phi2)
 
 
 @dataclass(frozen=True)
 class Canonical:
-    """f(z) = amplitude * base(scale z), amplitude and scale in parameter symbols."""
+    """f(z) = amplitude * base(scale (z - shift)), amplitude, scale and shift in parameter symbols."""
 
     amplitude: sp.Expr
     scale: sp.Expr
     base: Function
+    shift: sp.Expr = sp.S.Zero
 
 
-def canonical(f: Function) -> Canonical:
-    """One positive parameter that scales the argument, and all that only multiply, taken out."""
+def canonical(f: Function, *, centred: bool = False) -> Canonical:
+    """One positive parameter that scales the argument, and all that only multiply, taken out; centred: one
+    that shifts it, too."""
     template = f.template
-    scale, amplitude = sp.Integer(1), sp.Integer(1)
+    shift, scale, amplitude = sp.S.Zero, sp.Integer(1), sp.Integer(1)
+    for symbol in sorted(template.free_symbols - {z}, key=str) if centred else ():
+        moved = sp.simplify(template.subs(z, z + symbol))
+        if symbol not in moved.free_symbols:
+            template, shift = moved, symbol
+            break
     for symbol in sorted(template.free_symbols - {z}, key=str):
         if symbol.is_positive and not symbol.is_integer:
             weight, rest = sp.simplify(template.subs(z, z / symbol)).as_independent(z, as_Add=False)
@@ -50,36 +63,47 @@ def canonical(f: Function) -> Canonical:
                 break
     weight, template = template.as_independent(z, as_Add=False)
     kept = tuple((s, x) for s, x in f.parameters if s in template.free_symbols)
-    return Canonical(amplitude * weight, scale, Function(f"{f.name} (unit slope)", template, kept))
+    return Canonical(amplitude * weight, scale, Function(f"{f.name} (unit slope)", template, kept), shift)
+
+
+def off_centre(e: Expectation) -> bool:
+    """Whether means off the centre are needed, functions of two variables."""
+    return e.reduction is not None and any(len(mean.args) == 2 for mean in e.reduction.form.atoms(G))
 
 
 def role(e: Expectation) -> str:
     """Whose mean the compiled factor looks up: "s1", "s2", or "" if its closed form is compiled."""
-    if e.reduction is None or (e.template is not None and cheap(e.template)):
+    if e.reduction is None:
+        return ""
+    if e.template is not None and (printed(e.template) if off_centre(e) else cheap(e.template)):
         return ""
     assert e.g is not None
     found = "s2" if e.reduction.of == e.g.symbolic else "s1"
     if e.template is not None:
-        from kernelcalc.compile.means import table_of
+        from kernelcalc.compile import means, planes
 
         side = e.g if found == "s2" else e.f
+        table_of = planes.table_of if off_centre(e) else means.table_of
+        base = canonical(side.symbolic, centred=off_centre(e)).base
         try:
-            table_of(side, [s.name for s, _ in canonical(side.symbolic).base.parameters])
+            table_of(side, [s.name for s, _ in base.parameters])
         except InputError:
             return ""
     return found
 
 
-def needs(e: Expectation | None) -> tuple[str, list[str], str]:
+def needs(e: Expectation | None) -> tuple[str, list[str], str, str | None]:
     """What the evaluator must know of the table: the role, the names of the parameters that it depends on,
-    and of the one that scales its argument."""
+    of the one that scales its argument, and of the one that shifts it (None: a table of one variable)."""
     which = role(e) if e is not None else ""
     if e is None or e.reduction is None or not which:
-        return "", [], ""
+        return "", [], "", None
     f = e.g if which == "s2" else e.f
     assert f is not None
-    found = canonical(f.symbolic)
-    return which, [s.name for s, _ in found.base.parameters], str(found.scale) if found.scale != 1 else ""
+    found = canonical(f.symbolic, centred=off_centre(e))
+    shift = str(found.shift or "") if off_centre(e) else None
+    scale = str(found.scale) if found.scale != 1 else ""
+    return which, [s.name for s, _ in found.base.parameters], scale, shift
 
 
 def given(e: Expectation) -> dict[sp.Symbol, sp.Expr]:
@@ -88,9 +112,9 @@ def given(e: Expectation) -> dict[sp.Symbol, sp.Expr]:
     return {s: x for s, x in e.values if other is None or s in dict(other.parameters)}
 
 
-def weight(f: Function) -> float:
+def weight(f: Function, *, centred: bool = False) -> float:
     """The amplitude of a function with numbers as parameters."""
-    return float(canonical(f.symbolic).amplitude.subs(dict(f.parameters)))
+    return float(canonical(f.symbolic, centred=centred).amplitude.subs(dict(f.parameters)))
 
 
 def cheap(form: sp.Expr) -> bool:
@@ -98,21 +122,43 @@ def cheap(form: sp.Expr) -> bool:
     return all(isinstance(part, ALGEBRAIC) for part in form.atoms(sp.Function, sp.exp))
 
 
+def printed(form: sp.Expr) -> bool:
+    """Whether a closed form consists of functions that have a compiled form."""
+    return all(isinstance(part, PRINTED) for part in form.atoms(sp.Function, sp.exp))
+
+
 def forms(e: Expectation) -> tuple[sp.Expr, sp.Expr]:
     """The factor and its value at X = Y with WEIGHT Mean(SLOPE^2 v) for G."""
     assert e.reduction is not None
-    form = e.reduction.form.replace(G, lambda v: WEIGHT * Mean(SLOPE**2 * v))
+
+    def mean(*at: sp.Expr) -> sp.Expr:
+        centre = (SLOPE * ((at[0] if len(at) == 2 else 0) - SHIFT),) if off_centre(e) else ()
+        return WEIGHT * Mean(*centre, SLOPE**2 * at[-1])
+
+    form = e.reduction.form.replace(G, mean)
     return form, sp.simplify(form.subs({b: a, c: a}, simultaneous=True))
 
 
 def at_pair(form: sp.Expr, builder: Builder) -> sp.Expr:
-    """Every Mean(u) of a pair as a lookup."""
-    return form.replace(Mean, lambda u: builder.at_pair(lookup(_root(u, builder), TABLE)))
+    """Every Mean of a pair as a lookup."""
+
+    def found(*at: sp.Expr) -> sp.Expr:
+        root = _root(at[-1], builder)
+        if len(at) == 1:
+            return builder.at_pair(lookup(root, TABLE))
+        return builder.at_pair(lookup_plane(builder.at_pair(builder.plain(at[0])), root, TABLE))
+
+    return form.replace(Mean, found)
 
 
 def at_point(form: sp.Expr) -> sp.Expr:
-    """Every Mean(u) of a point as a lookup."""
-    return form.replace(Mean, lambda u: lookup(sp.sqrt(sp.factor(u)), TABLE))
+    """Every Mean of a point as a lookup."""
+
+    def found(*at: sp.Expr) -> sp.Expr:
+        root = sp.sqrt(sp.factor(at[-1]))
+        return lookup(root, TABLE) if len(at) == 1 else lookup_plane(at[0], root, TABLE)
+
+    return form.replace(Mean, found)
 
 
 def _root(u: sp.Expr, builder: Builder) -> sp.Expr:

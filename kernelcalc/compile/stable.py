@@ -64,7 +64,10 @@ def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
         pairs.append((sp.sympify(layer.factor.template), sp.sympify(layer.factor.symbolic_diagonal)))
     forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
     factor, diagonal = forms[3] if layer.factor is not None else (None, sp.Integer(0))
-    parameters = (*values, named.SLOPE, named.WEIGHT) if tabled else tuple(values)
+    parameters = tuple(values)
+    if layer.factor is not None and tabled:
+        shift = (named.SHIFT,) if named.off_centre(layer.factor) else ()
+        parameters += (*shift, named.SLOPE, named.WEIGHT)
     return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal), parameters
 
 

@@ -1,12 +1,13 @@
 """Duals brought back to means: E[f(X) g(Y)] = sum of weights * G(v), G(v) = E g(Z), Z ~ N(0, v).
 
 Where f is a mass, a Gaussian or a constant, or g is even and f odd but for a constant, one function of one
-argument is all that is left of g, whether it has a closed form or not (S78, S82).
+argument is all that is left of g, whether it has a closed form or not (S78, S82). Masses and Gaussians that
+are not centred at 0 leave G(mu, v) = E g(mu + Z).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -23,7 +24,7 @@ G = sp.Function("G", real=True)  # the mean that stays unevaluated
 
 @dataclass(frozen=True)
 class Reduced:
-    """E[f(X) g(Y)] = form in a, b, c and G(v); G is the mean of the regular part of ``of``."""
+    """E[f(X) g(Y)] = form in a, b, c and G(v) or G(mu, v); G is the mean of the regular part of ``of``."""
 
     form: sp.Expr
     of: Function
@@ -38,6 +39,9 @@ class _Naming(Engine):
 
     def _mean(self, p: Mean) -> sp.Expr:
         if p.atom.bare != self.whole:
+            kind = p.atom.kind
+            if isinstance(kind, Opaque) and p.atom.bare == replace(self.whole, kind=kind) and kind.whole:
+                return p.atom.coef * G(tidy(kind.shift), p.v)
             return super()._mean(p)
         return p.atom.coef * G(p.v) if self.whole.parity != -1 else sp.Integer(0)
 

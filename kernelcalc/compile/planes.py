@@ -1,0 +1,233 @@
+"""G(mu, x^2) = E s(mu + x Z) as polynomials on a tree of squares, for the compiled code.
+
+Thresholds need the mean of a surrogate derivative off its centre: a function of two variables, smooth but
+near the points (t, 0) where s kinks or jumps at t. The half plane x >= 0 is cut into squares that are halved
+until a polynomial of degree TERMS - 1 in each variable meets G at points between its nodes; towards (t, 0)
+they shrink. lookup.py walks down the tree, one bit of mu and x a step. Values at the nodes are Gauss-Legendre
+sums over panels that resolve s and are no wider than x.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+import sympy as sp
+from numpy.polynomial import chebyshev
+from numpy.polynomial.legendre import leggauss, legvander
+from numpy.typing import NDArray
+
+from kernelcalc.compile import cache
+from kernelcalc.compile.layout import PLANE_TERMS as TERMS
+from kernelcalc.compile.layout import TABLE_HEADER
+from kernelcalc.errors import InputError
+from kernelcalc.expectation import numeric
+from kernelcalc.functions.base import Function
+
+Vector = NDArray[np.float64]
+
+SIZE = 2.0**10  # half the width of the table, in units of s with slope 1
+SMALLEST = 2.0**-46  # of a square
+BESIDE = 2.0**-24  # of a square where s jumps: closer to a jump the mean of both sides is taken
+MOST = 16000  # squares
+TARGET = 5e-13  # relative to the largest E |s| in a square; rounding leaves 2e-13
+FLOOR = 2.0**-10  # of sup |s|: smaller values are known to as many digits as this
+REACH = 9.0  # standard deviations: exp(-9^2/2) = 3e-18
+FINEST = -8  # panels next to a kink have the width 2^FINEST
+CHECKS = np.array([-0.995, -0.56, 0.07, 0.62, 0.99])
+RULE = leggauss(10)
+LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
+RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
+WIDE = 6.0  # widths of a density over which its centres may lie apart
+
+
+@dataclass(frozen=True)
+class Plane:
+    """tree[i]: the place of the first of four smaller squares, or minus the number of a polynomial less 1;
+    tree[0] is mu >= 0, tree[1] mu < 0 (the same square where s is even). error: relative to the largest
+    E |s| in the square."""
+
+    tree: Vector
+    coefficients: Vector  # (polynomials, TERMS^2)
+    error: float
+    reach: float = SIZE
+
+    @cached_property
+    def numbers(self) -> Vector:
+        """The table as compiled code takes it."""
+        head = np.zeros(TABLE_HEADER)
+        head[:2] = 1 / self.reach, TABLE_HEADER + len(self.tree)
+        return np.concatenate([head, self.tree, self.coefficients.ravel()])
+
+    def __call__(self, mu: float, x: float) -> float:
+        """G(mu, x^2) as the compiled code has it, up to the rounding of fused operations."""
+        s, w, place = abs(mu) / self.reach, x / self.reach, self.tree[int(mu < 0)]
+        while place > 0:
+            s, w = 2 * s, 2 * w
+            i, j = int(s >= 1), int(w >= 1)
+            s, w, place = s - i, w - j, self.tree[int(place) + 2 * i + j]
+        c = self.coefficients[int(-place) - 1].reshape(TERMS, TERMS)
+        powers = np.arange(TERMS)
+        return float((2 * s - 1) ** powers @ c @ (2 * w - 1) ** powers)
+
+    def to_text(self) -> str:
+        """The table for `cache.text`."""
+        kept = [base64.b64encode(part.tobytes()).decode() for part in (self.tree, self.coefficients)]
+        return json.dumps([*kept, self.error.hex()])
+
+    @classmethod
+    def from_text(cls, text: str) -> Plane:
+        *kept, error = json.loads(text)
+        tree, coefficients = (np.frombuffer(base64.b64decode(part)) for part in kept)
+        return cls(tree, coefficients.reshape(-1, TERMS**2), float.fromhex(error))
+
+
+def _plain() -> tuple[Vector, Vector]:
+    """Nodes and weights for the mean of a smooth function of a standard normal variable."""
+    left = np.arange(-REACH, REACH)
+    nodes = (left[:, None] + (1 + RULE[0]) / 2).ravel()
+    return nodes, np.tile(RULE[1] / 2, len(left)) * np.exp(-(nodes**2) / 2) / np.sqrt(2 * np.pi)
+
+
+PLAIN = _plain()
+
+
+class _Smoothed:
+    """s against normal densities."""
+
+    def __init__(self, f: Function) -> None:
+        self.values: Callable[[Vector], Vector] = numeric._values(f)
+        self.kinks = np.array(sorted({0.0, *(float(t) for t in f.breakpoints)}))
+        steps = np.ldexp(1.0, np.arange(FINEST, 12))
+        cuts = np.unique(self.kinks[:, None] + np.concatenate([-steps, [0.0], steps]))
+        left, width = cuts[:-1], np.diff(cuts)
+        self.top, self.cuts = 0.0, cuts
+        for _ in range(HALVINGS):  # panels that resolve s
+            nodes = left[:, None] + width[:, None] * (1 + RULE[0]) / 2
+            h = self.values(nodes.ravel()).reshape(nodes.shape)
+            self.top = max(self.top, float(np.abs(h).max()))
+            rough = np.abs(h @ LEGENDRE)[:, -2:].max(axis=1) > RESOLVED * self.top
+            if not rough.any():
+                break
+            if rough.sum() > MOST:
+                raise InputError(f"{f!r} oscillates or jumps too often for its mean to be tabulated")
+            left, width = left[rough], width[rough] / 2
+            self.cuts = np.union1d(self.cuts, left + width)
+            left, width = np.concatenate([left, left + width]), np.tile(width, 2)
+
+    def _nodes(self, low: float, high: float, x: float, start: float) -> tuple[Vector, Vector]:
+        """Nodes and weights between low and high, all relative to start, for s times a density of width x."""
+        own = self.cuts - start
+        own = own[(low < own) & (own < high)]
+        cuts = np.unique(np.concatenate([np.arange(low, high, x), [high], own]))
+        half = np.diff(cuts) / 2
+        nodes = cuts[:-1, None] + half[:, None] * (1 + RULE[0])
+        return nodes.ravel(), (half[:, None] * RULE[1]).ravel()
+
+    def __call__(self, start: float, mu: Vector, deviations: Vector) -> tuple[Vector, Vector]:
+        """G and E |s| for all pairs (start + mu, x)."""
+        values, sizes = np.empty((2, len(mu), len(deviations)))
+        spread = float(mu.max() - mu.min())
+        for k, x in enumerate(deviations.tolist()):
+            if spread <= WIDE * x:
+                values[:, k], sizes[:, k] = self._together(start, mu, x)
+                continue
+            centre = start + mu  # differences of large numbers would round: each mean by itself
+            z = centre[:, None] + x * PLAIN[0]
+            terms = self.values(z.ravel()).reshape(z.shape) * PLAIN[1]
+            values[:, k], sizes[:, k] = terms.sum(axis=1), np.abs(terms).sum(axis=1)
+            for i in np.flatnonzero(np.abs(centre[:, None] - self.kinks).min(axis=1) <= REACH * x):
+                (values[i, k],), (sizes[i, k],) = self._together(start, mu[i : i + 1], x)
+        return values, sizes
+
+    def _together(self, start: float, mu: Vector, x: float) -> tuple[Vector, Vector]:
+        """On nodes that all of mu share, counted from a kink where there is one within reach: there s is
+        steep, and rounding would tell."""
+        middle = start + (mu.max() + mu.min()) / 2
+        kink = float(self.kinks[np.abs(self.kinks - middle).argmin()])
+        if abs(kink - middle) <= REACH * x + np.ptp(mu):
+            start, mu = kink, (start - kink) + mu
+        z, weights = self._nodes(float(mu.min()) - REACH * x, float(mu.max()) + REACH * x, x, start)
+        terms = weights * self.values(start + z) / (x * np.sqrt(2 * np.pi))
+        density = np.exp(-(((z - mu[:, None]) / x) ** 2) / 2)
+        return density @ terms, density @ np.abs(terms)
+
+
+@lru_cache(maxsize=1)
+def _fit() -> tuple[Vector, Vector, Vector]:
+    """Points in [-1, 1] (nodes, then checks), values at nodes -> coefficients of powers, powers at checks."""
+    nodes = chebyshev.chebpts1(TERMS)
+    powers = np.zeros((TERMS, TERMS))
+    for k in range(TERMS):
+        row = chebyshev.cheb2poly(np.eye(TERMS)[k, : k + 1])
+        powers[: len(row), k] = row
+    to_powers = powers @ np.linalg.inv(chebyshev.chebvander(nodes, TERMS - 1))
+    return np.concatenate([nodes, CHECKS]), to_powers, CHECKS[:, None] ** np.arange(TERMS)
+
+
+def make(f: Function) -> Plane:
+    """The table of a function with numbers as parameters. InputError where squares do not resolve it."""
+    if f.deltas:
+        raise InputError(f"{f!r} has Dirac masses: its mean is not tabulated")
+    try:
+        return _make(f)
+    except numeric._Unresolved as error:
+        raise InputError(f"{f!r} is not finite everywhere: its mean cannot be tabulated") from error
+
+
+def _make(f: Function) -> Plane:
+    smoothed, (points, to_powers, at_checks) = _Smoothed(f), _fit()
+    smallest = BESIDE if f.jumps else SMALLEST
+    even = f.parity == "even"
+    tree = [0.0, 0.0]
+    found: list[Vector] = []
+    worst = 0.0
+    waiting = [(place, 1 - 2 * place, 0.0, 0.0, SIZE) for place in ((0,) if even else (0, 1))]
+    while waiting:
+        place, side, left, low, width = waiting.pop()
+        mu = side * width * (1 + points) / 2
+        values, sizes = smoothed(side * left, mu, low + width * (1 + points) / 2)
+        c = to_powers @ values[:TERMS, :TERMS] @ to_powers.T
+        wrong = np.abs(at_checks @ c @ at_checks.T - values[TERMS:, TERMS:])
+        error = float(wrong.max() / max(sizes.max(), FLOOR * smoothed.top))
+        if error > TARGET and width > smallest:
+            tree[place] = float(len(tree))
+            for k in range(4):
+                corner = left + (k // 2) * width / 2, low + (k % 2) * width / 2
+                waiting.append((len(tree) + k, side, *corner, width / 2))
+            tree += [0.0] * 4
+            if len(tree) > MOST:
+                raise InputError(f"{f!r} is too steep or jumps too often for its mean to be tabulated")
+            continue
+        if error > TARGET:
+            c = np.zeros((TERMS, TERMS))
+            c[0, 0] = values[:TERMS, :TERMS].mean()
+        else:
+            worst = max(worst, error)
+        tree[place] = -float(len(found)) - 1
+        found.append(c.ravel())
+    if even:
+        tree[1] = tree[0]
+    return Plane(np.array(tree), np.array(found), 2 * worst)
+
+
+@lru_cache(maxsize=16)
+def _table(f: Function, shape: tuple[str, ...]) -> Plane:
+    def generate() -> str:
+        from kernelcalc.compile.named import canonical
+
+        base = canonical(f.symbolic, centred=True).base
+        values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
+        return make(replace(base, parameters=values)).to_text()
+
+    kept = [(s.name, sp.srepr(x)) for s, x in f.parameters if s.name in shape]
+    return Plane.from_text(cache.text(f"plane table {sp.srepr(f.template)} {kept}", generate))
+
+
+def table_of(f: Function, shape: Iterable[str]) -> Plane:
+    """The table of G(mu, v) of f with unit slope and amplitude, centred at 0, as `means.table_of`."""
+    return _table(f, tuple(shape))

@@ -1,0 +1,113 @@
+"""Means off the centre: tables of two variables, and threshold networks that look them up."""
+
+from __future__ import annotations
+
+import mpmath as mp
+import numpy as np
+import pytest
+import sympy as sp
+
+import kernelcalc as kc
+from kernelcalc import quadrature
+from kernelcalc.compile import cache, named, planes
+from kernelcalc.compile.planes import Plane
+from kernelcalc.errors import InputError
+from kernelcalc.functions.base import Function
+
+R = sp.Rational
+ELSEWHERE = 10  # how much larger E |s| may be elsewhere in the same square
+SPIKE = kc.SuperSpike(1, 1)
+
+
+@pytest.fixture(scope="module")
+def plane() -> Plane:
+    return planes.table_of(kc.SuperSpike(3, 25).centred(1), ())
+
+
+def points(count: int) -> list[tuple[float, float]]:
+    """mu and x over many orders of magnitude, mu some deviations from the kink and far from it."""
+    draw = np.random.default_rng(4)
+    x = 2.0 ** draw.uniform(-30, 6, count)
+    near = x * draw.standard_normal(count) * 2
+    far = 2.0 ** draw.uniform(-20, 9, count) * draw.choice([-1.0, 1.0], count)
+    return [*zip(near.tolist(), x.tolist(), strict=True), *zip(far.tolist(), x.tolist(), strict=True)]
+
+
+def test_the_table_keeps_its_measured_error(plane: Plane) -> None:
+    assert plane.error <= 1e-12
+    for mu, x in [*points(6), (0.0, 0.0), (0.7, 0.0), (-3.0, 1e-12)]:
+        shifted = SPIKE.shifted(R(mu)) if mu else SPIKE
+        exact = quadrature.mean(shifted, R(x) ** 2, digits=18) if x else SPIKE(mu)
+        assert abs(plane(mu, x) - float(exact)) <= ELSEWHERE * plane.error * float(exact)
+
+
+def test_a_closed_form_confirms_the_table() -> None:
+    """The Laplace surrogate has erfcx off its centre too."""
+    table = planes.table_of(kc.Laplace(2, 3), ())
+    assert table.tree[0] == table.tree[1]  # even: half a tree
+    with mp.workdps(30):
+        for mu, x in points(100):
+            v, m = mp.mpf(x) ** 2, mp.mpf(abs(mu))
+            sides = [mp.exp(v / 2 + s * m) * mp.erfc((v + s * m) / mp.sqrt(2 * v)) / 2 for s in (1, -1)]
+            if v < 200:
+                assert abs(table(mu, x) - sum(sides)) <= table.error * (ELSEWHERE * sum(sides) + planes.FLOOR)
+
+
+def test_the_compiled_lookup_agrees(plane: Plane) -> None:
+    source = (
+        "from kernelcalc.compile.lookup import lookup_plane\n"
+        "def entry(mu, x, y, n, table):\n"
+        "    for i in range(n):\n        y[i] = lookup_plane(mu[i], x[i], table)\n"
+    )
+    call = cache.function(source, "entry", (*("float64*",) * 3, "int64", "float64*"))
+    mu, x = np.array([*points(200), (2000.0, 1.0), (1.0, 2000.0), (np.nan, 1.0)]).T.copy()
+    y, numbers = np.empty_like(x), plane.numbers
+    call(mu.ctypes.data, x.ctypes.data, y.ctypes.data, len(x), numbers.ctypes.data)
+    found = [plane(m, s) for m, s in zip(mu[:-3], x[:-3], strict=True)]
+    assert y[:-3] == pytest.approx(found, rel=1e-12)
+    assert np.isnan(y[-3:]).all()
+
+
+def test_text_round_trip(plane: Plane) -> None:
+    again = Plane.from_text(plane.to_text())
+    assert (again.numbers == plane.numbers).all()
+    assert again.error == plane.error
+
+
+def test_slope_height_and_centre_stay_numbers_of_the_run() -> None:
+    found = named.canonical(kc.SuperSpike(3, 25).centred(R(1, 2)).symbolic, centred=True)
+    assert str((found.amplitude, found.scale, found.shift)) == "(A, beta, theta)"
+    assert found.base.template == SPIKE.symbolic.template.subs({s: 1 for s, _ in SPIKE.parameters})
+
+
+@pytest.mark.parametrize(
+    ("formula", "reason"), [("1/sqrt(abs(z))", "not finite|steep"), ("cos(z**2)", "oscillates")]
+)
+def test_what_cannot_be_tabulated_is_refused(
+    formula: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planes, "MOST", 200)
+    z = kc.symbols.z
+    expr = 1 / sp.sqrt(sp.Abs(z)) if "sqrt" in formula else sp.cos(z**2)
+    with pytest.raises(InputError, match=reason):
+        planes.make(Function(formula, expr))
+
+
+ROWS = np.random.default_rng(0).standard_normal((6, 8))
+ROWS[5] = ROWS[4] * (1 + 1e-7) + 1e-7
+
+
+def test_threshold_networks() -> None:
+    k = kc.SGNTK(kc.Step(1), kc.SuperSpike(1, 25).centred(1), 3, sigma_w=2.0, sigma_b=0.1)
+    K = k(ROWS)
+    assert "table" in k.method(ROWS)
+    for i, j in ((0, 0), (0, 1), (1, 0), (3, 2), (4, 5)):
+        exact = k.reference(ROWS[i].tolist(), ROWS[j].tolist(), digits=17)
+        assert abs(K[i, j] - exact) <= (1e-11 if (i, j) != (4, 5) else 1e-9) * abs(exact)
+
+
+def test_a_mean_beyond_the_table_is_refused() -> None:
+    rows = ROWS.copy()
+    rows[0] *= 1e-8
+    with pytest.raises(InputError, match="beyond the table"):
+        kc.SGNTK(kc.Step(R(1, 10**5)), kc.SuperSpike(1, 25), 2)(rows)
