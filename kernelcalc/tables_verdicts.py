@@ -21,6 +21,7 @@ from kernelcalc.verify.run import Result, run
 DIGITS = (
     15  # in which statement and witness agree; kernelcalc verify asks for each claim's own number, 30 or 50
 )
+PATIENCE = 900.0  # seconds for a claim: on a busy machine one that holds must not go down as failed
 _JUDGING = ("derivations", "errors", "expectation", "functions", "kernels", "limits", "quadrature", "series",
             "symbols", "verify")  # fmt: skip
 Watch = Callable[[str], None]
@@ -45,7 +46,8 @@ def verdicts(claims: Sequence[Claim], watch: Watch = lambda words: None) -> dict
     found = _kept()
     missing = [claim for claim in claims if claim.tag not in found]
     if missing:
-        with closing(run(missing, digits=DIGITS, watch=_Heard(watch, len(missing)))) as running:
+        heard = _Heard(watch, len(missing))
+        with closing(run(missing, digits=DIGITS, timeout=PATIENCE, watch=heard)) as running:
             found |= {result.tag: result for result in running if isinstance(result, Verdict)}
         # a timeout on a busy machine is no verdict to keep
         kept = [asdict(verdict) for verdict in found.values() if verdict.verdict != "failed"]
