@@ -278,7 +278,9 @@ class Evaluator:
             passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
         hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        wanted = hard or self.depth > DEEP or (marks[0] > 0 and not self.structure.covered)
+        wanted = hard or self.depth > DEEP
+        if not self.structure.covered:  # exponentials times normal integrals: inf 0 for huge variances
+            wanted = wanted or marks[0] > 0 or bool(np.isnan(out[:ni, :nj]).any())
         if wanted and (second := self.second(dimension)) is not None:
             second.improve(rows, columns, where, marks, out, mirrored)
 

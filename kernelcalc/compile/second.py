@@ -257,10 +257,12 @@ class Second:
         close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
             mask[np.divmod(chosen % TILE**2, TILE)] = True
-        wanted = deep | hard[0][:, None] | hard[1] | (close & np.array(not covered))
+        wanted, huge = deep | hard[0][:, None] | hard[1], np.isnan(out[:ni, :nj])  # inf 0 in float64
+        if not covered:
+            wanted = wanted | close | huge
         # where both variances are tiny, so is the entry: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
-        wanted &= size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY
+        wanted &= (size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY) | huge
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
             wanted &= np.tri(ni, nj, -1, dtype=bool)
