@@ -15,6 +15,7 @@ import sympy as sp
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import SCRATCH, STRIDE, TILE
 from kernelcalc.compile.program import share
+from kernelcalc.compile.rounded import Rounded
 from kernelcalc.errors import InputError, Uncompiled, Undefined
 from kernelcalc.expectation.result import apart
 
@@ -33,6 +34,7 @@ DEEP = 32  # layers, beyond which two units in the last place each are too many:
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
+SINGLE = "float32*"
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "constants": (POINTER,),
     "rows": (*(INTEGER,) * 2, *(POINTER,) * 3),
@@ -43,6 +45,17 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         *(INTEGER,) * 8,
         NUMBER,
         *(POINTER,) * 5,
+        *(RESULT, INTEGER) * 2,
+        "int64*",
+        POINTER,
+    ),
+    "tilef": (
+        *(POINTER,) * 2,
+        *(INTEGER,) * 8,
+        NUMBER,
+        *(POINTER,) * 2,
+        *(SINGLE,) * 3,
+        POINTER,
         *(RESULT, INTEGER) * 2,
         "int64*",
         POINTER,
@@ -104,6 +117,11 @@ class Structure:
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
 
+    @property
+    def in_float32(self) -> bool:
+        """Whether there is code for layers in float32."""
+        return "def tilef(" in self.source
+
 
 class Space:
     """The arrays one thread works in."""
@@ -162,9 +180,9 @@ class Evaluator:
     def _seconds(self) -> dict[int, Second | None]:
         return {}
 
-    def prepare(self, dtype: str = "float64") -> None:
+    def prepare(self, dtype: str = "float64", rounded: Rounded | None = None) -> None:
         """Compile or load what tiles need, before threads do it one after another."""
-        for entry in ("tile", "close"):
+        for entry in ("tile" if rounded is None else "tilef", "close"):
             _function(self.structure.source, entry, dtype)
 
     def numbers(self, dimension: int) -> Matrix:
@@ -203,10 +221,11 @@ class Evaluator:
         n, dimension = data.shape
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
-        largest = np.abs(data).max(axis=1)
-        exponents = np.frexp(largest)[1]
-        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         squares = np.einsum("ij,ij->i", data, data)
+        powers = np.ones(n)
+        if not ((squares > dimension * 2.0**-390) & (squares < 2.0**390)).all():
+            exponents = np.frexp(np.abs(data).max(axis=1))[1]
+            powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
@@ -248,13 +267,34 @@ class Evaluator:
         out: NDArray[Any],
         mirrored: NDArray[Any] | None,
         space: Space,
+        rounded: Rounded | None = None,
     ) -> None:
         """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
 
         out and mirrored (for columns against rows, or None) are parts of matrices, float64 or float32, whose
         rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
-        diagonal: the values that equal rows get, None where rows and columns belong to different networks.
+        diagonal: the values that equal rows get, None where rows and columns belong to different networks;
+        rounded: compute ordinary pairs in float32.
         """
+        self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space)
+        i0, ni, j0, nj = where
+        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
+        wanted = hard or self.depth > DEEP or (space.marks[0] > 0 and not self.structure.covered)
+        if wanted and (second := self.second(rows.data.shape[1])) is not None:
+            second.improve(rows, columns, where, space.marks, out, mirrored)
+
+    def first_phase(
+        self,
+        rows: Points,
+        columns: Points,
+        where: tuple[int, int, int, int],
+        numbers: Matrix,
+        diagonal: Matrix | None,
+        out: NDArray[Any],
+        mirrored: NDArray[Any] | None,
+        space: Space,
+    ) -> None:
+        """As tile, in float64; space.marks holds how many pairs are close, and which."""
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
         mirror = 0 if mirrored is None else 1 + (i0 == j0)
@@ -262,12 +302,15 @@ class Evaluator:
         dtype, size = out.dtype.name, out.itemsize
         written = (out, out.strides[0] // size, target, target.strides[0] // size)
         data = rows.data, columns.data
-        tables = rows.inverse, columns.inverse, rows.table, columns.table, numbers
+        tables: tuple[Any, ...] = rows.inverse, columns.inverse, rows.table, columns.table, numbers
         sizes = dimension, self.depth, mirror
         marks = space.marks
         past = space.past
+        entry = "tile"
+        if rounded is not None:
+            entry, tables = "tilef", (*tables[:2], rounded.row, rounded.column, rounded.numbers, numbers)
         given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
-        self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
+        self._call(entry, *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
             same = rows.values if diagonal is None else diagonal
             norms = rows.powers, columns.powers, rows.squares, columns.squares
@@ -277,12 +320,6 @@ class Evaluator:
             work = *space.rows, space.scratch, space.tables(size)
             passed = i0, ni, j0, nj, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
-        hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        wanted = hard or self.depth > DEEP
-        if not self.structure.covered:  # exponentials times normal integrals: inf 0 for huge variances
-            wanted = wanted or marks[0] > 0 or bool(np.isnan(out[:ni, :nj]).any())
-        if wanted and (second := self.second(dimension)) is not None:
-            second.improve(rows, columns, where, marks, out, mirrored)
 
 
 def evaluator(kernel: Kernel) -> Evaluator:

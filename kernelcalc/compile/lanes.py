@@ -8,10 +8,11 @@ a proof. Operations that matter for time are branch-free, so that their loops be
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 from kernelcalc.compile import twofold
-from kernelcalc.compile._coefficients import ATAN, ATAN_STEPS, ODD_RECIPROCALS, PI
+from kernelcalc.compile._coefficients import ATAN, ATAN_STEPS, ODD_RECIPROCALS, PI, SERIES_LIMIT
 from kernelcalc.compile.lookup import lookup, lookup_side
 from kernelcalc.compile.primitives import apart, constants, fma, inline, offset, wide
 from kernelcalc.compile.twofold import Two, quick_two_sum, two_prod, two_sum
@@ -27,6 +28,17 @@ atan_high, atan_low = constants("atan_high", ATAN[0]), constants("atan_low", ATA
 ODD = tuple(zip(*ODD_RECIPROCALS, strict=True))
 ODD_1, ODD_2, ODD_3, ODD_4 = ODD[1:5]
 ODD_5, ODD_6, ODD_7, ODD_8, ODD_9, ODD_10 = (high for high, _ in ODD[5:11])
+
+
+def _coefficient(k: int) -> Two:
+    """2 (k + 1)/(2 k + 3)!."""
+    exact = Fraction(2 * (k + 1), math.factorial(2 * k + 3))
+    high = float(exact)
+    return high, float(exact - Fraction(high))
+
+
+CUBIC = tuple(_coefficient(k) for k in range(9))
+CUBIC_9, CUBIC_10, CUBIC_11, CUBIC_12, CUBIC_13 = (_coefficient(k)[0] for k in range(9, 14))
 ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
 
 
@@ -284,11 +296,40 @@ def angles(d: Register, e: Register, x: Register, y: Register) -> None:
 
 @inline
 def sin_minus_t_cos(d: Register, x: Register, y: Register, z: Register) -> None:
+    """sin t - t cos t from t, sin t and cos t: t^3 (1/3 - t^2/30 + ...) below SERIES_LIMIT."""
+    wide()
+    apart()
     for j in range(LANES):
-        t = x[j], x[LOW + j]
-        d[j], d[LOW + j] = twofold.sin_minus_t_cos(t, (y[j], y[LOW + j]), (z[j], z[LOW + j]))
-        wrong = y[WRONG + j] + t[0] * z[WRONG + j] if t[0] > 1.0 else 0.0
-        d[WRONG + j] = fma(abs(d[j]), LOST, fma(t[0] * t[0], x[WRONG + j], wrong))
+        t, tl, c, cl = x[j], x[LOW + j], z[j], z[LOW + j]
+        small = t < SERIES_LIMIT
+        v, vl = times(t if small else 0.0, tl if small else 0.0, t, tl)
+        u, ul = -v, -vl
+        s = fma(u, fma(u, fma(u, fma(u, CUBIC_13, CUBIC_12), CUBIC_11), CUBIC_10), CUBIC_9)
+        s, sl = times(u, ul, s, 0.0)
+        s, sl = plus(CUBIC[8][0], CUBIC[8][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[7][0], CUBIC[7][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[6][0], CUBIC[6][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[5][0], CUBIC[5][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[4][0], CUBIC[4][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[3][0], CUBIC[3][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[2][0], CUBIC[2][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[1][0], CUBIC[1][1], s, sl)
+        s, sl = times(u, ul, s, sl)
+        s, sl = plus(CUBIC[0][0], CUBIC[0][1], s, sl)
+        s, sl = times(v, vl, s, sl)
+        s, sl = times(t, tl, s, sl)
+        b, bl = times(t, tl, c, cl)
+        b, bl = plus(y[j], y[LOW + j], -b, -bl)
+        d[j], d[LOW + j] = s if small else b, sl if small else bl
+        wrong = 0.0 if small else y[WRONG + j] + t * z[WRONG + j]
+        d[WRONG + j] = fma(abs(d[j]), LOST, fma(t * t, x[WRONG + j], wrong))
 
 
 # --- operations pair by pair: series whose length depends on the argument

@@ -1,6 +1,6 @@
 """The second phase: entries whose digits float64 cannot promise, from the same expressions with more digits.
 
-Which: all entries of deep networks, as float64 loses up to two units in the last place a layer; pairs of
+Which: entries of deep networks, where float64 loses up to two units in the last place a layer; pairs of
 close points, where a closed form has no rule in gaps.py and cancels; points whose variances float64 does not
 know to the last digit. They are evaluated in double-double (lanes.py), which estimates its own error; where
 that is not enough either, in mpmath (digits.py), up to MOST instructions. `unsettled` are those left.
@@ -8,7 +8,8 @@ that is not enough either, in mpmath (digits.py), up to MOST instructions. `unse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ import mpmath as mp
 import numpy as np
 
 from kernelcalc.compile import cache, digits
-from kernelcalc.compile.evaluator import DEEP
-from kernelcalc.compile.layout import TILE
+from kernelcalc.compile.evaluator import DEEP, Space
+from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, POINT, RESULTS, Instruction, Tape, allocate
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ SIZE = 3 * LANES
 DIGITS = 50
 ENOUGH = 2.0**-50  # the relative error with which a value is settled
 TINY = -2000  # log2 of a product of two variances, below which their covariance is 0 in float64
+SMALL = 4096  # entries of a matrix
+SAMPLE, PILED = 16, 24 * 2.0**-52
+COSTLY = 10**4
 BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, are left to mpmath
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
@@ -152,6 +156,8 @@ class Second:
     tangent: int
     used: int = 0  # instructions in mpmath
     unsettled: float = 0.0  # the largest relative error estimated of an entry that was left
+    piled: bool | None = None
+    lock: Any = field(default_factory=threading.RLock)
 
     @classmethod
     def of(cls, code: Evaluator, dimension: int) -> Second | None:
@@ -173,6 +179,12 @@ class Second:
         """w2, s2 and the parameters, exactly."""
         names = [name for name in self.near.inputs if name not in (*NEAR, *RESULTS)]
         return dict(zip(names, self.code.exact_numbers, strict=True))
+
+    @cached_property
+    def price(self) -> int:
+        """Instructions for one entry in mpmath; an integral takes as long as COSTLY others."""
+        names = [i.operation for i in self.near.layer]
+        return self.code.depth * (len(names) + COSTLY * names.count("quadrant"))
 
     @cached_property
     def _first(self) -> tuple[float, ...]:
@@ -229,6 +241,8 @@ class Second:
     def diagonal(self, points: Points, values: Matrix) -> Matrix:
         """k(x, x), given what float64 makes of it."""
         found = self.points(points)
+        if found is None and not points.hard.any():
+            return values
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
@@ -257,11 +271,11 @@ class Second:
         close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
             mask[np.divmod(chosen % TILE**2, TILE)] = True
-        wanted, huge = deep | hard[0][:, None] | hard[1], np.isnan(out[:ni, :nj])  # inf 0 in float64
-        if not covered:
-            wanted = wanted | close | huge
+        wanted = np.full((ni, nj), deep and self._piles_up(rows, columns)) | hard[0][:, None] | hard[1]
+        wanted |= close & np.array(deep or not covered)
         # where both variances are tiny, so is the entry: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
+        huge = np.isnan(out[:ni, :nj])  # infinity times 0: these variances are 0 here
         wanted &= (size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY) | huge
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
@@ -278,6 +292,37 @@ class Second:
             out[down, along] = values[:, 0]
             if mirrored is not None:
                 mirrored[along, down] = values[:, 1]
+
+    def _piles_up(self, rows: Points, columns: Points) -> bool:
+        """Whether the roundings of the first phase add up over the layers, measured on some pairs of a large
+        matrix; of a small one nobody minds the time."""
+        with self.lock:
+            if self.piled is None:
+                n, p = len(rows.data), len(columns.data)
+                self.piled = n * p <= SMALL or self._measured(rows, columns) > PILED
+            return self.piled
+
+    def _measured(self, rows: Points, columns: Points) -> float:
+        """The largest relative error of float64 among SAMPLE^2 pairs, or of those that are not close."""
+        chosen = [
+            np.ascontiguousarray(p.data[np.linspace(0, len(p.data) - 1, SAMPLE).astype(int)])
+            for p in (rows, columns)
+        ]
+        few = self.code.points(chosen[0], "row", "X"), self.code.points(chosen[1], "column", "Z")
+        space, out = Space(self.dimension), np.empty((SAMPLE, STRIDE))
+        where = 0, SAMPLE, 0, SAMPLE
+        self.code.first_phase(
+            few[0], few[1], where, self.code.numbers(self.dimension), None, out, None, space
+        )
+        far = np.ones(SAMPLE**2, dtype=bool)
+        marked = space.marks[1 : 1 + space.marks[0]] % TILE**2
+        far[marked // TILE * SAMPLE + marked % TILE] = False
+        places = np.argwhere(far.reshape(SAMPLE, SAMPLE))
+        before = out[places[:, 0], places[:, 1]]
+        values = self._pairs(*few, places, np.zeros(len(places), dtype=bool), np.column_stack([before] * 2))
+        with np.errstate(all="ignore"):
+            wrong = np.abs(before / values[:, 0] - 1)
+        return float(np.max(wrong[np.isfinite(wrong)], initial=0.0 if len(places) > SAMPLE else 1.0))
 
     def _pairs(
         self, rows: Points, columns: Points, places: Integers, near: NDArray[np.bool_], before: Matrix
@@ -320,7 +365,7 @@ class Second:
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
             last = mp.mpf(value), mp.mpf(value)
         for precision in PRECISIONS:
-            self.used += len(self.near.layer) * self.code.depth
+            self.used += self.price
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)

@@ -1,0 +1,120 @@
+"""The second phase: entries that float64 alone gets wrong, against the recursion in many digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mpmath as mp
+import numpy as np
+import pytest
+from exact_kernels import exact, ulps
+from numpy.typing import NDArray
+
+import kernelcalc as kc
+from kernelcalc.compile import digits
+from kernelcalc.compile.evaluator import Space, evaluator
+from kernelcalc.compile.layout import STRIDE
+from kernelcalc.compile.second import Second
+from kernelcalc.compile.tape import Tape
+from kernelcalc.gram import InaccurateWarning
+from kernelcalc.kernels import Kernel
+
+Matrix = NDArray[np.float64]
+
+
+def pair(size: float, angle: float, other: float = 1.0) -> Matrix:
+    """Two rows, size and other times as long, about that angle apart."""
+    x, e = np.random.default_rng(4).standard_normal((2, 6))
+    return np.array([size * x, size * other * (x + angle * e)])
+
+
+CASES: dict[str, tuple[Kernel, Matrix, float]] = {  # kernel, rows, ulps allowed
+    "deep": (kc.NNGP(kc.Erf(1e15), 100), pair(1.0, 2.0), 64.0),
+    "near-linear layers": (kc.NTK(kc.Erf(10), 60), pair(1e-8, 1e-8), 64.0),
+    "a variance below the range of floats": (kc.NTK(kc.Erf(1e-8), 3), pair(1e-150, 1.0, 1e300), 16.0),
+    "a kink, close": (kc.NTK(kc.HardTanh(), 2, sigma_b=0.1), pair(1.0, 1e-6), 16.0),
+}
+
+
+def first_phase(kernel: Kernel, rows: Matrix) -> float:
+    """k of the two rows as float64 has it."""
+    code = evaluator(kernel)
+    x, y = (code.points(rows[k : k + 1], role, "X") for k, role in enumerate(("row", "column")))
+    space, out = Space(rows.shape[1]), np.empty((1, STRIDE))
+    numbers = code.numbers(rows.shape[1])
+    code.first_phase(x, y, (0, 1, 0, 1), numbers, None, out, None, space)
+    return float(out[0, 0])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_float64_loses_is_found_again(name: str) -> None:
+    kernel, rows, allowed = CASES[name]
+    wanted = exact([kernel], rows[0], rows[1], [int(kernel.depth)])[0][0]
+    assert ulps(float(kernel(rows)[0, 1]), wanted) <= allowed
+    if name != "near-linear layers":  # where a missing factor in close.py showed
+        assert ulps(first_phase(kernel, rows), wanted) > allowed
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda depth: kc.NTK(kc.Erf(3), depth, sigma_b=0.2),
+        lambda depth: kc.SGNTK(kc.Sign(), kc.Erf().derivative, depth, sigma_b=0.1),
+        lambda depth: kc.NTK(kc.ReLU(), depth),
+        lambda depth: kc.NTK(kc.GELU(), depth),
+    ],
+)
+def test_bounds_of_double_double_hold(make: Callable[[int], Kernel]) -> None:
+    """Each value of lanes.py is within its bound (and half an ulp) of the same tape in 60 digits."""
+    kernel = make(4)
+    rows = np.concatenate([pair(1.0, angle) for angle in (2.0, 0.1, 1e-4, 1e-7, -1e-9)])
+    code = evaluator(kernel)
+    second = code.second(rows.shape[1])
+    assert second is not None
+    assert second._near is not None
+    places = np.arange(len(rows)).reshape(-1, 2)
+    side = rows, np.ones(len(rows))
+    found, _ = second._near.run(side, side, places, 4, second._first, second._table)
+    for (i, j), (value, wrong, _, _) in zip(places, found, strict=True):
+        with mp.workdps(60):
+            weight, bias = (mp.mpmathify(second.numbers[name]) for name in ("w2", "s2"))
+            state = digits.first_layer(rows[i].tolist(), rows[j].tolist(), weight, bias)
+            _, forward, _ = digits.evaluate(second.near, second.numbers, state, 4)
+            assert abs(forward - value) <= wrong + 2.0**-53 * abs(value)
+            assert 0 < wrong < 1e-12 * abs(value)
+
+
+def test_a_tape_is_plain_data() -> None:
+    tape = Tape.of_text(evaluator(kc.NTK(kc.Erf(1), 2)).structure.tapes["near"])
+    assert Tape.of_text(tape.text()) == tape
+    assert {"root_angles", "select", "hypot"} <= tape.operations
+
+
+def test_what_is_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without mpmath an entry beyond double-double stays as the first phase has it, and a warning says so."""
+    monkeypatch.setattr("kernelcalc.compile.second.MOST", 0)
+    kernel, rows, _ = CASES["a variance below the range of floats"]
+    with pytest.warns(InaccurateWarning, match="entries are left"):
+        values = kernel(rows)
+    assert np.isfinite(values).all()
+    with pytest.warns(InaccurateWarning):
+        assert (kernel.error_bound(rows)[1, 1] >= 0.1 * values[1, 1]).all()
+
+
+def test_a_large_matrix_is_measured_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where roundings do not pile up, float64 stays; where they do, all entries are evaluated again."""
+    rows = np.random.default_rng(2).standard_normal((70, 12))
+    calls: list[int] = []
+    plain = Second._pairs
+
+    def counted(self: Second, *given: NDArray[np.int64]) -> Matrix:
+        calls.append(len(given[2]))
+        return plain(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Second, "_pairs", counted)
+    for kernel, every in ((kc.NTK(kc.Erf(1), 40, sigma_b=1.0), False), (kc.NNGP(kc.Erf(1e15), 100), True)):
+        calls.clear()
+        K = kernel(rows)
+        assert (sum(calls) >= 70 * 69 / 2) is every
+        wanted = exact([kernel], rows[3], rows[60], [int(kernel.depth)])[0][0]
+        assert ulps(float(K[3, 60]), wanted) <= 64
