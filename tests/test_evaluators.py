@@ -97,7 +97,7 @@ def test_out_is_used_and_checked() -> None:
     for dtype in (np.float64, np.float32):
         out = np.full((len(X), len(X)), np.nan, dtype)
         assert KERNEL(X, out=out) is out
-        np.testing.assert_array_equal(out, KERNEL(X).astype(dtype))
+        np.testing.assert_array_equal(out, KERNEL(X, dtype=dtype))
     with pytest.raises(kc.InputError, match="float64 or float32"):
         KERNEL(X, dtype=np.int64)
     with pytest.raises(kc.InputError, match="out must be a writeable C-contiguous float32"):

@@ -3,13 +3,14 @@
 # ruff: noqa: E501 - one polynomial a line
 """Polynomials (each with its interval and largest error) and constants split into a sum of floats."""
 
-from kernelcalc.compile.primitives import fma, inline
+from kernelcalc.compile.primitives import fma, inline, single
 
 PI = (3.141592653589793, 1.2246467991473532e-16)
 PI_4 = (0.7853981633974483, 3.061616997868383e-17)
 LN2 = (0.6931471805598903, 5.497923018708371e-14)
 LN2_3 = (0.6931471805598903, 5.4979230187085024e-14, -1.3124698417785255e-27)
 PI_2 = (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21)
+PI_2F = (1.5707963705062866, -4.3711390001862426e-08)
 INVERSE_LN2 = 1.4426950408889634
 TWO_OVER_PI = 0.6366197723675814
 TWO_OVER_SQRT_PI = (1.1283791670955126, 1.533545961316588e-17)
@@ -96,3 +97,17 @@ def sin_minus_t_cos_core(u: float) -> float:
     """((sin t - t cos t)/t^3 - 1/3)/t^2, u = t^2 on [0, 1.5625]: 7 terms, error 4.0e-19."""
     v = u * u
     return fma(u, fma(v, fma(v, 1.0704310792849316e-11, 2.5052108285537924e-07), 0.001190476190476165), fma(v, fma(v, fma(v, -4.4181165070546214e-14, -1.927083432218052e-09), -2.2045855378928658e-05), -0.03333333333333333))
+
+
+@inline
+def asin_coref(u: float) -> float:
+    """(asin(x)/x - 1)/x^2, u = x^2 on [0, 0.25]: 6 terms, error 4.1e-09."""
+    v = u * u
+    return fma(u, fma(v, fma(v, single(0.03369084720283012), single(0.03110066273549457)), single(0.07500094543497424)), fma(v, fma(v, single(0.017149238357677253), single(0.04459940152851218)), single(0.16666666337430908)))
+
+
+@inline
+def sin_minus_t_cos_coref(u: float) -> float:
+    """((sin t - t cos t)/t^3 - 1/3)/t^2, u = t^2 on [0, 1.5625]: 4 terms, error 8.8e-11."""
+    v = u * u
+    return fma(u, fma(v, single(2.445702667029436e-07), single(0.0011904743837926077)), fma(v, single(-2.2040065487226176e-05), single(-0.03333333324514039)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from kernelcalc.compile.layout import CHUNK, PANEL, PRODUCT_SPACE, STRIDE, STRIP, TILE
 from kernelcalc.compile.primitives import fma, inline, offset, transpose8, wide
-from kernelcalc.compile.registers import add_products, address, settle, stream8
+from kernelcalc.compile.registers import add_products, address, settle, stream_line
 
 __all__ = [
     "PRODUCT_SPACE",
@@ -103,12 +103,13 @@ def write_transposed(tile: Pointer, rows: int, columns: int, target: Pointer, st
 def stream(source: Pointer, count: int, target: Pointer) -> None:
     """target[j] = source[j] past the caches: a matrix larger than they are need not be read to be written."""
     size = address(offset(target, 1)) - address(target)
-    start = min(-(address(target) // size) % 8, count)
+    line = 64 // size
+    start = min(-(address(target) // size) % line, count)
     for j in range(start):
         target[j] = source[j]
-    for j in range(start, count - 7, 8):
-        stream8(offset(source, j), offset(target, j))
-    for j in range(count - (count - start) % 8, count):
+    for j in range(start, count - line + 1, line):
+        stream_line(offset(source, j), offset(target, j))
+    for j in range(count - (count - start) % line, count):
         target[j] = source[j]
 
 

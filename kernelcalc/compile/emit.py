@@ -15,6 +15,7 @@ apart without asking: only then do the layers become vector code.
 from __future__ import annotations
 
 from kernelcalc.compile.emit_close import Close
+from kernelcalc.compile.emit_single import Single
 from kernelcalc.compile.program import Program, level, outermost
 from kernelcalc.compile.statements import Statements, quantities
 
@@ -73,16 +74,25 @@ class Module(Statements):
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         super().__init__((program, close), HEADER)
-        self.program, self.near, self.diagonal = program, Close(close, self), same
+        self.program, self.diagonal = program, same
+        self.near, self.single = Close(close, self), Single(program, self)
 
     def text(self) -> str:
         """The whole source."""
         parts = [HEADER, *self.constants()]
         for role in ("row", "column"):
-            head = [f"def {role}s(n, depth, values, numbers, table):"]
-            place = "(i//TILE*(depth - 1) + l)*{}*STRIDE + i % TILE"
-            parts += self.points(self.program, role, head, place, "l*n + i", "(l + 1)*n + i")
-        return "\n".join([*parts, *self._same(), *self._advance(), *self._tile(), *self.near.lines()]) + "\n"
+            name = f"def {role}s_of_tile(m, n, depth, values, numbers, table):"
+            head = ["@inline", name, "    wide()", "    apart()"]
+            parts += self.points(self.program, role, head, "l*n + i", "(l + 1)*n + i")
+            parts += [
+                f"def {role}s(n, depth, values, numbers, table):",
+                "    for i in range(0, n, TILE):",
+                f"        place = offset(table, i//TILE*(depth - 1)*{self.counts()[role]}*STRIDE)",
+                f"        {role}s_of_tile(min(TILE, n - i), n, depth, offset(values, i), numbers, place)",
+                "",
+            ]
+        parts += [*self._same(), *self._advance(), *self._tile(), *self._tile_single(), *self.near.lines()]
+        return "\n".join(parts) + "\n"
 
     def counts(self) -> dict[str, int]:
         """How many quantities the point tables hold, those of close pairs and others."""
@@ -126,30 +136,65 @@ class Module(Statements):
 
     def _tile(self) -> list[str]:
         """Rows i0.. and columns j0.. (multiples of TILE); mirror: 0 none, 1 all, 2 a tile on the diagonal."""
+        return self._blocked(
+            "tile",
+            "row, column, numbers",
+            "offset(space, LANES)",
+            8,
+            [
+                "if depth == 1:",
+                "    near_ones = first(w, products, whole, *given)",
+                "else:",
+                "    near_ones = advance(w, products, whole, *given, *tables)",
+            ],
+            "",
+        )
+
+    def _tile_single(self) -> list[str]:
+        """As tile with layers in float32; row, column, rounded: tables and numbers in float32."""
+        layers = self.single.lines()
+        return layers and [
+            *layers,
+            *self._blocked(
+                "tilef",
+                "row, column, rounded, numbers",
+                "as_single(offset(space, LANES))",
+                16,
+                [
+                    "near_ones = openingf(w, products, whole, *given)",
+                    "if depth > 1:",
+                    "    advancef(w, whole, *tables)",
+                ],
+                "F",
+            ),
+        ]
+
+    def _blocked(
+        self, name: str, arguments: str, lanes: str, vector: int, first: list[str], suffix: str
+    ) -> list[str]:
+        """The loops of a tile around layers in float64 or float32."""
+        numbers, buffer = arguments.split(", ")[2], lanes.replace("LANES", "TILE*STRIDE")
         result = "T" if "factor" in self.program.outputs else "C"
         mirrored = "S" if "transposed" in self.program.outputs else result
         counts = self.counts()
         step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
         lines = [
-            "def tile(X, Y, i0, ni, j0, nj, d, depth, mirror, past, near, inverse_row, inverse_column, row,",
-            "         column, numbers, out, out_stride, mirrored, mirrored_stride, marks, space):",
-            "    w = offset(space, LANES)",
+            f"def {name}(X, Y, i0, ni, j0, nj, d, depth, mirror, past, near, inverse_row, inverse_column,",
+            f"           {arguments}, out, out_stride, mirrored, mirrored_stride, marks, space):",
+            f"    w = {lanes}",
             f"    scale, s2 = numbers[{self.place('scale')}], numbers[{self.place('s2')}]",
             "    product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, offset(space, TILE*STRIDE), space)",
             "    count = 0",
             "    for i in range(ni):",
             "        m = i + 1 if mirror == 2 else nj",
-            "        whole = (m + 7)//8*8  # to the end of a vector: the rest of a loop would be slow",
+            f"        whole = (m + {vector - 1})//{vector}*{vector}  # whole vectors: the rest would be slow",
             "        products = offset(space, i*STRIDE)",
             "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
             f"        at_row = i0//TILE*(depth - 1)*{step_row} + i",
             f"        at_column = j0//TILE*(depth - 1)*{step_column}",
             "        given = inverse, inverses, scale, s2, near",
-            "        if depth == 1:",
-            "            near_ones = first(w, products, whole, *given)",
-            "        else:",
-            "            tables = offset(row, at_row), offset(column, at_column), numbers",
-            "            near_ones = advance(w, products, whole, *given, *tables)",
+            f"        tables = offset(row, at_row), offset(column, at_column), {numbers}",
+            *(f"        {line}" for line in first),
             "        if near_ones > 0:",
             "            for j in range(i if mirror == 2 else m):",
             "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
@@ -159,18 +204,19 @@ class Module(Statements):
             "        for l in range(1, depth - 1):",
             f"            at_row += {step_row}",
             f"            at_column += {step_column}",
+            f"            tables = offset(row, at_row), offset(column, at_column), {numbers}",
             "            if l < depth - 2:",
-            "                again(w, whole, offset(row, at_row), offset(column, at_column), numbers)",
+            f"                again{suffix.lower()}(w, whole, *tables)",
             "            else:",
-            "                last(w, whole, offset(row, at_row), offset(column, at_column), numbers)",
+            f"                last{suffix.lower()}(w, whole, *tables)",
             "        if past:",
-            f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
+            f"            stream(offset(w, {result}{suffix}), m, offset(out, i*out_stride))",
             "        else:",
-            f"            copy(offset(w, {result}), m, offset(out, i*out_stride))",
+            f"            copy(offset(w, {result}{suffix}), m, offset(out, i*out_stride))",
             "        if mirror > 0:",
-            f"            copy(offset(w, {mirrored}), m, products)",
+            f"            copy(offset(w, {mirrored}{suffix}), m, products)",
             "    if mirror == 1 and past:",
-            "        stream_transposed(space, ni, nj, mirrored, mirrored_stride, offset(space, TILE*STRIDE))",
+            f"        stream_transposed(space, ni, nj, mirrored, mirrored_stride, {buffer})",
             "    if mirror == 1 and not past:",
             "        write_transposed(space, ni, nj, mirrored, mirrored_stride)",
             "    if mirror == 2:",

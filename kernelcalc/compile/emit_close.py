@@ -29,9 +29,9 @@ class Close:
     def _points(self) -> list[str]:
         lines = []
         for role in ("row", "column"):
-            name = f"def near_{role}s(n, depth, values, numbers, table):"
+            name = f"def near_{role}s(m, depth, values, numbers, table):"
             head = ["@inline", name, "    wide()", "    apart()"]
-            lines += self.module.points(self.program, role, head, "l*{}*STRIDE + i", "i", "i")
+            lines += self.module.points(self.program, role, head, "i", "i")
         return lines
 
     def _onward(self) -> list[str]:

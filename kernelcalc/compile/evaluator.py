@@ -15,6 +15,7 @@ import sympy as sp
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import SCRATCH, STRIDE, TILE
 from kernelcalc.compile.program import share
+from kernelcalc.compile.rounded import Rounded
 from kernelcalc.errors import InputError, Uncompiled, Undefined
 from kernelcalc.expectation.result import apart
 
@@ -34,6 +35,7 @@ DEEP_CLOSE = 20  # the same for pairs of close points, which take more steps a l
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
+SINGLE = "float32*"
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "constants": (POINTER,),
     "rows": (*(INTEGER,) * 2, *(POINTER,) * 3),
@@ -44,6 +46,17 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         *(INTEGER,) * 8,
         NUMBER,
         *(POINTER,) * 5,
+        *(RESULT, INTEGER) * 2,
+        "int64*",
+        POINTER,
+    ),
+    "tilef": (
+        *(POINTER,) * 2,
+        *(INTEGER,) * 8,
+        NUMBER,
+        *(POINTER,) * 2,
+        *(SINGLE,) * 3,
+        POINTER,
         *(RESULT, INTEGER) * 2,
         "int64*",
         POINTER,
@@ -105,6 +118,11 @@ class Structure:
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
 
+    @property
+    def in_float32(self) -> bool:
+        """Whether there is code for layers in float32."""
+        return "def tilef(" in self.source
+
 
 class Space:
     """The arrays one thread works in."""
@@ -163,9 +181,9 @@ class Evaluator:
     def _seconds(self) -> dict[int, Second | None]:
         return {}
 
-    def prepare(self, dtype: str = "float64") -> None:
+    def prepare(self, dtype: str = "float64", rounded: Rounded | None = None) -> None:
         """Compile or load what tiles need, before threads do it one after another."""
-        for entry in ("tile", "close"):
+        for entry in ("tile" if rounded is None else "tilef", "close"):
             _function(self.structure.source, entry, dtype)
 
     def numbers(self, dimension: int) -> Matrix:
@@ -204,10 +222,11 @@ class Evaluator:
         n, dimension = data.shape
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
-        largest = np.abs(data).max(axis=1)
-        exponents = np.frexp(largest)[1]
-        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         squares = np.einsum("ij,ij->i", data, data)
+        powers = np.ones(n)
+        if not ((squares > dimension * 2.0**-390) & (squares < 2.0**390)).all():
+            exponents = np.frexp(np.abs(data).max(axis=1))[1]
+            powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
         values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
@@ -249,12 +268,14 @@ class Evaluator:
         out: NDArray[Any],
         mirrored: NDArray[Any] | None,
         space: Space,
+        rounded: Rounded | None = None,
     ) -> None:
         """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
 
         out and mirrored (for columns against rows, or None) are parts of matrices, float64 or float32, whose
         rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
-        diagonal: the values that equal rows get, None where rows and columns belong to different networks.
+        diagonal: the values that equal rows get, None where rows and columns belong to different networks;
+        rounded: compute ordinary pairs in float32.
         """
         self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space)
         i0, ni, j0, nj = where
@@ -284,12 +305,15 @@ class Evaluator:
         dtype, size = out.dtype.name, out.itemsize
         written = (out, out.strides[0] // size, target, target.strides[0] // size)
         data = rows.data, columns.data
-        tables = rows.inverse, columns.inverse, rows.table, columns.table, numbers
+        tables: tuple[Any, ...] = rows.inverse, columns.inverse, rows.table, columns.table, numbers
         sizes = dimension, self.depth, mirror
         marks = space.marks
         past = space.past
+        entry = "tile"
+        if rounded is not None:
+            entry, tables = "tilef", (*tables[:2], rounded.row, rounded.column, rounded.numbers, numbers)
         given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
-        self._call("tile", *data, *given, *written, marks, space.scratch, dtype=dtype)
+        self._call(entry, *data, *given, *written, marks, space.scratch, dtype=dtype)
         if marks[0]:
             same = rows.values if diagonal is None else diagonal
             norms = rows.powers, columns.powers, rows.squares, columns.squares

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -30,7 +31,28 @@ def _fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fma(*args)
 
-    return types.float64(types.float64, types.float64, types.float64), emit
+    result = types.float32 if {x, y, z} == {types.float32} else types.float64
+    return result(result, result, result), emit
+
+
+@intrinsic
+def _rsqrt_start(typingctx: Any, x: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits = builder.bitcast(args[0], ir.IntType(32))
+        half = builder.lshr(bits, ir.Constant(ir.IntType(32), 1))
+        return builder.bitcast(builder.sub(ir.Constant(ir.IntType(32), 0x5F375A86), half), ir.FloatType())
+
+    return types.float32(types.float32), emit
+
+
+@intrinsic
+def _as_single(typingctx: Any, pointer: Any) -> Any:
+    known: Any = types  # untyped
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType().as_pointer())
+
+    return known.CPointer(types.float32)(pointer), emit
 
 
 @intrinsic
@@ -140,7 +162,16 @@ def constants(name: str, values: Sequence[float]) -> Callable[[], Any]:
 
 
 fma = cast(Callable[[float, float, float], float], _fma)
-"""fma(x, y, z): x*y + z rounded once."""
+"""fma(x, y, z): x*y + z rounded once; of three float32 a float32."""
+
+single = cast(Callable[[float], float], np.float32)
+"""single(x): x rounded to float32; written around constants, or an expression would become float64."""
+
+as_single = cast(Callable[[Any], Any], _as_single)
+"""as_single(p): the same memory as float32 numbers."""
+
+rsqrt_start = cast(Callable[[Any], Any], _rsqrt_start)
+"""rsqrt_start(x): 1/sqrt(x) to 3.5 per cent, a float32 of a float32, from the bits of x (C. Lomont 2003)."""
 
 bits = cast(Callable[[float], int], _bits)
 """bits(x): the 64 bits of a float as a signed integer."""

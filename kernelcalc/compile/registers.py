@@ -66,13 +66,14 @@ def _add_products(
 
 
 @intrinsic
-def _stream8(typingctx: Any, source: Any, target: Any) -> Any:
+def _stream_line(typingctx: Any, source: Any, target: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        given, wanted = (ir.VectorType(pointer.type.pointee, 8) for pointer in args)
-        value = builder.load(builder.bitcast(args[0], given.as_pointer()), align=8)
+        double = isinstance(args[1].type.pointee, ir.DoubleType)
+        given, wanted = (ir.VectorType(pointer.type.pointee, 8 if double else 16) for pointer in args)
+        align = 8 if isinstance(given.element, ir.DoubleType) else 4
+        value = builder.load(builder.bitcast(args[0], given.as_pointer()), align=align)
         value = value if given == wanted else builder.fptrunc(value, wanted)
-        size = 64 if isinstance(wanted.element, ir.DoubleType) else 32
-        store = builder.store(value, builder.bitcast(args[1], wanted.as_pointer()), align=size)
+        store = builder.store(value, builder.bitcast(args[1], wanted.as_pointer()), align=64)
         store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
         return context.get_dummy_value()
 
@@ -107,8 +108,8 @@ add_products = cast(Callable[[Any, int, Any, int, Any, int, int], None], _add_pr
 i < 8, j < 24, k < n, n >= 1; more: 0 overwrites.
 """
 
-stream8 = cast(Callable[[Any, Any], None], _stream8)
-"""stream8(p, q): q[j] = p[j], j < 8, past the caches; q on a boundary of 8 numbers, of float64 or float32."""
+stream_line = cast(Callable[[Any, Any], None], _stream_line)
+"""stream_line(p, q): q[j] = p[j] past the caches, for a line of 64 bytes at q: 8 float64 or 16 float32."""
 
 settle = cast(Callable[[], None], _settle)
 """settle(): what was streamed is in memory before anything that follows."""

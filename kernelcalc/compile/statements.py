@@ -67,19 +67,19 @@ class Statements:
         return [*lines, ""]
 
     def points(
-        self, program: Program, role: str, head: list[str], place: str, at: str, after: str
+        self, program: Program, role: str, head: list[str], at: str, after: str
     ) -> list[str]:
-        """A function that fills a table for n points; values[at]: their variances, [after]: the next ones."""
+        """A function that fills the table of m points; values[at]: variances, values[after]: next ones."""
         side, kept = {"row": "a_x", "column": "a_y"}[role], quantities(program, role)
         lines = [
             *head,
             *self.given(program),
             "    for l in range(depth - 1):",
-            "        for i in range(n):",
+            "        for i in range(m):",
             f"            a = values[{at}]",
             f"            {side} = a",
             *(f"            {self.line(statement)}" for statement in getattr(program, role)),
-            f"            place = {place.format(len(kept))}",
+            f"            place = l*{len(kept)}*STRIDE + i",
             *(f"            table[place + {k}*STRIDE] = {name}" for k, name in enumerate(kept)),
             f"            values[{after}] = {self.value(program.outputs[side])}",
         ]

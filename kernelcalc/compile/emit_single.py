@@ -1,0 +1,70 @@
+"""The part of a generated module that computes ordinary pairs in float32, for matrices of float32.
+
+Inner products, r, q and p of the first layer are float64 numbers rounded once; the layers then compute with
+float32 numbers, twice as many at a time. There is no such part if a layer needs a function that vecsingle.py
+does not have.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelcalc.compile.program import Program, level, outermost
+from kernelcalc.compile.statements import Statements
+
+FUNCTIONS = ("rsqrt", "sqrt", "copysign", "acute_angles", "half_angle_triple", "sin_minus_t_cos")
+HEADER = f"""\
+from kernelcalc.compile.primitives import as_single, single
+from kernelcalc.compile.vecsingle import {", ".join(f"{name}f" for name in FUNCTIONS)}
+
+# a multiple of sixteen apart: LLVM would use half registers, for fear of loads from half a store
+QF, PF, RF, CF, TF, SF = (k*(TILE + 16) for k in range(6))
+
+@inline
+def openingf(w, products, m, inverse, inverses, scale, s2, near):
+    wide()
+    close = 0
+    for j in range(m):
+        c = fma(scale, products[j], s2)
+        r = c*(inverse*inverses[j])
+        q = 0.5 - 0.5*r
+        p = 0.5 + 0.5*r
+        close += 0 if (q if q < p else p) >= near else 1
+        w[QF + j], w[PF + j], w[RF + j] = q, p, r
+        w[TF + j], w[SF + j], w[CF + j] = c, c, c
+    return close
+"""
+NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)")
+CALL = re.compile(r"\b([a-z_]\w*)\(")
+NAMED = {*FUNCTIONS, "abs", "fma"}
+
+
+class Single:
+    """Layers in float32 with the point tables and numbers of the others, rounded."""
+
+    def __init__(self, program: Program, module: Statements) -> None:
+        self.program, self.module = program, module
+
+    def lines(self) -> list[str]:
+        """The functions of the layers; nothing if a function is missing."""
+        keep = {name: f"w[{name.upper()}F + j]" for name in ("q", "p", "r", "c", "T", "S")}
+        made, state = self.program, "q, p, r = w[QF + j], w[PF + j], w[RF + j]"
+        lines = []
+        for name, program in (
+            ("advancef", made),
+            ("againf", level(made)),
+            ("lastf", outermost(level(made))),
+        ):
+            body = self.module.layer(program, keep, keep)
+            if not set(CALL.findall("\n".join(body))) <= NAMED:
+                return []
+            lines += self.module.pairs(
+                name, "m, row, column, numbers", (made, program), [state], [_rounded(line) for line in body]
+            )
+        return [HEADER, *lines]
+
+
+def _rounded(line: str) -> str:
+    """A statement of float64 numbers as one of float32."""
+    line = NUMBER.sub(lambda number: f"single({number[0]})", line)
+    return CALL.sub(lambda call: f"{call[1]}f(" if call[1] in FUNCTIONS else call[0], line)
