@@ -277,7 +277,7 @@ class Evaluator:
         diagonal: the values that equal rows get, None where rows and columns belong to different networks;
         rounded: compute ordinary pairs in float32.
         """
-        self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space)
+        self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space, rounded)
         i0, ni, j0, nj = where
         hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
         wanted = hard or self.depth > DEEP or (
@@ -296,8 +296,9 @@ class Evaluator:
         out: NDArray[Any],
         mirrored: NDArray[Any] | None,
         space: Space,
+        rounded: Rounded | None = None,
     ) -> None:
-        """As tile, in float64; space.marks holds how many pairs are close, and which."""
+        """As tile, without the second phase; space.marks holds how many pairs are close, and which."""
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
         mirror = 0 if mirrored is None else 1 + (i0 == j0)
