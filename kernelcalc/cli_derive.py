@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from kernelcalc.errors import InputError
 if TYPE_CHECKING:
     from kernelcalc.derive.check import Check
     from kernelcalc.derive.derivation import Derivation
+    from kernelcalc.verify.claim import Claim
 
 FAILED = 1
 _FILE = click.Path(path_type=Path)
@@ -22,7 +24,8 @@ Checked = tuple["Derivation", "list[Check]", "Check"]
 
 
 @click.command()
-@click.argument("tag")
+@click.argument("tag", required=False)
+@click.option("--all", "every", is_flag=True, help="Check the steps of all claims, one line each (long).")
 @click.option("--format", "form", type=click.Choice(["text", "latex", "markdown"]),
               default="text", show_default=True,
               help="The terminal, LaTeX (align) or a cell of a notebook.")  # fmt: skip
@@ -35,7 +38,8 @@ Checked = tuple["Derivation", "list[Check]", "Check"]
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Also write the steps as JSON.")
 @click.option("--package", default=_PACKAGE, metavar="NAME", help="A claim of another package.")
 def derive(
-    tag: str,
+    tag: str | None,
+    every: bool,
     form: str,
     output: Path | None,
     latex: bool,
@@ -54,6 +58,7 @@ def derive(
       kernelcalc derive S23
       kernelcalc derive "dual(erf, relu)"
       kernelcalc derive S78/atan --format latex -o s78.tex
+      kernelcalc derive --all
     """
     import io
     import json
@@ -64,6 +69,10 @@ def derive(
     from kernelcalc.files import check_writable, write_whole
     from kernelcalc.notation import Notation
 
+    if every or tag is None:
+        if not every or tag is not None:
+            raise InputError("name a claim or an expectation, or give --all")
+        return _all(package)
     for file in filter(None, (output, json_file)):
         check_writable(file)
     found = _checked(tag, package)
@@ -91,20 +100,49 @@ def derive(
     return FAILED if "failed" in words else 0
 
 
+def _all(package: str) -> int:
+    """The steps of all claims, one line for each claim, and their sum."""
+    from kernelcalc.derive.check import check, result
+    from kernelcalc.derive.derivation import of_claim
+
+    total: Counter[str] = Counter()
+    failed = False
+    for claim in _claims(package):
+        if claim.derive is None:
+            total["claims without a derivation by symbols"] += 1
+            click.echo(f"{claim.tag}: no derivation by symbols, see kernelcalc verify")
+            continue
+        item = of_claim(claim)
+        words = Counter(f"steps {check(step, item.points).verdict}" for step in item.steps)
+        end = result(item)
+        total += words + Counter({f"results {end.verdict}": 1, "claims derived in one piece": not item.steps})
+        told = ", ".join(f"{count} {word}" for word, count in sorted(words.items())) or "one piece, no steps"
+        click.echo(f"{claim.tag}: {told}; result {end.verdict}")
+        failed |= words["steps failed"] > 0 or end.verdict == "failed"
+    click.echo(", ".join(f"{count} {word}" for word, count in sorted(total.items())))
+    return FAILED if failed else 0
+
+
+def _claims(package: str) -> tuple[Claim, ...]:
+    from kernelcalc.verify.claim import collect
+
+    try:
+        return collect(package)
+    except ModuleNotFoundError as error:
+        if error.name and (package == error.name or package.startswith(error.name + ".")):
+            raise InputError(f"there is no package {package}") from error
+        raise
+
+
 def _checked(tag: str, package: str) -> list[Checked]:
     from kernelcalc.derive.check import check, result
     from kernelcalc.derive.derivation import of_claim, of_expectation
-    from kernelcalc.verify.claim import collect, select
+    from kernelcalc.verify.claim import select
 
     expectation = of_expectation(tag)
     if expectation is not None:
         items: Sequence[Derivation] = [expectation]
     else:
-        try:
-            claims = select(collect(package), [tag])
-        except ModuleNotFoundError as error:
-            if error.name and (package == error.name or package.startswith(error.name + ".")):
-                raise InputError(f"there is no package {package}") from error
-            raise
+        claims = select(_claims(package), [tag])
         items = [of_claim(claim) for claim in [claim for claim in claims if claim.tag == tag] or claims]
     return [(item, [check(step, item.points) for step in item.steps], result(item)) for item in items]

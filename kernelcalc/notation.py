@@ -84,7 +84,7 @@ class Notation:
 
     def names(self, expr: sp.Expr) -> dict[sp.Symbol, str]:
         """How the symbols of an expression are written."""
-        known = {D.name: rf"\lvert {self.covariance}\rvert"}
+        known = {D.name: rf"\lvert {self.covariance}\rvert", "scale": r"\lambda"}  # that of SELU
         known |= dict(zip("abc", self.entries, strict=True)) if self.style != "paper" else {}
         known |= self.symbols
         return {s: known[s.name] for s in expr.free_symbols if s.name in known}
@@ -117,15 +117,35 @@ def shortened(expr: sp.Expr) -> sp.Expr:
         return expr
     found = expr.replace(_hides_determinant, _with_determinant)
     ratio = c / sp.sqrt(a * b)
-    found = found.replace(lambda e: isinstance(e, sp.asin) and e.args[0] == ratio, lambda e: sp.asin(rho))
+    known = {ratio: rho, -ratio: -rho}
+    found = found.replace(
+        lambda e: isinstance(e, sp.asin) or _normal(e), lambda e: e.func(*(known.get(x, x) for x in e.args))
+    )
     angle = _gathered(sp.expand(found.subs(sp.asin(rho), sp.pi / 2 - theta)))
     fewer = len(sp.Add.make_args(angle)) < len(sp.Add.make_args(sp.expand(found)))
-    return angle if fewer and angle.count_ops() <= found.count_ops() + 2 else found
+    short = angle if fewer and angle.count_ops() <= found.count_ops() + 2 else found
+    return short.replace(_normal, lambda e: e.func(*map(_over_one_root, e.args)))
+
+
+def _normal(e: sp.Expr) -> bool:
+    """Whether e is a distribution function of the normal law, in one or two variables."""
+    return isinstance(e, sp.Function) and type(e).__name__ in ("Phi", "Phi2")
 
 
 def spelled(expr: sp.Expr) -> sp.Expr:
     """The expression in a, b and c alone."""
     return expr.subs([(theta, sp.acos(rho)), (rho, c / sp.sqrt(a * b)), (D, DETERMINANT)])
+
+
+def _over_one_root(argument: sp.Expr) -> sp.Expr:
+    """c/sqrt(a D) - sqrt(a/D) as (c - a)/sqrt(a D), where D = a b - c^2 goes into the root if it can."""
+    if not argument.is_Add:
+        return argument
+    top, bottom = sp.fraction(sp.together(argument))
+    over = sp.cancel(top / DETERMINANT)
+    if over.free_symbols.isdisjoint((a, b, c)):
+        return over * D / bottom
+    return sp.factor_terms(top, sign=True) / bottom
 
 
 def _hides_determinant(e: sp.Expr) -> bool:

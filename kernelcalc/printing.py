@@ -18,7 +18,10 @@ from kernelcalc.symbols import D
 
 LATE = ("a", "b", "c", "v", "D", "T", "z", "X", "Y", "Z", "s")  # names written behind parameters
 _TALL = re.compile(r"\\frac|\\sqrt|\\sum|\\int|\\begin|\^\{[^{}]*[\^_/]|\^\{\w{2}")
-_PLAIN = re.compile(r"\\left\(((?:[^\\()]|\\(?!left|right))*)\\right\)")  # brackets with none inside
+# brackets with none inside but those of a level, (l), of two inputs, (x,y), and of max and min
+_PLAIN = re.compile(
+    r"\\left\(((?:\^\{\(\w+\)\}|\([a-z],[a-z]\)|\\m(?:ax|in)\([^()\\]*\)|[^\\()]|\\(?!left|right))*)\\right\)"
+)
 
 
 def negative(term: sp.Expr) -> bool:
@@ -31,7 +34,7 @@ def _trails(factor: sp.Expr) -> bool:
     if factor.is_Pow and factor.exp.free_symbols:
         return True
     base, power = (factor, sp.Integer(1)) if isinstance(factor, sp.exp) else factor.as_base_exp()
-    plain = isinstance(base, sp.Function) and not isinstance(base, sp.Abs | AppliedUndef)
+    plain = isinstance(base, sp.Function | sp.Max | sp.Min) and not isinstance(base, sp.Abs | AppliedUndef)
     return plain and bool(power.is_Integer and power > 0)
 
 
@@ -42,7 +45,22 @@ def _degree(term: sp.Expr) -> int:
 
 def _flat(text: str) -> str:
     r"""\left( \right) as plain brackets around what is one line high and has no brackets of its own."""
-    return _PLAIN.sub(lambda found: found[0] if _TALL.search(found[1]) else f"({found[1].strip()})", text)
+    plain = _PLAIN.sub(lambda found: found[0] if _TALL.search(found[1]) else f"({found[1].strip()})", text)
+    return plain if plain == text else _flat(plain)
+
+
+def _spaced(pieces: Sequence[str]) -> str:
+    """Factors in a row, with a thin space before a name in upright letters: A erf(z)."""
+    text, last = "", ""
+    for piece in filter(None, pieces):
+        name = text and piece.startswith(r"\mathrm{") and not last.startswith(r"\frac")
+        text += (r" \, " if name else " " if text else "") + piece
+        last = piece
+    return text
+
+
+class _Constant(str):
+    """The LaTeX of a root of a number: it stands in front of letters."""
 
 
 class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
@@ -54,6 +72,10 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
             text = text.replace(old, new)
         return _flat(text)
 
+    def _print_MatrixBase(self, expr: sp.MatrixBase) -> str:
+        rows = [" & ".join(rf"\displaystyle {self._print(x)}" for x in row) for row in expr.tolist()]
+        return r"\begin{bmatrix} " + r" \\[2pt] ".join(rows) + r" \end{bmatrix}"
+
     def _brackets(self, text: str) -> str:
         return rf"\left({text}\right)"
 
@@ -61,7 +83,8 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
         """name^exp(argument), without brackets around a single letter behind a command such as arcsin."""
         power = f"^{{{exp}}}" if exp else ""
         text = str(self._print(argument))
-        if argument.is_Symbol and name.startswith(r"\arc"):
+        plain = argument.is_Symbol or argument.is_Integer
+        if plain and (name == r"\log" or (name.startswith(r"\arc") and argument.is_Symbol)):
             return f"{name}{power} {text}"
         return name + power + self._brackets(text)
 
@@ -143,13 +166,17 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
 
     def _rank(self, x: sp.Expr | str) -> tuple[bool, ...]:
         """Where a factor stands: numbers, constants, parameters, variances, sums, long names, text."""
+        if isinstance(x, _Constant):
+            return (False, True, *(False,) * 5)
         if isinstance(x, str):
-            return (True,) * 6
+            return (True,) * 7
         base = x.base if x.is_Pow else x
         name = self._settings["symbol_names"].get(base, getattr(base, "name", ""))
         long = any(part in name for part in ("(", "\\lVert", "\\langle", "\\rvert"))
         late = getattr(base, "name", "") in LATE
-        return (False, not x.is_Integer, not x.is_number, bool(base.is_Add), long, late)
+        return (
+            False, not x.is_Integer, not base.is_Integer, not x.is_number, bool(base.is_Add), long, late
+        )  # fmt: skip
 
     def _product(self, factors: Sequence[sp.Expr | str], alone: bool = True) -> str:
         """Factors in a row; alone: one sum needs no brackets."""
@@ -169,16 +196,16 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
         tail = []
         if root and below:
             tail.append(rf"\sqrt{{\frac{{{self._product(root)}}}{{{self._product(below)}}}}}")
-        elif root:
-            top.append(rf"\sqrt{{{self._product(root)}}}")
-        elif below:
-            bottom.append(rf"\sqrt{{{self._product(below)}}}")
-        tail += [str(self._print(factor)) for factor in behind]
+        elif root or below:
+            kind = _Constant if all(x.is_number for x in (*root, *below)) else str
+            (top if root else bottom).append(kind(rf"\sqrt{{{self._product(root or below)}}}"))
+        alone = len(behind) == 1 and not (top or bottom or tail)
+        tail += [str(self._print(x)) if alone else self._parenthesized(x) for x in behind]
         if bottom:
             front = rf"\frac{{{self._product(top) if top else '1'}}}{{{self._product(bottom)}}}"
         else:
             front = self._product(top, alone=not tail) if top else "" if tail else "1"
-        return " ".join(filter(None, [front, *tail]))
+        return _spaced([front, *tail])
 
     def _sorted(self, factors: Sequence[sp.Expr]) -> tuple[list[sp.Expr], ...]:
         """Numerator, denominator, the radicands of both, and functions."""
@@ -199,11 +226,29 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
                 behind.append(factor)
             elif abs(power) == sp.S.Half:
                 content, rest = base.primitive() if base.is_Add else (sp.Integer(1), base)
-                (root if power > 0 else below).extend([rest] if content == 1 else [content, rest])
+                up, down = (rest, sp.Integer(1)) if rest.is_Add else sp.fraction(rest)
+                inside, outside = (root, below) if power > 0 else (below, root)
+                inside.extend(x for x in (content, up) if x != 1)
+                outside.extend([down] if down != 1 else [])
             elif power.is_Rational and power < 0:
                 under.append(base**-power)
+            elif factor.is_Add and factor.atoms(sp.Function) - factor.atoms(sp.log, sp.Abs):
+                behind.append(factor)
+            elif factor.is_Add:
+                content, rest = factor.primitive()
+                number *= content
+                over.append(rest)
             else:
                 over.append(factor)
+        for factor in [x for x in over if x.is_Pow and x.base.is_Integer and 0 < x.exp < 1]:
+            if number.q % factor.base == 0:  # 2^{3/4}/2 = 1/2^{1/4}
+                number *= factor.base
+                over.remove(factor)
+                under.append(factor.base ** (1 - factor.exp))
+        for i, factor in enumerate(under):  # 2 * 2^{5/8} = 2^{13/8}
+            if factor.is_Pow and factor.base.is_Integer and number.q % factor.base == 0:
+                number *= factor.base
+                under[i] = sp.Pow(factor.base, factor.exp + 1, evaluate=False)
         for radicand in [x for x in root if x.is_Integer and number.q % x == 0]:  # sqrt(2)/2 = 1/sqrt(2)
             number *= radicand
             root.remove(radicand)
@@ -216,4 +261,5 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
                     below = [divided]
         over += [sp.Integer(number.p)] if number.p != 1 else []
         under += [sp.Integer(number.q)] if number.q != 1 else []
+        behind.sort(key=lambda factor: not isinstance(factor, sp.exp))
         return over, under, root, below, behind

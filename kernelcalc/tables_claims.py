@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
 
-from kernelcalc.tables_model import Block, Cell, Table, formula, joined, lines_of, text
+from kernelcalc.tables_model import Block, Cell, Table, formula, joined, matrix, text
 from kernelcalc.tables_prose import typeset
 from kernelcalc.tables_verdicts import DIGITS
 from kernelcalc.tables_width import LINE, broken, width
 from kernelcalc.verify.claim import Claim
 from kernelcalc.verify.judge import Verdict
 
+LAW = ", (X, Y) ~ N(0, [[a, c], [c, b]])"  # goes without saying
 Files = Mapping[str, Sequence[Claim]]
 Verdicts = Mapping[str, Verdict]
 
 
 def ledger(files: Files, verdicts: Verdicts) -> Table:
     """All claims in the order of the papers, one block per file of derivations."""
-    blocks = tuple(
-        Block(
-            _bold(typeset(heading.rstrip("."))), tuple(_row(claim, verdicts[claim.tag]) for claim in claims)
-        )
-        for heading, claims in files.items()
-    )
+    blocks = tuple(_ledger_block(heading, claims, verdicts) for heading, claims in files.items())
     counts = {
         word: sum(v.verdict == word for v in verdicts.values()) for word in ("proved", "confirmed", "refuted")
     }
@@ -52,12 +49,25 @@ def _bold(cell: Cell) -> Cell:
     return Cell(rf"\textbf{{\boldmath {cell.tex}}}", cell.md)
 
 
-def _row(claim: Claim, verdict: Verdict) -> tuple[Cell, ...]:
+def _row(claim: Claim, verdict: Verdict, *, source: bool) -> tuple[Cell, ...]:
     title = _sentence(claim.title)
-    words = [title, typeset(claim.statement)] if claim.statement else [title]
-    source = text(claim.source)
-    said = joined([joined(words, ": "), Cell(rf"\textit{{{source.tex}}}", f"*{source.md}*")], ". ")
+    statement = claim.statement.replace(LAW, "")
+    words = [title, typeset(statement)] if statement else [title]
+    if statement and set(re.split(", |: ", claim.title)) == set(re.split(", |: ", statement)):
+        words.pop(0)
+    said, where = joined(words, ": "), text(claim.source)
+    if source:
+        said = joined([said, Cell(rf"\textit{{{where.tex}}}", f"*{where.md}*")], ". ")
     return (text(claim.tag), said, text(_word(claim, verdict)))
+
+
+def _ledger_block(heading: str, claims: Sequence[Claim], verdicts: Verdicts) -> Block:
+    """The claims of a file; where they come from stands in the heading if it is the same for all."""
+    cell = _bold(typeset(heading.rstrip(".")))
+    sources = {claim.source for claim in claims}
+    if len(sources) == 1:
+        cell = joined([cell, text(f"({claims[0].source})")], " ")
+    return Block(cell, tuple(_row(claim, verdicts[claim.tag], source=len(sources) > 1) for claim in claims))
 
 
 def _sentence(words: str) -> Cell:
@@ -99,11 +109,18 @@ def _rows(claim: Claim, verdict: Verdict) -> tuple[tuple[Cell, ...], ...]:
         ("printed", _form(claim, claim.printed)),
         ("corrected", _form(claim, claim.corrected)),
         ("what is wrong", typeset(claim.note)),
-        ("counterexample", typeset(verdict.counterexample or "")),
+        ("counterexample", typeset(_readable(verdict.counterexample or ""))),
         ("doubtful", typeset(claim.doubtful)) if claim.doubtful else None,
         ("corrected form", text("proved" if verdict.proof else "confirmed")),
     ]
     return tuple((text(row[0]), row[1]) for row in rows if row is not None)
+
+
+def _readable(words: str) -> str:
+    """A counterexample with |x|^2 for xx, and whole numbers without decimals."""
+    for name, meant in (("xx", "|x|^2"), ("yy", "|y|^2"), ("xy", "<x,y>")):
+        words = re.sub(rf"\b{name} = ", f"{meant} = ", words)
+    return re.sub(r"(?<![\d.])(\d+)\.0(?![\d.])", r"\1", words)
 
 
 def _form(claim: Claim, form: Any) -> Cell:
@@ -112,4 +129,4 @@ def _form(claim: Claim, form: Any) -> Cell:
     lines = broken(form)
     if max(map(width, lines)) > LINE:
         return text(f"a matrix too wide to be set; see kernelcalc derive {claim.tag}")
-    return lines_of(lines)
+    return matrix(form, lines)

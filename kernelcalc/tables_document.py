@@ -68,7 +68,14 @@ argument carries the true derivative, its second the surrogate.
 and $Z\sim\mathcal{N}(0,v)$. $H$ is the Heaviside function, $\delta$ the Dirac measure, $f'$ the
 derivative in the sense
 of distributions, and $\mathrm{erf}_m(z)=\mathrm{erf}(mz)$; $\gamma_{\mathrm{E}}$ is Euler's
-constant.
+constant. $\Phi$ is the distribution function of the standard normal law,
+$\Phi_2(h,k,r)=\mathbb{P}(X<h,\,Y<k)$ that of a pair with correlation $r$,
+\[
+  \mathrm{erfcx}(z)=e^{z^2}\mathrm{erfc}(z),\qquad
+  \mathrm{gs}(z)=\int_0^\infty\frac{e^{-t^2}}{t+z}\,dt,\qquad
+  \mathrm{E}_1(z)=\int_z^\infty\frac{e^{-t}}{t}\,dt,
+\]
+and $U$ Tricomi's confluent hypergeometric function.
 """
 
 

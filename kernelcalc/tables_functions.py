@@ -14,9 +14,20 @@ from kernelcalc.functions.analysis import bound
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME
 from kernelcalc.functions.surrogates import SURROGATES
-from kernelcalc.notation import latex
 from kernelcalc.symbols import m, v, z
-from kernelcalc.tables_model import Block, Cell, Recipe, Table, formula, joined, lines_of, mixed, series, text
+from kernelcalc.tables_model import (
+    Block,
+    Cell,
+    Recipe,
+    Table,
+    filled,
+    formula,
+    joined,
+    lines_of,
+    mixed,
+    series,
+    text,
+)
 
 Rows = tuple[tuple[Cell, ...], ...]
 TWO = (0.22, 0.74)  # widths of the columns
@@ -39,9 +50,29 @@ def _expected(left: str, right: str) -> Cell:
 def _formula(expr: sp.Expr | None) -> Cell | None:
     if expr is None:
         return None
+    if any(_is_sum_of_roots(power) for power in expr.atoms(sp.Pow)):
+        expr = grouped(expr)
     if expr.count_ops() > LONGEST:
         return text(f"a closed form of {expr.count_ops()} operations; see kernelcalc derive")
     return formula(expr, otherwise=f"a closed form of {expr.count_ops()} operations; see kernelcalc derive")
+
+
+def _is_sum_of_roots(power: sp.Pow) -> bool:
+    """Whether a denominator is a sum of roots or exponentials, which nobody would write."""
+    below = power.base.is_Add and power.exp.is_negative
+    return bool(below) and any(x.exp == sp.S.Half or x.base == sp.E for x in power.base.atoms(sp.Pow))
+
+
+def grouped(expr: sp.Expr) -> sp.Expr:
+    """The terms with the same exponential and waves as one, its coefficient factored."""
+    found: dict[sp.Expr, sp.Expr] = {}
+    for term in map(sp.factor, sp.Add.make_args(expr)):
+        coefficient, rest = term.as_independent(sp.exp, sp.sin, sp.cos, as_Add=False)
+        powers = sp.Add(*(x.exp for x in sp.Mul.make_args(rest) if isinstance(x, sp.exp)))
+        waves = sp.Mul(*(x for x in sp.Mul.make_args(rest) if not isinstance(x, sp.exp)))
+        shape = sp.exp(sp.factor(powers)) * waves
+        found[shape] = found.get(shape, sp.Integer(0)) + coefficient
+    return sp.Add(*(sp.factor(coefficient) * shape for shape, coefficient in found.items()))
 
 
 def shown(f: Function) -> sp.Expr:
@@ -49,10 +80,18 @@ def shown(f: Function) -> sp.Expr:
     return sp.Add(f.expr, *(w * sp.DiracDelta(z - t) for t, w in f.deltas))
 
 
+def _factored(expr: sp.Expr) -> sp.Expr:
+    """With what its terms have in common in front, where it has fewer operations then."""
+    found = sp.factor_terms(expr)
+    return found if found.count_ops() < expr.count_ops() else expr
+
+
 def _public(f: Function) -> str:
-    """The name that the library has for it: Erf, or Erf' for a derivative."""
-    stem = f.name.partition("[")[0].rstrip("'")
-    return BY_LABEL[stem].name + f.name[len(stem) :]
+    """The name that the library has for it: Erf, Erf' for a derivative, Hermite, k = 2 for one shape."""
+    stem, _, shape = f.name.partition("[")
+    stem, shape = stem.rstrip("'"), shape.partition("]")[0].replace("=", " = ")
+    primes = "'" * f.name.count("'")
+    return BY_LABEL[stem].name + primes + (f", {shape}" if shape else "")
 
 
 def _title(f: Function) -> str:
@@ -60,15 +99,12 @@ def _title(f: Function) -> str:
     return _public(f) + (f", {', '.join(fixed)}" if fixed else "")
 
 
-def _heading(name: str, *formulas: str) -> Cell:
-    words = text(name)
-    bold = Cell(rf"\textbf{{{words.tex}}}", words.md)
-    between = Cell(r"\qquad ", " ")
-    cells = [bold] + [Cell(f"${found}$", f"${found}$") for found in formulas]
-    return Cell(
-        between.tex.join(cell.tex for cell in cells),
-        ": ".join([words.md, ", ".join(c.md for c in cells[1:])]),
-    )
+def _heading(name: str, left: str, form: sp.Expr) -> Cell:
+    """A name in bold, and the function: left = form."""
+    stem, primes = name.rstrip("'"), "'" * name.count("'")
+    words = mixed(stem + (f"${primes}$" if primes else ""))
+    given = filled(rf"${left}={{}}$", form, display=True)
+    return Cell(rf"\textbf{{{words.tex}}}\qquad {given.tex}", f"{words.md}: {given.md}", given.shown)
 
 
 # ---------------------------------------------------------------- (a) activations
@@ -89,7 +125,7 @@ def closed(f: Function) -> bool:
 
 def _dual_block(name: str) -> Block | None:
     f = activations()[name]
-    return Block(_heading(_title(f), f"f(z)={latex(f.expr)}"), _dual_rows(f)) if closed(f) else None
+    return Block(_heading(_title(f), "f(z)", f.expr), _dual_rows(f)) if closed(f) else None
 
 
 def _dual_table(made: Sequence[Block | None]) -> Table:
@@ -117,7 +153,7 @@ def _dual_rows(f: Function) -> Rows:
     found = rows(
         (_expected("f", "f"), _formula(e.expr)),
         (r"\mathbb{E}[f(X)^2]", _formula(e.diagonal)),
-        ("f'(z)", formula(shown(f.derivative))),
+        ("f'(z)", formula(_factored(shown(f.derivative)))),
         (_expected("f'", "f'"), _formula(d.expr)),
         (r"\mathbb{E}[f'(X)^2]", _formula(d.diagonal)),
     )
@@ -158,7 +194,7 @@ def _surrogate_block(name: str) -> Block | None:
     s = surrogates()[name]
     if mean(s).expr in (None, 0):
         return None
-    return Block(_heading(_public(s), f"s(z)={latex(s.expr)}"), _surrogate_rows(s))
+    return Block(_heading(_public(s), "s(z)", s.expr), _surrogate_rows(s))
 
 
 def _surrogate_table(made: Sequence[Block | None]) -> Table:
@@ -199,8 +235,11 @@ def _surrogate_rows(s: Function) -> Rows:
 def hypotheses(s: Function) -> Cell:
     """Bounds, Lipschitz constant and continuity, as far as they are decided with parameters as symbols."""
     facts = [
-        _fact(lambda: bound(s.expr), r"bounded, $\lvert s\rvert\le {}$", "unbounded"),
-        _fact(lambda: None if s.jumps else s.lipschitz, "Lipschitz with constant ${}$", "not Lipschitz"),
+        _fact(lambda: bound(s.expr), r"bounded, $\lvert s\rvert\le {}$", "unbounded", "bound"),
+        _fact(
+            lambda: None if s.jumps else s.lipschitz,
+            "Lipschitz with constant ${}$", "not Lipschitz", "Lipschitz constant",
+        ),
         text(
             f"continuous but for {len(s.jumps)} jumps"
             if len(s.jumps) > 1
@@ -212,14 +251,14 @@ def hypotheses(s: Function) -> Cell:
     return joined(facts, "; ")
 
 
-def _fact(find: Callable[[], sp.Expr | None], words: str, otherwise: str) -> Cell:
+def _fact(find: Callable[[], sp.Expr | None], words: str, otherwise: str, name: str) -> Cell:
     try:
         value = find()
     except InputError:  # the parameter's value decides
-        return text("depends on the parameters")
+        return text(f"{name} depending on the parameters")
     if value is None or value.is_infinite:
         return text(otherwise)
-    return mixed(words.replace("{}", latex(value)))
+    return filled(words, value)
 
 
 def _expanded(g: Expectation, point: sp.Expr) -> Cell | None:
@@ -232,6 +271,25 @@ def _expanded(g: Expectation, point: sp.Expr) -> Cell | None:
 
 
 def by_power(expr: sp.Expr, symbol: sp.Symbol, *, rising: bool) -> Sequence[sp.Expr]:
-    """The terms of an expansion, the largest first."""
-    found = sorted(sp.Add.make_args(expr), key=lambda term: term.as_coeff_exponent(symbol)[1])
+    """The terms of an expansion, the largest first, each as one fraction."""
+    terms = [(_power(term, symbol), _one_fraction(term, symbol)) for term in sp.Add.make_args(expr)]
+    found = [term for _, term in sorted(terms, key=lambda pair: pair[0])]
     return found if rising else found[::-1]
+
+
+def _power(term: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The exponent of a symbol in a term, apart from logarithms of it."""
+    powers = (factor.as_base_exp() for factor in sp.Mul.make_args(term))
+    return sp.Add(*(exponent for base, exponent in powers if base == symbol))
+
+
+def _one_fraction(term: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """A term whose coefficient has logarithms, as a constant times a sum of logarithms."""
+    if not term.has(sp.log):
+        return term
+    power = symbol ** _power(term, symbol)
+    found = sp.factor_terms(sp.factor(sp.expand(term / power)))
+    for part in sp.Mul.make_args(found):
+        if part.is_Add and part.coeff(sp.log(symbol)).could_extract_minus_sign():
+            found = -found / part * -part
+    return found * power

@@ -15,13 +15,14 @@ from kernelcalc.limits import diagonal_growth, small_angle, small_angle_exponent
 from kernelcalc.notation import current, kernel_names, shortened
 from kernelcalc.symbols import D, L, a, b, c, m, n0, rho, sigma_b, sigma_w
 from kernelcalc.tables_functions import TWO, Rows, by_power, rows
-from kernelcalc.tables_model import Block, Cell, Recipe, Table, formula, lines_of, mixed, series, summed
+from kernelcalc.tables_model import Block, Cell, Recipe, Table, filled, formula, mixed, series, summed
 
 DEPTHS = (1, 2, 3, 4)
 TERMS = 3  # of every expansion
 SIGMAS = {"sigma_w": sigma_w, "sigma_b": sigma_b}
 WIDE = 72.0  # the width of a line beside a narrow column
 r = sp.Symbol("r", real=True)  # the argument of arcsin where it is not rho
+C, F = sp.Symbol("C", real=True), sp.Symbol("Z", positive=True)  # of the next layer; F stands behind T
 Delta = sp.Symbol("Delta", positive=True)  # a radicand
 
 
@@ -49,7 +50,7 @@ def kernels() -> dict[str, Kernel]:
 
 def _kernel_block(name: str) -> Block:
     cell = mixed(name)
-    return Block(Cell(rf"\textbf{{{cell.tex}}}", cell.md), _kernel_rows(kernels()[name]))
+    return Block(Cell(rf"\textbf{{\boldmath {cell.tex}}}", cell.md), _kernel_rows(kernels()[name]))
 
 
 def _kernel_table(made: Sequence[Block | None]) -> Table:
@@ -104,11 +105,13 @@ def layer_step(kernel: Kernel) -> Step:
     sums = [
         p.base
         for p in factor.atoms(sp.Pow)
-        if p.base.is_Add and abs(p.exp) == sp.S.Half and len(p.base.args) > 2
+        if p.base.is_Add and abs(p.exp) == sp.S.Half
     ]
     if len(sums) == 1:
-        named[Delta] = sums[0]
-        factor = factor.subs(sums[0], Delta)
+        # sqrt(2/(2 D + a)) = 1/sqrt(D + a/2)
+        content = sp.Integer(2 if factor.subs(sums[0], 1).has(sp.sqrt(2)) else 1)
+        named[Delta] = sp.expand(sums[0] / content)
+        factor = factor.subs(sums[0], content * Delta)
     return Step((step["a"], step["b"]), cross, factor, named)
 
 
@@ -129,12 +132,13 @@ def _recursion(kernel: Kernel) -> list[Cell]:
     cells.append(formula(step.covariance, names, left=f"{later[c]} = ", limit=WIDE))
     if factor is None:
         return cells
-    dot, tangent = current().factor(kernel.kind), current().tangent(kernel.kind)
+    dot = current().factor(kernel.kind)
     cells.append(formula(step.factor, names, left=f"{dot}^{{(l+1)}}(x,y) = ", limit=WIDE))
     if kernel.f1 == kernel.f2 and factor.diagonal is not None:
         at_x = kernel.sigma_w**2 * factor.diagonal
         cells.append(formula(at_x, names, left=f"{dot}^{{(l+1)}}(x,x) = ", limit=WIDE))
-    cells.append(lines_of(rf"{later[T]} = {later[c]} + {tangent}^{{(l)}}(x,y)\,{dot}^{{(l+1)}}(x,y)"))
+    written = {C: later[c], T: names[T], F: rf"{dot}^{{(l+1)}}(x,y)"}
+    cells.append(summed((C, T * F), written, left=f"{later[T]} = ", limit=WIDE))
     return cells
 
 
@@ -153,7 +157,7 @@ def _first_layer(kernel: Kernel) -> list[Cell]:
         form = scale**2 * gram + scale * kernel.sigma_b**2 * apart
         cells.append(formula(form, shown, left=f"{names[D]} = ", limit=WIDE))
     if kernel.layer.factor is not None:
-        cells.append(lines_of(f"{names[T]} = {names[c]}"))
+        cells.append(formula(c, names, left=f"{names[T]} = "))
     return cells
 
 
@@ -249,7 +253,7 @@ ASYMPTOTICS = Recipe(lambda: tuple(_ASYMPTOTICS), lambda name: _ASYMPTOTICS[name
 
 def _bold(words: str) -> Cell:
     cell = mixed(words)
-    return Cell(rf"\textbf{{{cell.tex}}}", cell.md)
+    return Cell(rf"\textbf{{\boldmath {cell.tex}}}", cell.md)
 
 
 def _angles(sign: Function) -> Rows:
@@ -259,9 +263,9 @@ def _angles(sign: Function) -> Rows:
     for depth in (2, 3, 4, 5):
         found = small_angle(NTK(sign, depth, **SIGMAS))
         constant, _ = deep.factors[depth - 1]
-        alpha = sp.latex(found.alpha)
+        alpha = filled(rf"$L={depth}:\ \alpha={{}},\ k_{depth}$", found.alpha, display=True)
         pairs += [
-            (rf"L={depth}:\ \alpha={alpha},\ k_{depth}", _constant(constant)),
+            (alpha, _constant(constant)),
             (rf"K_{depth}", _constant(found.coefficient)),
         ]
     general = sp.powsimp(small_angle_exponent(NTK(sign, "L", **SIGMAS)))

@@ -33,6 +33,7 @@ COMMANDS = {name: "\\" + name for name in (*_GREEK, *_OPERATIONS)} | {
 }
 SIGNS = {
     "->": r"\to ",
+    "+-": r"\pm ",
     "<=": r"\le ",
     ">=": r"\ge ",
     "!=": r"\ne ",
@@ -44,7 +45,7 @@ SIGNS = {
 _UPRIGHT = {"erf", "sign", "diag", "Var", "Cov", "Id", "tr", "arctan", "atan", "relu", "NTK", "SGNTK", "box"}
 _LAYERED = {"Sigma", "Theta", "Sdot", "Tdot", "I", "W", "b", "J", "h", "A", "B", "S", "theta", "n", "~", "'"}
 _LAYER = re.compile(r"[lLi]([+-]\d+)?|\d+")
-_TOKEN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?|->|<=|>=|!=|:=|==|\S|\s+")
+_TOKEN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?|\+-|->|<=|>=|!=|:=|==|\S|\s+")
 _OPERATORS = {"+", "-", "=", "->", "<=", ">=", "<", ">", "!=", ":=", "~", "/"}
 _AHEAD = {"lim", "sum", "prod", "int", "Int", "max", "min", "sup", "det", "E", "grad", "sqrt", "I", "A", "a"}
 

@@ -53,7 +53,7 @@ def gathered(pieces: Sequence[str], limit: float = LINE) -> list[str]:
 
 def width(source: str) -> float:
     """About how many letters wide a formula is when set."""
-    tokens = _TOKEN.findall(source)
+    tokens = _TOKEN.findall(source.replace("[2pt]", ""))  # between the rows of a matrix
     return _measured(tokens, 0, len(tokens))
 
 

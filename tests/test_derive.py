@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sympy as sp
 from click.testing import CliRunner
 
 import kernelcalc as kc
-from kernelcalc import trace
+from kernelcalc import cli_derive, trace
 from kernelcalc.cli_derive import derive as command
 from kernelcalc.derive.check import check, result
 from kernelcalc.derive.derivation import of_claim, of_expectation
 from kernelcalc.derive.show import as_latex, as_markdown
 from kernelcalc.expectation.problem import E, X, Y, Z
-from kernelcalc.symbols import a, b, c, m, v
+from kernelcalc.symbols import L, a, b, c, m, v
 from kernelcalc.trace import Step
 from kernelcalc.verify.claim import collect
 
 CLAIMS = {claim.tag: claim for claim in collect()}
 x, y = sp.symbols("x y", positive=True)
-d = sp.DiracDelta
+d, p = sp.DiracDelta, sp.Function("p")
 TRUE = {
     "symbols": Step("expand", (x + y) ** 2, x**2 + 2 * x * y + y**2),
     "mean": Step("definition", E(Z**2, v), v),
@@ -31,6 +33,10 @@ TRUE = {
     "infinite": Step("limit", sp.Limit(1 / x, x, 0), sp.oo),
     "derivative": Step("derivative", sp.Derivative(sp.sin(x * y), x), y * sp.cos(x * y)),
     "integral": Step("integral", sp.Integral(sp.exp(-(x**2)), (x, 0, sp.oo)), sp.sqrt(sp.pi) / 2),
+    "power": Step("limit", sp.Limit(2 - 4 / 2**L, L, sp.oo), sp.Integer(2)),
+    "unknown": Step("derivative", sp.Derivative(p(x) ** 2, x), 2 * p(x) * sp.Derivative(p(x), x)),
+    "imaginary": Step("tilt", E(X * sp.exp(sp.I * Y), a, b, c), sp.I * c * sp.exp(-b / 2)),
+    "high order": Step("derivative", sp.Derivative(sp.log(1 + x), (x, 7)), 720 / (1 + x) ** 7),
     "expansion": Step("expansion", sp.sqrt(1 + m**2), m + 1 / (2 * m), tends=(m, sp.oo)),
     "matrix": Step("entries", sp.Matrix([(x + 1) ** 2, y]), sp.Matrix([x**2 + 2 * x + 1, y])),
 }
@@ -106,7 +112,7 @@ def test_latex_and_markdown() -> None:
     checks = [check(step) for step in item.steps]
     shown = as_latex(item, checks, checks[-1])
     assert shown.count(r"\begin{align*}") == len(item.steps) + 1
-    assert r"\mathbb{E}\bigl[\mathrm{erf}(m X) \mathrm{erf}(m Y)\bigr]" in shown
+    assert r"\mathbb{E}\bigl[\mathrm{erf}(m X) \, \mathrm{erf}(m Y)\bigr]" in shown
     assert r"\operatorname" not in shown
     assert r"\frac{2}{\pi} \arcsin" in shown
     assert "confirmed: to 40 digits" in shown
@@ -120,3 +126,22 @@ def test_command(tmp_path: object) -> None:
     assert found.exit_code == 0 or found.return_value == 0
     assert "tilt" in found.stdout
     assert "confirmed" in found.stdout
+
+
+def test_all_claims_in_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole run is kernelcalc derive --all; here a few claims, one of them without derivation."""
+    some = tuple(CLAIMS[tag] for tag in ("D.5", "C.2/kronecker", "S19", "S12"))
+    monkeypatch.setattr(cli_derive, "_claims", lambda package: some)
+    run = CliRunner().invoke(command, ["--all"], standalone_mode=False)
+    assert run.return_value == 0
+    lines = run.stdout.splitlines()
+    assert lines[0] == "D.5: 1 steps confirmed; result proved"
+    assert "no derivation" in lines[1]
+    assert lines[2] == "S19: 1 steps proved; result proved"
+    assert "one piece" in lines[3]
+    assert "3 results proved" in lines[-1]
+    wrong = replace(CLAIMS["D.5"], printed=CLAIMS["D.5"].printed * 2)
+    monkeypatch.setattr(cli_derive, "_claims", lambda package: (wrong,))
+    assert CliRunner().invoke(command, ["--all"], standalone_mode=False).return_value == 1
+    with pytest.raises(kc.InputError, match="--all"):
+        command.main([], standalone_mode=False)

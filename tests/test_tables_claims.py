@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from kernelcalc.symbols import a
 from kernelcalc.tables_model import as_tex
 from kernelcalc.tables_prose import COMMANDS, typeset
 from kernelcalc.verify.claim import Claim, collect
-from kernelcalc.verify.judge import judge
+from kernelcalc.verify.judge import Verdict, judge
+from kernelcalc.verify.run import Watch
 
 _NAMES = {command.strip(): name for name, command in COMMANDS.items() if name != "Int"}
 
@@ -29,7 +31,7 @@ def _plain(tex: str) -> str:
     for command, sign in ((r"\le", "<="), (r"\ge", ">="), (r"\ne", "!=")):
         tex = re.sub(re.escape(command) + r"(?![A-Za-z])", sign, tex)
     for old, new in (
-        (r"\tilde{", "{~"), (r"\hat{", "{^"), (r"\to", "->"),
+        (r"\pm", "+-"), (r"\tilde{", "{~"), (r"\hat{", "{^"), (r"\to", "->"),
         (r"\vert", "|"), (r"\sqrt", "sqrt"), (r"\textbar", "|"), (r"\textgreater", ""), (r"\textless", ""),
         (r"\sim", "~"), (r"\textasciitilde", "~"),
         (r"\textasciicircum", "^"), (r"\langle", "<"), (r"\rangle", ">"), (r"\allowbreak", ""),
@@ -79,13 +81,20 @@ def test_misprints_show_where_the_forms_differ() -> None:
     judged = {claim.tag: judge(claim, 15) for claim in (RIGHT, WRONG)}
     table = as_tex(tables_claims.misprints({"File": (RIGHT, WRONG)}, judged))
     assert r"$a < b$ \& $5\%$ of it" in table
-    assert "$a = 1$: printed 2.0, true 1.0" in table
+    assert "$a = 1$: printed $2$, true $1$" in table
     rows = tables_claims.ledger({"File": (RIGHT, WRONG)}, judged).blocks[0].rows
     assert [row[2].tex for row in rows] == ["proved", "refuted"]
 
 
 def test_verdicts_are_kept_until_the_sources_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_this_process(claims: Sequence[Claim], *, digits: int, watch: Watch) -> Iterator[Verdict]:
+        for claim in claims:
+            verdict = judge(claim, digits)
+            watch.finished(verdict)
+            yield verdict
+
     monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(tables_verdicts, "run", in_this_process)
     claims = [claim for claim in collect() if claim.tag in ("D.5", "alpha/1")]
     heard: list[str] = []
     first = tables_verdicts.verdicts(claims, heard.append)

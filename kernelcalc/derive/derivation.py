@@ -55,6 +55,8 @@ def of_claim(claim: Claim) -> Derivation:
         form = getattr(result, "expr", result)
     own = tuple(getattr(result, "steps", ()))
     found = own if len(own) >= len(steps) else tuple(steps)
+    if not found and form != claim.holds:  # one computation; what it gave is the statement in another shape
+        found = (Step("statement", form, claim.holds),)
     words = (claim.derive.__doc__ or "").strip().split("\n\n")[0]
     plain = not isinstance(result, Expectation) and claim.derive.__name__ != "<lambda>"
     return Derivation(claim.tag, claim.title, found, form, words if plain else "", claim)
