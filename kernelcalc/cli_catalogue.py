@@ -128,11 +128,13 @@ def surrogates(
       kernelcalc plot surrogates --library norse --depth 4 -o norse.pdf
     """
     from kernelcalc.figures import plot_surrogates
+    from kernelcalc.progress import share_done
 
     files = output or tuple(Path(f"surrogates-{library.lower()}.{kind}") for kind in ("png", "pdf"))
     if bad := [path.name for path in files if path.suffix not in (".png", ".pdf", ".svg")]:
         raise InputError(f"{bad[0]}: a figure is written as .png, .pdf or .svg")
-    figure = plot_surrogates(library, depth, sigma_w=sigma_w, sigma_b=sigma_b)
+    with share_done() as progress:
+        figure = plot_surrogates(library, depth, sigma_w=sigma_w, sigma_b=sigma_b, progress=progress)
     for path in files:
         figure.savefig(path, dpi=150)
         click.echo(str(path))

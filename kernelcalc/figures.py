@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,26 @@ except ImportError as error:
 POINTS = 241
 
 
-def plot_surrogates(name: str, depth: int = 3, *, sigma_w: float = 1.0, sigma_b: float = 0.1) -> Any:
+def plot_surrogates(
+    name: str,
+    depth: int = 3,
+    *,
+    sigma_w: float = 1.0,
+    sigma_b: float = 0.1,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Any:
     """A Matplotlib figure: s(z)/s(0), and I(x, x')/I(x, x) of the sign network against the angle of x and x'
-    on the unit circle; not divided where that is 0. Raises InputError for an unknown library.
+    on the unit circle; not divided where that is 0. progress: is told the share that is done. Raises
+    InputError for an unknown library.
     """
     sign = next(entry for entry in ACTIVATIONS if entry.name == "Sign")()
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     heights = np.linspace(-2, 2, 401)
     angles = np.linspace(0, math.pi, POINTS)
     first, second = np.array([[0.0, 1.0]]), np.column_stack([np.sin(angles), np.cos(angles)])
-    for found, names in _distinct(name).items():
+    functions = _distinct(name)
+    for done, (found, names) in enumerate(functions.items()):
+        progress(done / len(functions))
         style = "--" if violations(found) else "-"
         label = ", ".join(names)
         values = np.array([found(x) for x in heights])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import mpmath as mp
@@ -57,8 +58,16 @@ def test_the_theorems_are_told_from_jumps_and_bounds(entry: object) -> None:
 
 
 def test_a_root_is_continuous_but_not_lipschitz() -> None:
-    found = hypotheses.violations(kc.function("1/(1 + sqrt(abs(z)))"))
-    assert [theorem for theorem, _ in found] == [hypotheses.TRAINING]
+    s = kc.function("1/(1 + sqrt(abs(z)))")
+    assert hypotheses.violations(s) == ((hypotheses.TRAINING, "its slope is unbounded"),)
+    with pytest.warns(kc.SurrogateWarning, match=r"slope is unbounded.*Theorem E.5"):
+        kc.SGNTK(kc.Sign(), s, 2)
+
+
+@pytest.mark.parametrize("entry", SURROGATES, ids=lambda entry: entry.name)
+def test_steep_functions_have_no_lipschitz_constant(entry: Callable[[], Function]) -> None:
+    s = entry()
+    assert (s.steep or bool(s.jumps)) == (s.lipschitz is None)
 
 
 def test_the_kernel_warns_once() -> None:

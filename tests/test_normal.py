@@ -149,3 +149,11 @@ def test_kernels_on_data(name: str) -> None:
     for i, j in ((0, 1), (1, 0), (1, 2), (3, 3), (2, 0)):
         exact = kernel.reference(X[i].tolist(), X[j].tolist(), digits=18)
         assert abs(K[i, j] - exact) <= 1e-13 * abs(exact)
+
+
+def test_huge_variances_do_not_overflow() -> None:
+    """exp(a/2) P(X > sqrt a) at a = 5000: infinity times 0 for float64, left to the second phase."""
+    k = kc.NTK(kc.ELU(), 2)
+    X = np.array([[80.0, -60.0], [75.0, 30.0]])
+    exact = k.reference(X[0].tolist(), X[1].tolist(), digits=17)
+    assert abs(k(X)[0, 1] - exact) <= 1e-14 * exact

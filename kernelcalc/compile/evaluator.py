@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
+DEEP_CLOSE = 20  # the same for pairs of close points, which take more steps a layer
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
@@ -279,7 +280,9 @@ class Evaluator:
         self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space, rounded)
         i0, ni, j0, nj = where
         hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        wanted = hard or self.depth > DEEP or (space.marks[0] > 0 and not self.structure.covered)
+        wanted = hard or self.depth > DEEP or (
+            space.marks[0] > 0 and (self.depth > DEEP_CLOSE or not self.structure.covered)
+        )
         if wanted and (second := self.second(rows.data.shape[1])) is not None:
             second.improve(rows, columns, where, space.marks, out, mirrored)
 

@@ -17,7 +17,7 @@ import mpmath as mp
 import numpy as np
 
 from kernelcalc.compile import cache, digits
-from kernelcalc.compile.evaluator import DEEP, Space
+from kernelcalc.compile.evaluator import DEEP, DEEP_CLOSE, Space
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, POINT, RESULTS, Instruction, Tape, allocate
 
@@ -48,7 +48,7 @@ LANES, WORDS = 64, 8  # as in lanes.py, which is not imported here: it needs Num
 SIZE = 3 * LANES
 DIGITS = 50
 ENOUGH = 2.0**-50  # the relative error with which a value is settled
-TINY = -2000  # log2 of a product of two variances, below which their covariance is 0 in float64
+TINY = -2038  # log2 of a product of two variances, below which their covariance is 0 in float64
 SMALL = 4096  # entries of a matrix
 SAMPLE, PILED = 16, 24 * 2.0**-52
 COSTLY = 10**4
@@ -272,10 +272,11 @@ class Second:
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
             mask[np.divmod(chosen % TILE**2, TILE)] = True
         wanted = np.full((ni, nj), deep and self._piles_up(rows, columns)) | hard[0][:, None] | hard[1]
-        wanted |= close & np.array(deep or not covered)
+        wanted |= close & np.array(self.code.depth > DEEP_CLOSE or not covered)
         # where both variances are tiny, so is the entry: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
-        wanted &= size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY
+        huge = np.isnan(out[:ni, :nj])  # infinity times 0: these variances are 0 here
+        wanted &= (size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY) | huge
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
             wanted &= np.tri(ni, nj, -1, dtype=bool)
@@ -384,7 +385,7 @@ class Second:
 
 def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
     """Whether values have their digits, or are below the normal range of floats."""
-    return np.asarray((wrong <= ENOUGH * np.abs(values)) | (np.abs(values) + wrong < 2.0**-1000))
+    return np.asarray((wrong <= ENOUGH * np.abs(values)) | (np.abs(values) + wrong < 2.0**-1019))
 
 
 def _agree(first: Any, second: Any) -> bool:

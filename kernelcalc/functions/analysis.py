@@ -5,7 +5,7 @@ analytic expression. Zeros are found exactly. Parameters may stay symbols where 
 comparison; where they do not, and where the mathematics is out of reach, InputError says so.
 """
 
-from kernelcalc.functions.bounds import bound, bounded, envelope, lipschitz
+from kernelcalc.functions.bounds import bound, bounded, envelope, lipschitz, steep
 from kernelcalc.functions.breaks import breakpoints, derivative, jumps, kinks
 from kernelcalc.functions.decide import compare, inside, is_infinite
 from kernelcalc.functions.limiting import limits
@@ -28,4 +28,5 @@ __all__ = [
     "parity",
     "pieces",
     "split",
+    "steep",
 ]

@@ -220,6 +220,12 @@ class Function:
         return not self.masses and analysis.bounded(self._finite)
 
     @cached_property
+    def steep(self) -> bool:
+        """Whether the slope of the regular part is unbounded between its jumps; far quicker than its
+        supremum, the Lipschitz constant."""
+        return analysis.steep(self._finite)
+
+    @cached_property
     def lipschitz(self) -> sp.Expr | None:
         """The Lipschitz constant, or None where there is none."""
         return None if self.masses else analysis.lipschitz(self._finite)

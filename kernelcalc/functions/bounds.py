@@ -25,7 +25,16 @@ MAX_PRODUCTS = 100  # of waves that are written as sums
 
 def bounded(expr: sp.Expr) -> bool:
     """Whether sup |f| is finite: exactly if every piece has finite limits at its ends."""
-    ends = [(e, t, side) for lo, hi, e in pieces(expr) for t, side in ((lo, "+"), (hi, "-"))]
+    return _bounded(pieces(expr))
+
+
+def steep(expr: sp.Expr) -> bool:
+    """Whether sup |f'| between the jumps is infinite."""
+    return not _bounded(tuple(Piece(lo, hi, diff(e)) for lo, hi, e in pieces(expr)))
+
+
+def _bounded(parts: tuple[Piece, ...]) -> bool:
+    ends = [(e, t, side) for lo, hi, e in parts for t, side in ((lo, "+"), (hi, "-"))]
     values = [limit for e, t, side in ends for limit in limits(e, t, side)]
     return not (any(x.is_infinite for x in values) or any(is_infinite(x) for x in values))
 

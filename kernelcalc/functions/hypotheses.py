@@ -14,8 +14,8 @@ INITIAL = "Theorem E.4 (initialisation; finitely many jumps and a linear envelop
 _seen: set[Function] = set()
 
 
-def violations(s: Function, *, thoroughly: bool = True) -> tuple[tuple[str, str], ...]:
-    """Pairs (theorem that does not cover s, reason); thoroughly: the Lipschitz condition too, which is slow.
+def violations(s: Function) -> tuple[tuple[str, str], ...]:
+    """Pairs (theorem that does not cover s, reason).
 
     Raises InputError where symbolic parameters leave it open.
     """
@@ -27,7 +27,7 @@ def violations(s: Function, *, thoroughly: bool = True) -> tuple[tuple[str, str]
             found.append((INITIAL, "it outgrows every line"))
     elif jumps:
         found += [(TRAINING, f"it jumps at {jumps}"), (SIGN, f"it jumps at {jumps}")]
-    elif thoroughly and s.lipschitz is None:
+    elif s.steep:
         found.append((TRAINING, "its slope is unbounded"))
     return tuple(found)
 
@@ -38,7 +38,7 @@ def warn(s: Function) -> None:
         return
     _seen.add(s)
     try:
-        found = violations(s, thoroughly=False)
+        found = violations(s)
     except InputError:  # symbolic parameters
         return
     if not found:
