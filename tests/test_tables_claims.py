@@ -87,7 +87,9 @@ def test_misprints_show_where_the_forms_differ() -> None:
 
 
 def test_verdicts_are_kept_until_the_sources_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_this_process(claims: Sequence[Claim], *, digits: int, timeout: float, watch: Watch) -> Iterator[Verdict]:
+    def in_this_process(
+        claims: Sequence[Claim], *, digits: int, timeout: float, watch: Watch
+    ) -> Iterator[Verdict]:
         for claim in claims:
             verdict = judge(claim, digits)
             watch.finished(verdict)
