@@ -11,9 +11,8 @@ import sympy as sp
 from mpmath import mpf
 
 from kernelcalc import trace
-from kernelcalc.kernels import xx, yy
 from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w, xx, yy
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, at_infinity, erf_layers, number

@@ -14,11 +14,10 @@ from mpmath import mpf
 import kernelcalc as kc
 from kernelcalc import trace
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import xx
 from kernelcalc.limits import expansion, small_angle
 from kernelcalc.quadrature import mean
 from kernelcalc.quadrature.exact import exact
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, z
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, xx, z
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, at_infinity, number, sign_layers, slope_squared

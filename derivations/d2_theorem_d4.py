@@ -14,9 +14,8 @@ from mpmath import mpf
 
 import kernelcalc as kc
 from kernelcalc import trace
-from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import m, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import (
