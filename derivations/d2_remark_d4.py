@@ -28,6 +28,7 @@ from .d2_theorem_d4 import (
     gram,
     normalised,
     predictor,
+    printed_row,
     put,
     row,
 )
@@ -189,7 +190,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="a_m Theta_m(x,X) Theta_m(X,X)^(-1) Y -> Theta_oo(x,X) D^(-1) Y, whose sign is the "
         "limit; here L = 3",
         conditions=CONDITIONS,
-        printed=(row(3, QUERY, TRAINING) * D.inv() * LABELS)[0],
+        printed=(printed_row(3, QUERY, TRAINING) * D.inv() * LABELS)[0],
         derive=lambda: derived_predictor(3),
         witness=watched_predictor(3),
         points=PLANE,

@@ -37,8 +37,8 @@ from .d2_theorem_d4 import (
     kernel_number,
     normalised,
     predictor,
+    printed_row,
     put,
-    row,
     signed,
     watched_sign,
 )
@@ -185,7 +185,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="lim sign(Theta_m^(L)(x,X) Theta_m^(L)(X,X)^(-1) Y) = sign(Theta_oo^(L)(x,X) Y), here L "
         "= 3; both sides times |Theta_oo^(L)(x,X) Y|",
         conditions=NETWORK_CONDITIONS,
-        printed=(row(3, QUERY) * LABELS)[0],
+        printed=(printed_row(3, QUERY) * LABELS)[0],
         derive=lambda: signed(3),
         witness=watched_sign(3),
         points=POINTS[:2],
