@@ -38,8 +38,10 @@ def test_pairs_do_not_depend_on_other_jobs() -> None:
     assert not np.array_equal(first[0][1], other[0][1])
 
 
-@pytest.mark.parametrize(("depth", "error", "met"), [(3, 16.0, True), (3, 17.0, False), (5, 64.0, True),
-                                                     (5, 65.0, False), (100, float("inf"), False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("depth", "error", "met"),
+    [(3, 16.0, True), (3, 17.0, False), (5, 64.0, True), (5, 65.0, False), (100, float("inf"), False)],
+)
 def test_the_verdict(depth: int, error: float, met: bool) -> None:
     assert verdict([row(1, 0.0), row(depth, error)])[0] is met
 
