@@ -22,16 +22,16 @@ SHAPES = [
     (9, 21, 300),
 ]
 SOURCE = """
-from kernelcalc.compile.blocks import inner_product, product, write_transposed
+from kernelcalc.compile.blocks import STRIDE, inner_product, product, write_transposed
 
-def run_product(x, rows, y, columns, d, space, out):
-    product(x, rows, y, columns, d, space, out)
+def run_product(x, rows, y, columns, d, False, space, out):
+    product(x, rows, y, columns, d, False, space, out)
 
 def run_inner(x, y, d, out):
     out[0] = inner_product(x, y, d)
 
 def run_transposed(tile, rows, columns, target, stride):
-    write_transposed(tile, rows, columns, target, stride)
+    write_transposed(tile, STRIDE, rows, columns, target, stride)
 """
 POINTER, INTEGER = "float64*", "int64"
 

@@ -19,21 +19,33 @@ def _add_products(
 ) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         x, x_stride, panel, terms, out, out_stride, more = args
-        vector = ir.VectorType(x.type.pointee, 8)
+        double = isinstance(x.type.pointee, ir.DoubleType)
+        width, align = (8, 8) if double else (16, 4)
+        vector, result = ir.VectorType(x.type.pointee, width), ir.VectorType(ir.DoubleType(), 8)
+        name = f"llvm.fma.v{width}f{8 * align}"
         fma_type = ir.FunctionType(vector, [vector] * 3)
-        known = builder.module.globals.get("llvm.fma.v8f64")
-        fma = known or ir.Function(builder.module, fma_type, "llvm.fma.v8f64")
+        fma = builder.module.globals.get(name) or ir.Function(builder.module, fma_type, name)
 
         def count(k: int) -> Any:
             return ir.Constant(terms.type, k)
 
-        def part(pointer: Any, place: Any) -> Any:
-            return builder.bitcast(builder.gep(pointer, [place]), vector.as_pointer())
+        def part(pointer: Any, place: Any, kind: Any) -> Any:
+            return builder.bitcast(builder.gep(pointer, [place]), kind.as_pointer())
+
+        def lanes(value: Any, other: Any, numbers: list[int]) -> Any:
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+            return builder.shuffle_vector(value, other, mask)
 
         def everywhere(number: Any) -> Any:
             nothing = ir.Constant(vector, ir.Undefined)
-            zeros = ir.Constant(ir.VectorType(ir.IntType(32), 8), None)
-            return builder.shuffle_vector(builder.insert_element(nothing, number, count(0)), nothing, zeros)
+            return lanes(builder.insert_element(nothing, number, count(0)), nothing, [0] * width)
+
+        def doubles(total: Any) -> list[Any]:
+            """The sums in float64, eight by eight."""
+            if double:
+                return [total]
+            halves = [lanes(total, total, list(range(start, start + 8))) for start in (0, 8)]
+            return [builder.fpext(half, result) for half in halves]
 
         rows = [builder.gep(x, [builder.mul(x_stride, count(r))]) for r in range(ROWS)]
         before, body, after = builder.block, *(builder.append_basic_block() for _ in range(2))
@@ -41,9 +53,9 @@ def _add_products(
         builder.position_at_end(body)
         k = builder.phi(terms.type)
         sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
-        place = builder.mul(k, count(8 * VECTORS))
-        places = [part(panel, builder.add(place, count(8 * v))) for v in range(VECTORS)]
-        columns = [builder.load(place, align=8) for place in places]
+        place = builder.mul(k, count(width * VECTORS))
+        places = [part(panel, builder.add(place, count(width * v)), vector) for v in range(VECTORS)]
+        columns = [builder.load(place, align=align) for place in places]
         factors = [everywhere(builder.load(builder.gep(row, [k]))) for row in rows]
         pairs = [(factor, column) for factor in factors for column in columns]
         totals = [builder.call(fma, [*pair, s]) for pair, s in zip(pairs, sums, strict=True)]
@@ -57,9 +69,11 @@ def _add_products(
         add = builder.icmp_signed("!=", more, count(0))
         for i, total in enumerate(totals):
             r, v = divmod(i, VECTORS)
-            target = part(out, builder.add(builder.mul(out_stride, count(r)), count(8 * v)))
-            sum_ = builder.fadd(builder.load(target, align=8), total)
-            builder.store(builder.select(add, sum_, total), target, align=8)
+            for h, value in enumerate(doubles(total)):
+                at = builder.add(builder.mul(out_stride, count(r)), count(width * v + 8 * h))
+                target = part(out, at, result)
+                sum_ = builder.fadd(builder.load(target, align=8), value)
+                builder.store(builder.select(add, sum_, value), target, align=8)
         return context.get_dummy_value()
 
     return types.none(x, types.intp, panel, types.intp, out, types.intp, types.intp), emit
@@ -105,7 +119,7 @@ def _address(typingctx: Any, pointer: Any) -> Any:
 add_products = cast(Callable[[Any, int, Any, int, Any, int, int], None], _add_products)
 """add_products(x, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i s + k] p[24 k + j].
 
-i < 8, j < 24, k < n, n >= 1; more: 0 overwrites.
+i < 8, j < 24, k < n, n >= 1; more: 0 overwrites. Of float32 x and p twice as many columns; out is float64.
 """
 
 stream_line = cast(Callable[[Any, Any], None], _stream_line)
