@@ -16,7 +16,7 @@ from kernelcalc.arrays import reals
 from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
-from kernelcalc.compile.rounded import Rounded, rounded
+from kernelcalc.compile.rounded import Rounded, pack, rounded
 from kernelcalc.errors import InputError, Uncompiled
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ def gram(
     mirror = task.one and kernel.f1 == kernel.f2
     large, count = result.nbytes >= LARGE, _threads(threads)
     if result.dtype == np.float32:
-        task = replace(task, rounded=rounded(task.code, task.rows, task.columns, task.numbers))
+        single = rounded(task.code, task.rows, task.columns, task.numbers)
+        if single is not None:
+            run(single.tiles, count, lambda: None, lambda tile, _: pack(tile))
+        task = replace(task, rounded=single)
     task.code.prepare(result.dtype.name, task.rounded)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:

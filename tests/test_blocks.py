@@ -24,7 +24,7 @@ SHAPES = [
 SOURCE = """
 from kernelcalc.compile.blocks import STRIDE, inner_product, product, write_transposed
 
-def run_product(x, rows, y, columns, d, False, space, out):
+def run_product(x, rows, y, columns, d, space, out):
     product(x, rows, y, columns, d, False, space, out)
 
 def run_inner(x, y, d, out):

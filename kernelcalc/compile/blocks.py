@@ -15,7 +15,7 @@ from kernelcalc.compile.layout import (
     STRIP_SINGLE,
     TILE,
 )
-from kernelcalc.compile.primitives import as_single, fma, inline, offset, transpose8, wide
+from kernelcalc.compile.primitives import fma, inline, offset, transpose8, wide
 from kernelcalc.compile.registers import add_products, address, settle, stream_line
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "STRIDE",
     "TILE",
     "inner_product",
+    "pack_single",
     "product",
     "product_single",
     "settle",
@@ -92,34 +93,46 @@ def product(
             target = offset(out, j)
             for i in range(j if lower else 0, whole, 8):
                 xi = offset(x, i * d + start)
-                add_products(xi, d, strip, terms, offset(target, i * STRIDE), STRIDE, start)
+                add_products(xi, d, 1, strip, terms, offset(target, i * STRIDE), STRIDE, start)
             if whole < rows:
-                add_products(padded, CHUNK, strip, terms, offset(target, whole * STRIDE), STRIDE, start)
+                add_products(padded, CHUNK, 1, strip, terms, offset(target, whole * STRIDE), STRIDE, start)
+
+
+@inline
+def _chunk_single(d: int) -> int:
+    return 16 if d <= 64 else 32 if d <= 256 else 64
+
+
+@inline
+def pack_single(x: Pointer, rows: int, d: int, packed: Pointer) -> None:
+    """A tile of rows rounded to float32, as product_single takes it; there is room for TILE rows."""
+    chunk = _chunk_single(d)
+    for start in range(0, d, chunk):
+        terms = min(chunk, d - start)
+        _pack(offset(x, start), d, terms, rows, STRIP_SINGLE, offset(packed, start * TILE))
 
 
 @inline
 def product_single(
-    x: Pointer, rows: int, y: Pointer, columns: int, d: int, lower: bool, space: Pointer, out: Pointer
+    x: Pointer, rows: int, y: Pointer, columns: int, d: int, lower: bool, out: Pointer
 ) -> None:
-    """As product, to the digits of float32: of rows rounded to float32, filled up to STRIP_SINGLE columns.
+    """As product, to the digits of float32, of packed tiles; fills up to STRIP_SINGLE columns.
 
-    Chunks of terms are summed in float32 and added in float64. A chunk is a small part of a long row, so its
-    sums are small against |x| |y| and so are their roundings, together about 2^-25 |x| |y|.
+    Chunks of terms are summed in float32 and added in float64, so the error is at most (chunk + 2) 2^-24
+    sum_k |x_k y_k|. A chunk is a small part of a long row, its sums are small against |x| |y|, and so are
+    their roundings: together about 2^-25 |x| |y| where they are independent.
     """
     wide()
-    panel = as_single(space)
-    packed = offset(panel, TILE * CHUNK)
-    chunk = 16 if d <= 64 else 32 if d <= 256 else 64
+    chunk = _chunk_single(d)
     for start in range(0, d, chunk):
         terms = min(chunk, d - start)
-        _pack(offset(y, start), d, terms, columns, STRIP_SINGLE, panel)
-        for i in range(0, rows, 8):
-            _pad(offset(x, i * d + start), min(8, rows - i), d, terms, offset(packed, i * CHUNK))
+        left, right = offset(x, start * TILE), offset(y, start * TILE)
         for j in range(0, columns, STRIP_SINGLE):
-            strip = offset(panel, j * terms)
+            strip = offset(right, j * terms)
             for i in range(j if lower else 0, rows, 8):
+                at = offset(left, i // STRIP_SINGLE * STRIP_SINGLE * terms + i % STRIP_SINGLE)
                 target = offset(out, i * STRIDE + j)
-                add_products(offset(packed, i * CHUNK), CHUNK, strip, terms, target, STRIDE, start)
+                add_products(at, 1, STRIP_SINGLE, strip, terms, target, STRIDE, start)
 
 
 @inline
@@ -130,7 +143,8 @@ def write_transposed(
     for j in range(0, columns, 8):
         for i in range(0, rows, 8):
             if j + 8 <= columns and i + 8 <= rows:
-                transpose8(offset(tile, i * tile_stride + j), tile_stride, offset(target, j * stride + i), stride)
+                source = offset(tile, i * tile_stride + j)
+                transpose8(source, tile_stride, offset(target, j * stride + i), stride)
             else:
                 for column in range(j, min(j + 8, columns)):
                     for row in range(i, min(i + 8, rows)):

@@ -5,7 +5,7 @@ The generated module holds, for one kernel structure (all numbers are arguments,
     constants       parameters -> constants
     rows, columns   what each layer needs of each point, in blocks of TILE points
     same            the diagonal
-    tile            of tiles of TILE rows and columns: the matrix product, all layers, the write and its mirror image
+    tile            the matrix product of TILE rows and columns, all layers, the write and its mirror image
     close           all layers for pairs whose angle is small, from the rows themselves (emit_close.py)
 
 The state of the pairs of one row of a tile lies in one scratch array at constant offsets, which LLVM can tell
@@ -40,14 +40,14 @@ from kernelcalc.compile.vecmath import (
 LANES = TILE*STRIDE + PRODUCT_SPACE
 
 @inline
-def first(w, products, m, inverse, inverses, scale, s2, near):
+def first(w, products, m, inverse, inverses, scale, s2, kept, near):
     wide()
     close = 0
     for j in range(m):
         c = fma(scale, products[j], s2)
         r = c*(inverse*inverses[j])
         w[T + j], w[S + j], w[C + j] = c, c, c
-        close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near else 1
+        close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near or j >= kept else 1
     return close
 
 @inline
@@ -65,7 +65,7 @@ OPENING = [
     "r = c*(inverse*inverses[j])",
     "q = 0.5 - 0.5*r",
     "p = 0.5 + 0.5*r",
-    "close += 0 if (q if q < p else p) >= near else 1",
+    "close += 0 if (q if q < p else p) >= near or j >= kept else 1",
 ]
 
 @dataclass(frozen=True)
@@ -89,20 +89,21 @@ class Tile:
 
 TILE_SINGLE = Tile(
     "tilef",
-    "row, column, rounded, numbers",
+    "row, column, rounded, U, V, numbers",
     "rounded",
     "F",
     16,
     "as_single(space)",
     "2*STRIDE",
-    "product_single",
+    "product_single(offset(U, i0*d), ni, offset(V, j0*d), nj, d, mirror == 2, space)",
     [
         "near_ones = openingf(w, products, whole, *given)",
         "if near_ones > 0:",
         "    spent += near_ones",
         "    if exact == 0 and SHARE*spent > ni*nj:",
         "        exact = 1",
-        "        product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, mirror == 2, panel, offset(space, EXACT))",
+        "        rest = mirror == 2, panel, offset(space, EXACT)",
+        "        product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, *rest)",
         "    if exact == 0:",
         "        for j in range(m):",
         "            if fine(products[j], inverse, inverses[j], scale, s2):",
@@ -175,7 +176,7 @@ class Module(Statements):
     def _advance(self) -> list[str]:
         """One layer for the pairs of a row: the first, later ones, and the last, which hands nothing on."""
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
-        first = "products, m, inverse, inverses, scale, s2, near, row, column, numbers"
+        first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
         lines = []
         for name, arguments, opening, program, read in (
@@ -197,12 +198,13 @@ class Module(Statements):
             "else:",
             "    near_ones = advance(w, products, whole, *given, near, *tables)",
         ]
+        product = "product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, mirror == 2, panel, space)"
         return self._blocked(
-            Tile("tile", "row, column, numbers", "numbers", "", 8, "space", "STRIDE", "product", first)
+            Tile("tile", "row, column, numbers", "numbers", "", 8, "space", "STRIDE", product, first)
         )
 
     def _tile_single(self) -> list[str]:
-        """As tile with layers in float32; row, column, rounded: tables and numbers in float32."""
+        """As tile with layers in float32; row, column, rounded, U, V: tables, numbers and rows in float32."""
         layers = self.single.lines()
         return layers and [*layers, *self._blocked(TILE_SINGLE)]
 
@@ -215,26 +217,29 @@ class Module(Statements):
         step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
         given = f"d, depth, KIND, past, near, inverse_row, inverse_column, {made.arguments}, out, out_stride"
         given += ", mirrored, mirrored_stride, marks, space"
+        if made.suffix:
+            result, mirrored = (f"({x}F if depth > 1 else CF)" for x in (result, mirrored))
         lines = [
             "@inline",
             f"def {made.name}_at(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'mirror')}):",
             f"    panel, image, image_stride = offset(space, TILE*STRIDE), {made.image}, {made.stride}",
             f"    w, other = {made.like('offset(space, LANES)')}, {made.like('panel')}",
             f"    scale, s2 = numbers[{self.place('scale')}], numbers[{self.place('s2')}]",
-            f"    {made.product}(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, mirror == 2, panel, space)",
+            f"    {made.product}",
             "    count, exact, spent = 0, 0, 0",
             "    for i in range(ni):",
-            "        m = i + 1 if mirror == 2 else nj",
-            f"        whole = (m + {made.lanes - 1})//{made.lanes}*{made.lanes}  # whole vectors: the rest would be slow",
+            "        m = i if mirror == 2 else nj",
+            "        # whole vectors: the rest would be slow",
+            f"        whole = (m + {made.lanes - 1})//{made.lanes}*{made.lanes}",
             "        products = offset(space, i*STRIDE)",
             "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
             f"        at_row = i0//TILE*(depth - 1)*{step_row} + i",
             f"        at_column = j0//TILE*(depth - 1)*{step_column}",
-            "        given = inverse, inverses, scale, s2",
+            "        given = inverse, inverses, scale, s2, m",
             f"        tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
             *(f"        {line}" for line in made.first),
             "        if near_ones > 0:",
-            "            for j in range(i if mirror == 2 else m):",
+            "            for j in range(m):",
             "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
             "                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near):",
             "                    marks[1 + count] = i*TILE + j + (TILE*TILE if r < 0.0 else 0)",
@@ -248,11 +253,11 @@ class Module(Statements):
             "            else:",
             f"                last{suffix.lower()}(w, whole, *tables)",
             "        if past:",
-            f"            stream(offset(w, {result}{suffix}), m, offset(out, i*out_stride))",
+            f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
             "        else:",
-            f"            copy(offset(w, {result}{suffix}), m, offset(out, i*out_stride))",
+            f"            copy(offset(w, {result}), m, offset(out, i*out_stride))",
             "        if mirror > 0:",
-            f"            copy(offset(w, {mirrored}{suffix}), m, offset(image, i*image_stride))",
+            f"            copy(offset(w, {mirrored}), m, offset(image, i*image_stride))",
             "    if mirror == 1 and past:",
             "        stream_transposed(image, image_stride, ni, nj, mirrored, mirrored_stride, other)",
             "    if mirror == 1 and not past:",
@@ -261,8 +266,8 @@ class Module(Statements):
             "        for j in range(0, nj, 8):",
             "            below = j + 8",
             "            if below < ni:",
-            "                source, target = offset(image, below*image_stride + j), j*mirrored_stride + below",
-            "                part = offset(mirrored, target)",
+            "                source = offset(image, below*image_stride + j)",
+            "                part = offset(mirrored, j*mirrored_stride + below)",
             "                write_transposed(source, image_stride, ni - below, 8, part, mirrored_stride)",
             "            for i in range(j, min(below, ni)):",
             "                for e in range(j, i):",

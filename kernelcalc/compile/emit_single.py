@@ -2,7 +2,7 @@
 
 Inner products come from a float32 product, but where the correlation r is so near to +-1 that its rounding
 would show in the kernel (q or p < MODERATE) from the float64 one: pair by pair, or for the whole tile if they
-are many. What a pair gets depends on the pair alone. r, q and p of the first layer are float64 numbers
+are many. What a pair gets depends on the pair alone. r and c of the first layer are float64 numbers
 rounded once; the layers then compute with float32 numbers, twice as many at a time. There is no such part if
 a layer needs a function that vecsingle.py does not have.
 """
@@ -30,7 +30,7 @@ def fine(product, inverse, other, scale, s2):
     return not (0.5 - 0.5*r >= MODERATE and 0.5 + 0.5*r >= MODERATE)
 
 @inline
-def mended(products, exact, m, inverse, inverses, scale, s2):
+def mended(products, exact, m, inverse, inverses, scale, s2, kept):
     wide()
     apart()
     for j in range(m):
@@ -38,19 +38,18 @@ def mended(products, exact, m, inverse, inverses, scale, s2):
         products[j] = exact[j] if sharp else products[j]
 
 @inline
-def openingf(w, products, m, inverse, inverses, scale, s2):
+def openingf(w, products, m, inverse, inverses, scale, s2, kept):
     wide()
     close = 0
     for j in range(m):
         c = fma(scale, products[j], s2)
         r = c*(inverse*inverses[j])
-        q = 0.5 - 0.5*r
-        p = 0.5 + 0.5*r
-        close += 0 if (q if q < p else p) >= MODERATE else 1
-        w[QF + j], w[PF + j], w[RF + j] = q, p, r
-        w[TF + j], w[SF + j], w[CF + j] = c, c, c
+        w[RF + j], w[CF + j] = r, c
+        least = 0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r
+        close += 0 if least >= MODERATE or j >= kept else 1
     return close
 """
+OPENING = ["c, r = w[CF + j], w[RF + j]", "q, p = 0.5 - 0.5*r, 0.5 + 0.5*r"]
 NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)")
 CALL = re.compile(r"\b([a-z_]\w*)\(")
 NAMED = {*FUNCTIONS, "abs", "fma"}
@@ -65,19 +64,19 @@ class Single:
     def lines(self) -> list[str]:
         """The functions of the layers; nothing if a function is missing."""
         keep = {name: f"w[{name.upper()}F + j]" for name in ("q", "p", "r", "c", "T", "S")}
-        made, state = self.program, "q, p, r = w[QF + j], w[PF + j], w[RF + j]"
+        made, state = self.program, ["q, p, r = w[QF + j], w[PF + j], w[RF + j]"]
+        opening = [_rounded(line) for line in OPENING]
         lines = []
-        for name, program in (
-            ("advancef", made),
-            ("againf", level(made)),
-            ("lastf", outermost(level(made))),
+        for name, program, start, read in (
+            ("advancef", made, opening, keep | {"T": "c", "S": "c"}),
+            ("againf", level(made), state, keep),
+            ("lastf", outermost(level(made)), state, keep),
         ):
-            body = self.module.layer(program, keep, keep)
+            body = self.module.layer(program, keep, read)
             if not set(CALL.findall("\n".join(body))) <= NAMED:
                 return []
-            lines += self.module.pairs(
-                name, "m, row, column, numbers", (made, program), [state], [_rounded(line) for line in body]
-            )
+            rounded = [_rounded(line) for line in body]
+            lines += self.module.pairs(name, "m, row, column, numbers", (made, program), start, rounded)
         return [HEADER, *lines]
 
 

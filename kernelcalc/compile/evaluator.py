@@ -55,7 +55,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         *(INTEGER,) * 8,
         NUMBER,
         *(POINTER,) * 2,
-        *(SINGLE,) * 3,
+        *(SINGLE,) * 5,
         POINTER,
         *(RESULT, INTEGER) * 2,
         "int64*",
@@ -270,9 +270,9 @@ class Evaluator:
         space: Space,
         rounded: Rounded | None = None,
     ) -> None:
-        """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), i0 and j0 multiples of TILE.
+        """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
 
-        No more than TILE rows. out and mirrored (for columns against rows, or None) are parts of matrices,
+        No more rows than TILE. out and mirrored (for columns against rows, or None) are parts of matrices,
         float64 or float32, whose rows lie in one piece. Of tiles on the diagonal of a mirrored matrix only
         out's lower triangle is written. diagonal: the values that equal rows get, None where rows and columns
         belong to different networks; rounded: compute ordinary pairs in float32.
@@ -321,7 +321,7 @@ class Evaluator:
         past = space.past
         entry = "tile"
         if rounded is not None:
-            entry, tables = "tilef", (*tables[:2], rounded.row, rounded.column, rounded.numbers, numbers)
+            entry, tables = "tilef", (*tables[:2], *rounded.arrays, numbers)
         given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
         self._call(entry, *data, *given, *written, marks, space.scratch, dtype=dtype)
         done = int(marks[-1])
