@@ -16,8 +16,8 @@ SHAPES = [
     (3, 5, 2),
     (4, 8, 8),
     (7, 9, 13),
-    (12, 255, 32),
-    (256, 256, 17),
+    (12, blocks.TILE - 1, 32),
+    (blocks.TILE, blocks.TILE, 17),
     (37, 64, 128),
     (9, 21, 300),
 ]
@@ -88,7 +88,7 @@ def test_squared_norms_are_accurate(d: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "extra"), [(1, 1, 0), (8, 8, 3), (16, 24, 0), (13, 9, 5), (256, 251, 1)]
+    ("rows", "columns", "extra"), [(1, 1, 0), (8, 8, 3), (16, 24, 0), (13, 9, 5), (blocks.TILE, blocks.TILE - 5, 1)]
 )
 def test_transposed_write(rows: int, columns: int, extra: int) -> None:
     tile = RNG.normal(size=(blocks.TILE, blocks.STRIDE))
