@@ -135,6 +135,7 @@ def verify(
       kernelcalc verify --mutate --json mutants.json
     """
     from kernelcalc.files import check_writable
+    from kernelcalc.tables_verdicts import keep
     from kernelcalc.verify import ledger
     from kernelcalc.verify.judge import Verdict
     from kernelcalc.verify.mutate import Survival
@@ -161,7 +162,10 @@ def verify(
     if mutate:
         ledger.show_survivals([result for result in results if isinstance(result, Survival)], console)
     else:
-        ledger.show_verdicts([result for result in results if isinstance(result, Verdict)], console)
+        verdicts = [result for result in results if isinstance(result, Verdict)]
+        ledger.show_verdicts(verdicts, console)
+        if package == _PACKAGE and digits is None:
+            keep(verdicts)
     if interrupted:  # no JSON: what reads it could not tell that claims are missing
         click.echo(f"kernelcalc: interrupted after {len(results)} of {len(claims)} claims", err=True)
         return INTERRUPTED

@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import lru_cache
@@ -48,11 +48,17 @@ def verdicts(claims: Sequence[Claim], watch: Watch = lambda words: None) -> dict
     if missing:
         heard = _Heard(watch, len(missing))
         with closing(run(missing, digits=DIGITS, timeout=PATIENCE, watch=heard)) as running:
-            found |= {result.tag: result for result in running if isinstance(result, Verdict)}
-        # a timeout on a busy machine is no verdict to keep
-        kept = [asdict(verdict) for verdict in found.values() if verdict.verdict != "failed"]
-        store().put(_name(), json.dumps(kept).encode())
+            judged = [result for result in running if isinstance(result, Verdict)]
+        keep(judged)
+        found |= {verdict.tag: verdict for verdict in judged}
     return found
+
+
+def keep(judged: Iterable[Verdict]) -> None:
+    """Store verdicts reached with at least DIGITS digits beside those that are there."""
+    # a timeout on a busy machine is no verdict to keep
+    kept = _kept() | {verdict.tag: verdict for verdict in judged if verdict.verdict != "failed"}
+    store().put(_name(), json.dumps([asdict(verdict) for verdict in kept.values()]).encode())
 
 
 def _kept() -> dict[str, Verdict]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from kernelcalc import tables_claims, tables_verdicts
+from kernelcalc.cli import cli
 from kernelcalc.symbols import a
 from kernelcalc.tables_model import as_tex
 from kernelcalc.tables_prose import COMMANDS, typeset
@@ -107,3 +110,22 @@ def test_verdicts_are_kept_until_the_sources_change(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(tables_verdicts, "_sources", lambda: "changed")
     assert tables_verdicts.verdicts(claims[:1], heard.append).keys() == {claims[0].tag}
     assert len(heard) == 3
+
+
+def test_what_verify_judged_serves_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a fresh clone `kernelcalc verify` has warmed the cache for `kernelcalc tables`."""
+
+    def in_this_process(claims: Sequence[Claim], **options: Any) -> Iterator[Verdict]:
+        yield from (judge(claim, options["digits"]) for claim in claims)
+
+    def nobody(claims: Sequence[Claim], **options: Any) -> Iterator[Verdict]:
+        yield from (pytest.fail(f"{claim.tag} is judged again") for claim in claims)
+
+    monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("kernelcalc.verify.run.run", in_this_process)
+    assert CliRunner().invoke(cli, ["verify", "--only", "D.5", "--digits", "10"]).exit_code == 0
+    assert tables_verdicts._kept() == {}
+    assert CliRunner().invoke(cli, ["verify", "--only", "D.5"]).exit_code == 0
+    monkeypatch.setattr(tables_verdicts, "run", nobody)
+    claims = [claim for claim in collect() if claim.tag == "D.5"]
+    assert tables_verdicts.verdicts(claims)["D.5"].verdict == "proved"

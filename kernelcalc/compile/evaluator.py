@@ -188,6 +188,15 @@ class Evaluator:
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
+        if dimension not in self._numbers:
+            self._numbers[dimension] = self._numbered(dimension)
+        return self._numbers[dimension]
+
+    @cached_property
+    def _numbers(self) -> dict[int, Matrix]:
+        return {}
+
+    def _numbered(self, dimension: int) -> Matrix:
         count = len(self.parameters)
         made = np.zeros(count + 2 + self.structure.constants)
         made[:count] = self.parameters

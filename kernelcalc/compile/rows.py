@@ -103,15 +103,18 @@ def _first_layer(
 
 @inline
 def _tamed(state: Any, count: int, w: Register, before: Register, start: int) -> None:
-    """Errors of the state grow no more, relative to it: their bounds would pile up without end."""
-    for t in range(count):
-        register = offset(w, state[t] * SIZE)
-        for j in range(LANES):
+    """Errors of the state grow no more, relative to it, than to the largest of one of its numbers: their
+    bounds would pile up without end."""
+    for j in range(LANES):
+        if start:
+            before[j] = 0.0
+        for t in range(count):
+            register = offset(w, state[t] * SIZE)
             size = abs(register[j])
             if start:
-                before[t * LANES + j] = register[WRONG + j] / size if size > 0.0 else 0.0
+                before[j] = max(before[j], register[WRONG + j] / size if size > 0.0 else 0.0)
             else:
-                register[WRONG + j] = min(register[WRONG + j], before[t * LANES + j] * size + LOST * size)
+                register[WRONG + j] = min(register[WRONG + j], (before[j] + LOST) * size)
 
 
 @inline

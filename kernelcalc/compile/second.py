@@ -84,8 +84,8 @@ class Machine:
     registers: int
 
     @classmethod
-    def of(cls, tape: Tape, numbers: dict[str, Any], names: tuple[str, ...], tangent: int) -> Machine:
-        placed = allocate(tape)
+    def of(cls, text: str, numbers: dict[str, Any], names: tuple[str, ...], tangent: int) -> Machine:
+        placed, words = _placed(text)
         kept = max([*placed.inputs.values(), *placed.constants, *_results(placed.first)]) + 1
         fixed = np.zeros((kept, 3, LANES))
         for name, value in numbers.items():
@@ -94,9 +94,9 @@ class Machine:
             for register, text in placed.constants.items():
                 fixed[register, :2] = np.array(two(digits.number(text, kept=True)))[:, None]
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
-        parts = placed.first, placed.layer, placed.last
-        counts = np.array([*map(len, parts), kept, tangent, placed.registers], dtype=np.int64)
-        return cls(names, state, _words([i for part in parts for i in part]), counts, fixed, placed.registers)
+        lengths = map(len, (placed.first, placed.layer, placed.last))
+        counts = np.array([*lengths, kept, tangent, placed.registers], dtype=np.int64)
+        return cls(names, state, words, counts, fixed, placed.registers)
 
     def run(
         self,
@@ -115,11 +115,23 @@ class Machine:
         (X, px), (Y, py) = rows, columns
         count, width = len(places), X.shape[1]
         out, variances = np.empty((count, 4)), np.empty((2 * depth if self.names == POINT else 0, count))
-        work = np.empty(self.registers * SIZE + 2 * width + 6 * LANES)
+        work = np.empty(self.registers * SIZE + 2 * width + LANES)
         kind = {FAR: 0, NEAR: 1, POINT: 2}[self.names]
         data = X, Y, places, count, width, depth, px, py, np.array(numbers), kind
         _lanes(*data, self.state, self.code, self.counts, self.fixed, table, work, out, variances)
         return out, variances
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Tape:
+    return Tape.of_text(text)
+
+
+@lru_cache(maxsize=64)
+def _placed(text: str) -> tuple[Tape, Integers]:
+    """A tape with its registers shared, and all of its instructions as lanes.py takes them."""
+    placed = allocate(_read(text))
+    return placed, _words([*placed.first, *placed.layer, *placed.last])
 
 
 def _results(code: Sequence[Instruction]) -> list[int]:
@@ -165,7 +177,7 @@ class Second:
         text = code.structure.tapes.get("near")
         if text is None:
             return None
-        tape = Tape.of_text(text)
+        tape = _read(text)
         if not (available(tape) or digits.available(tape)):
             return None
         kernel = code.kernel
@@ -198,10 +210,9 @@ class Second:
 
     def _machine(self, name: str, state: tuple[str, ...]) -> Machine | None:
         text = self.code.structure.tapes.get(name)
-        tape = None if text is None else Tape.of_text(text)
-        if tape is None or not available(tape):
+        if text is None or not available(_read(text)):
             return None
-        return Machine.of(tape, self.numbers, state, self.tangent)
+        return Machine.of(text, self.numbers, state, self.tangent)
 
     @cached_property
     def _near(self) -> Machine | None:

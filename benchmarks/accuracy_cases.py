@@ -1,0 +1,213 @@
+"""The kernels and pairs of accuracy.py, and the errors of every entry of one job."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+import sympy as sp
+from exact_kernels import exact, layer_of, ulps
+from numpy.typing import NDArray
+from pair_families import Pair, families
+
+import kernelcalc as kc
+from kernelcalc.kernels import Kernel
+from kernelcalc.symbols import a, b, c
+
+Matrix = NDArray[np.float64]
+Makers = dict[str, Callable[[int, float], Kernel]]  # by name: (depth, sigma_b) -> kernel
+BLOCK = 4  # pairs in one matrix
+DEPTHS, DEEP = [1, 2, 3, 5, 10, 20], [30, 100]
+ERF = (1e-8, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e8, 1e15)
+
+
+class Row(NamedTuple):
+    """One entry of one kernel at one pair; textbook, peer: their errors, None where they were not asked."""
+
+    kernel: str
+    activation: str
+    sigma_b: float
+    family: str
+    depth: int
+    value: float
+    exact: str
+    error: float
+    textbook: float | None = None
+    peer: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One activation with one sigma_b: pairs of each family whose name contains `family`."""
+
+    activation: str
+    sigma_b: float
+    pairs: int
+    seed: int
+    family: str = ""
+    every: bool = False
+    peer: str | None = None  # the interpreter of an environment with neural-tangents
+
+    def draw(self) -> list[tuple[str, Pair]]:
+        """The pairs by family, the same whatever other jobs there are."""
+        rng = np.random.default_rng([self.seed, zlib.crc32(f"{self.activation} {self.sigma_b!r}".encode())])
+        return [
+            (name, draw())
+            for name, draw in families(rng)
+            if self.family in name and (self.sigma_b > 0 or "zero" not in name)
+            for _ in range(self.pairs)
+        ]
+
+
+def groups(every: bool) -> Iterator[tuple[str, Makers]]:
+    """Activations, each with its kernels; every: all functions of the catalogue with closed forms, too."""
+
+    def made(f: Any, **surrogates: Any) -> Makers:
+        def tangent(g: Any) -> Callable[[int, float], Kernel]:
+            return lambda depth, s: kc.SGNTK(f, g, depth, sigma_b=s)
+
+        found: Makers = {
+            "nngp": lambda depth, s: kc.NNGP(f, depth, sigma_b=s),
+            "ntk": lambda depth, s: kc.NTK(f, depth, sigma_b=s),
+        }
+        return found | {f"sgntk {name}": tangent(g) for name, g in surrogates.items()}
+
+    erf = {m: kc.Erf(m).derivative for m in (1e-8, 1.0, 1e15)}
+    delta = {"2 delta": kc.Sign().derivative}  # the limit m -> oo of erf(m)'
+    for m in ERF:
+        surrogate = {"erf(1)'": erf[1.0]} if m != 1 else {"erf(2)'": kc.Erf(2).derivative}
+        yield f"erf({m:g})", made(kc.Erf(m), **surrogate, **delta)
+    yield "sign", made(kc.Sign(), **{f"erf({m:g})'": g for m, g in erf.items()})
+    yield "relu", made(kc.ReLU(), **{"erf(1)'": erf[1.0]}, **delta)
+    for entry in kc.catalogue() if every else ():
+        f = entry()
+        if entry.name not in ("Erf", "Sign", "ReLU") and closed(kc.NTK(f, 2)):
+            yield repr(f), made(f)
+
+
+def closed(kernel: Kernel) -> bool:
+    return all(e.template is not None for e in kernel.layer.expectations)
+
+
+def textbook(kernel: Kernel, X: Matrix, Y: Matrix, depths: Sequence[int]) -> dict[int, Matrix]:
+    """The recursion as textbooks have it, in float64, for X[i], Y[i]."""
+    layer = layer_of(kernel.f1, kernel.s1, kernel.f2, kernel.s2)
+    expressions = [layer.first.diagonal, layer.cross.expr] + ([layer.factor.expr] if layer.factor else [])
+    calls = [sp.lambdify((a, b, c), form, ["scipy", "numpy"]) for form in expressions]
+    w2, s2 = float(kernel.sigma_w) ** 2, float(kernel.sigma_b) ** 2
+    with np.errstate(all="ignore"):
+        va, vb, vc = (w2 * (U * V).sum(axis=1) / X.shape[1] + s2 for U, V in ((X, X), (Y, Y), (X, Y)))
+        found = {1: vc}
+        value = vc
+        for depth in range(2, max(depths) + 1):
+            new = w2 * calls[1](va, vb, vc) + s2
+            value = new + value * w2 * calls[2](va, vb, vc) if layer.factor else new
+            va, vb, vc = w2 * calls[0](va, va, va) + s2, w2 * calls[0](vb, vb, vb) + s2, new
+            found[depth] = value
+    return found
+
+
+def in_blocks(kernel: Kernel, X: Matrix, Y: Matrix) -> Matrix:
+    """k(X[i], X[i]), k(X[i], Y[i]) and k(Y[i], X[i]), shape (n, 3), from matrices of a few pairs each."""
+    found = []
+    for start in range(0, len(X), BLOCK):
+        x, y = X[start : start + BLOCK], Y[start : start + BLOCK]
+        K, n = kernel(np.concatenate([x, y])), len(x)
+        found += [(K[i, i], K[i, n + i], K[n + i, i]) for i in range(n)]
+    return np.array(found)
+
+
+def peer_values(job: Job, pairs: dict[int, tuple[Matrix, Matrix]]) -> dict[str, Any]:
+    """neural-tangents' kernels at DEPTHS + DEEP by dimension, kind and depth; {} where it has none."""
+    base, _, rest = job.activation.partition("(")
+    if job.peer is None or base not in ("erf", "sign", "relu"):
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        stacked: dict[str, Any] = {str(d): np.stack(both) for d, both in pairs.items()}
+        np.savez(f"{folder}/pairs.npz", **stacked)
+        asked = json.dumps([base, float(rest[:-1] or 1), job.sigma_b, DEPTHS + DEEP])
+        script = Path(__file__).with_name("accuracy_peer.py")
+        command = [job.peer, str(script), f"{folder}/pairs.npz", asked, f"{folder}/values.json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        if done.returncode:
+            raise RuntimeError(f"{job.peer} failed:\n{done.stderr}")
+        values: dict[str, Any] = json.loads(Path(folder, "values.json").read_text())
+        return values
+
+
+def measure(job: Job) -> tuple[int, list[Row]]:
+    """How many pairs, and every entry."""
+    makers, drawn = dict(groups(job.every))[job.activation], job.draw()
+    by_dimension: dict[int, list[tuple[str, Any, Any]]] = {}
+    for name, (x, y) in drawn:
+        by_dimension.setdefault(len(x), []).append((name, x, y))
+    sides = {
+        d: (np.array([x for _, x, _ in chosen]), np.array([y for _, _, y in chosen]))
+        for d, chosen in by_dimension.items()
+    }
+    peer = peer_values(job, sides)
+    rows = [
+        row
+        for d, chosen in by_dimension.items()
+        for row in entries(job, makers, [name for name, _, _ in chosen], *sides[d], peer.get(str(d), {}))
+    ]
+    return len(drawn), rows
+
+
+def entries(
+    job: Job, makers: Makers, names: list[str], X: Matrix, Y: Matrix, peer: dict[str, Any]
+) -> Iterator[Row]:
+    """The errors at X[i], Y[i] of the family names[i]; at the depths DEEP for one pair of each family."""
+    s = job.sigma_b
+    kernels = {name: make(2, s) for name, make in makers.items()}
+    turned = {
+        name: kc.GeneralizedNTK((k.f2, k.s2), (k.f1, k.s1), 2, sigma_b=s)
+        for name, k in kernels.items()
+        if not k.symmetric and k.s1 is not None and k.s2 is not None
+    }
+    firsts = [i for i in range(len(names)) if i == 0 or names[i - 1] != names[i]]
+    values: dict[str, dict[int, dict[int, Any]]] = {
+        name: {
+            depth: dict(zip(chosen, in_blocks(make(depth, s), X[chosen], Y[chosen]), strict=True))
+            for depths, chosen in ((DEPTHS, list(range(len(names)))), (DEEP, firsts))
+            for depth in depths
+        }
+        for name, make in makers.items()
+    }
+    plain = {name: textbook(k, X, Y, DEPTHS + DEEP) for name, k in kernels.items()}
+    every = [*kernels.items(), *turned.items()]
+    for i, family in enumerate(names):
+        depths = DEPTHS + (DEEP if i in firsts else [])
+        wanted = exact([k for _, k in every], X[i], Y[i], depths)
+        for (name, k), column in zip(every, wanted, strict=True):
+            for depth, e in zip(depths, column, strict=True):
+                same, forward, back = values[name][depth][i]
+                if name in turned:
+                    forward, back = (forward, forward) if k is kernels[name] else (back, back)
+                other = ulps(plain[name][depth][i], e) if k is kernels[name] else None
+                third = ulps(peer[name][str(depth)][i], e) if name in peer else None
+                error, value = max((ulps(got, e), float(got)) for got in (forward, back))
+                if family.endswith("duplicate") and forward != same:
+                    error = float("inf")
+                shown = mp.nstr(e.value, 20)
+                yield Row(name, job.activation, s, family, depth, value, shown, error, other, third)
+
+
+def check_reference(rng: np.random.Generator) -> float:
+    """The largest relative difference of exact_kernels from the quadrature of the definition, on a sample."""
+    worst = 0.0
+    for _, makers in groups(False):
+        for make in makers.values():
+            kernel = make(3, 0.3)
+            x, y = rng.standard_normal((2, 3))
+            definition = kernel.reference(x, y, digits=15)
+            worst = max(worst, float(abs(exact([kernel], x, y, [3])[0][0].value / definition - 1)))
+    return worst
