@@ -16,7 +16,7 @@ from kernelcalc.arrays import reals
 from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
-from kernelcalc.compile.rounded import Rounded, rounded
+from kernelcalc.compile.rounded import Rounded, pack, rounded
 from kernelcalc.errors import InputError, Uncompiled
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ W = TypeVar("W")
 S = TypeVar("S")
 LARGE = 2**25  # bytes: more than stays in a cache until it is read
 PAGE = 4096
+WIDE = 4 * TILE  # columns of a piece of work: one call costs as much as a tenth of a tile
 
 LOOSE = 1e-8  # a series less accurate than this, relative to the largest value, gives a warning
 COMPILED = 1e-13  # relative error of compiled closed forms, away from the points that derivations name
@@ -72,7 +73,10 @@ def gram(
     mirror = task.one and kernel.f1 == kernel.f2
     large, count = result.nbytes >= LARGE, _threads(threads)
     if result.dtype == np.float32:
-        task = replace(task, rounded=rounded(task.code, task.rows, task.columns, task.numbers))
+        single = rounded(task.code, task.rows, task.columns, task.numbers)
+        if single is not None:
+            run(single.tiles, count, lambda: None, lambda tile, _: pack(tile))
+        task = replace(task, rounded=single)
     task.code.prepare(result.dtype.name, task.rounded)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:
@@ -194,13 +198,14 @@ class Task:
         return len(self.rows.data), len(self.columns.data)
 
     def tiles(self, mirror: bool) -> list[tuple[int, int, int, int]]:
-        """(first row, rows, first column, columns) of every tile, for a mirrored matrix of the lower half."""
+        """(first row, rows, first column, columns) of every piece of work, for a mirrored matrix of the lower
+        half; the longest rows first, so that threads end together."""
         n, p = self.shape
-        return [
-            (i, min(TILE, n - i), j, min(TILE, p - j))
-            for i in range(0, n, TILE)
-            for j in range(0, i + 1 if mirror else p, TILE)
-        ]
+        pieces = []
+        for i in reversed(range(0, n, TILE)):
+            end = min(i + TILE, p) if mirror else p
+            pieces += [(i, min(TILE, n - i), j, min(WIDE, end - j)) for j in range(0, end, WIDE)]
+        return pieces
 
     def compute(
         self,
@@ -209,7 +214,7 @@ class Task:
         out: NDArray[Any],
         mirrored: NDArray[Any] | None,
     ) -> None:
-        """One tile, and its mirror image if asked for."""
+        """Tiles side by side, and their mirror image if asked for."""
         given = self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space
         self.code.tile(*given, self.rounded)
         i, ni, j, nj = where
