@@ -1,6 +1,6 @@
 """Every mean and dual of the catalogue at random parameters from 1e-12 to 1e12, against its definition.
 
-    python benchmarks/catalogue_sweep.py [--points 2] [--only NAME] [--kind mean|dual] [--seed 0] [--json FILE]
+    python benchmarks/catalogue_sweep.py [--points 2] [--only NAME] [--kind mean|dual] [--seconds 60] [--json FILE]
 
 Closed forms are compared with the integral of the definition (mpmath) to 40 digits; the float64 values of
 expectations with their stated bounds; the compiled NTK of two layers, whose entries are E f f + c E f'f', with
@@ -14,10 +14,12 @@ import argparse
 import json
 import math
 import random
+import signal
 import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -50,6 +52,7 @@ class Line:
     compiled: float  # of the compiled kernel, in units of 1e-13; NaN where it was not asked
     seconds: float
     where: str = ""
+    late: int = 0  # points at which the integral took too long
 
     @property
     def good(self) -> bool:
@@ -80,16 +83,38 @@ def closed_value(e: Expectation, point: tuple[Fraction, ...]) -> mp.mpf:
     raise ArithmeticError(f"{e!r}: no two precisions agree")
 
 
-def examine(name: str, what: str, e: Expectation, found: Iterator[tuple[Fraction, ...]]) -> Line:
-    """The largest errors of an expectation at the points."""
+@contextmanager
+def limit(seconds: int) -> Iterator[None]:
+    """TimeoutError after so many seconds, on systems that have alarms."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def examine(
+    name: str, what: str, e: Expectation, found: Iterator[tuple[Fraction, ...]], seconds: int
+) -> Line:
+    """The largest errors of an expectation at the points; seconds: for the integral at each."""
     line = Line(name, what, math.nan, 0.0, math.nan, 0.0)
     start = time.perf_counter()
     for point in found:
         before = line.good
         given = tuple(sp.Rational(x.numerator, x.denominator) for x in point)
         try:
-            exact = e.reference(*given, digits=DIGITS + 2 if e.closed_form else 20)
+            with limit(seconds):
+                exact = e.reference(*given, digits=DIGITS + 2 if e.closed_form else 20)
             (value,), (bound,) = (np.atleast_1d(x) for x in e.bounded(*map(float, point)))
+        except TimeoutError:
+            line.late += 1
+            continue
         except (InputError, ArithmeticError) as error:
             line.value, line.where = math.inf, f"{[float(x) for x in point]}: {str(error)[:150]}"
             continue
@@ -137,23 +162,23 @@ def compiled(line: Line, f: Function, draw: random.Random, count: int) -> None:
                 line.where = f"compiled at {[float(t) for t in exact]}: {value}"
 
 
-def lines(only: str, kind: str, count: int, seed: int) -> Iterator[Line]:
+def lines(only: str, kind: str, count: int, seed: int, seconds: int) -> Iterator[Line]:
     """One after another."""
     for entry in SURROGATES if kind != "dual" else ():
         if only in ("", entry.name):
             draw, s = random.Random(f"{seed} {entry.name}"), entry()
-            yield examine(entry.name, "G(v)", kc.mean(s), points(draw, entry.name, count, False))
+            yield examine(entry.name, "G(v)", kc.mean(s), points(draw, entry.name, count, False), seconds)
             mu = sp.Rational(draw.randint(-300, 300), 64)
-            yield examine(entry.name, f"G({mu}, v)", kc.mean(s, mu), points(draw, entry.name, count, False))
+            yield examine(entry.name, f"G({mu}, v)", kc.mean(s, mu), points(draw, entry.name, count, False), seconds)
     for entry in ACTIVATIONS if kind != "mean" else ():
         if only in ("", entry.name):
             draw, f = random.Random(f"{seed} {entry.name}"), entry()
-            line = examine(entry.name, "E f f", kc.dual(f), points(draw, entry.name, count, True))
+            line = examine(entry.name, "E f f", kc.dual(f), points(draw, entry.name, count, True), seconds)
             compiled(line, f, draw, 4 * count)
             yield line
             if not f.jumps:
                 found = points(draw, entry.name, count, True)
-                yield examine(entry.name, "E f'f'", kc.dual(f.derivative), found)
+                yield examine(entry.name, "E f'f'", kc.dual(f.derivative), found, seconds)
 
 
 def main() -> int:
@@ -162,17 +187,20 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=2, help="of every expectation")
     parser.add_argument("--only", default="", help="one function of the catalogue, by its name in Python")
     parser.add_argument("--kind", choices=("mean", "dual"), default="", help="means or duals alone")
+    parser.add_argument("--seconds", type=int, default=60, help="at most for one integral")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the lines to this file")
     options = parser.parse_args()
     found = []
     print(f"{'':24s}{'':14s}  form/1e-40  value/bound  compiled/1e-13  seconds")
-    for line in lines(options.only, options.kind, options.points, options.seed):
+    for line in lines(options.only, options.kind, options.points, options.seed, options.seconds):
         found.append(line)
         figures = f"{line.closed:12.2g} {line.value:12.2g} {line.compiled:15.2g} {line.seconds:8.1f}"
-        print(f"{line.name:24s}{line.what:14s}{figures}  {'' if line.good else line.where}", flush=True)
+        words = ("" if line.good else line.where) + (f" {line.late} without integral" if line.late else "")
+        print(f"{line.name:24s}{line.what:14s}{figures}  {words}", flush=True)
+    late = sum(line.late for line in found)
     bad = [line for line in found if not line.good]
-    print(f"{len(found)} expectations, {len(bad)} out of bounds")
+    print(f"{len(found)} expectations, {len(bad)} out of bounds, {late} integrals too slow")
     if options.json:
         options.json.write_text(json.dumps([asdict(line) for line in found], indent=1))
     return int(bool(bad))
