@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def inline(function: F) -> F:
     """Compile a scalar function that LLVM must inline: a loop that calls it can then become vector code."""
-    return cast(F, numba.njit(forceinline=True, error_model="numpy")(function))
+    return cast(F, numba.njit(forceinline=True, error_model="numpy", no_cfunc_wrapper=True)(function))
 
 
 def compiled(function: F) -> F:
