@@ -238,7 +238,17 @@ class Task:
 
 def _warn(task: Task) -> None:
     """A warning where entries have fewer digits than promised."""
-    left = task.code.unsettled
+    code = task.code
+    if code.alone:
+        expected = max(code.loose, code.depth * COMPILED)
+        warnings.warn(
+            f"{code.kernel!r}: deep networks and close pairs need more digits than float64, for which its"
+            f" mean off the centre has no form: expect relative errors of {expected:.1e}, larger ones of nearly"
+            " equal rows",
+            InaccurateWarning,
+            stacklevel=4,
+        )
+    left = code.unsettled
     if left > 0:
         warnings.warn(
             f"{task.code.kernel!r}: some entries are beyond double-double, and too many for more digits:"
@@ -357,7 +367,7 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
 
     run(task.tiles(False, count), count, lambda: Space(data.shape[1]), fill)
     _warn(task)
-    wrong: Matrix = max(COMPILED, task.code.unsettled) * np.abs(values)
+    wrong: Matrix = max(COMPILED, task.code.loose, task.code.unsettled) * np.abs(values)
     return wrong
 
 

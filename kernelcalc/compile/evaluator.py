@@ -178,6 +178,21 @@ class Evaluator:
         """The largest relative error estimated of an entry computed so far; 0 if all have their digits."""
         return max((found.unsettled for found in self._seconds.values() if found is not None), default=0.0)
 
+    @property
+    def loose(self) -> float:
+        """The relative error expected of all layers, where a mean is looked up in a table of two variables."""
+        return 0.0 if self.structure.shift is None else self.depth * float(getattr(self.mean, "error", 0.0))
+
+    @property
+    def alone(self) -> bool:
+        """Whether entries (deep networks, close pairs) should have gone to the second phase, and there is none
+        for a table of two variables."""
+        return self.structure.shift is not None and bool(self._lacking)
+
+    @cached_property
+    def _lacking(self) -> list[int]:
+        return []
+
     @cached_property
     def _seconds(self) -> dict[int, Second | None]:
         return {}
@@ -297,7 +312,10 @@ class Evaluator:
             left, image = out[:, at - j0 :], None if mirrored is None else mirrored[at - j0 :]
             at = self.first_phase(rows, columns, part, numbers, diagonal, left, image, space, rounded)
             wanted = all_wanted or (space.marks[0] > 0 and close_wanted)
-            if wanted and (second := self.second(rows.data.shape[1])) is not None:
+            second = self.second(rows.data.shape[1]) if wanted else None
+            if wanted and second is None:
+                self._lacking.append(self.depth)
+            if second is not None:
                 last = (at - 1) // TILE * TILE
                 left, image = out[:, last - j0 :], None if mirrored is None else mirrored[last - j0 :]
                 second.improve(rows, columns, (i0, ni, last, at - last), space.marks, left, image)
