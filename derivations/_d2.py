@@ -17,10 +17,9 @@ import sympy as sp
 from mpmath import mpf
 
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.quadrature import mean
 from kernelcalc.quadrature.exact import exact
-from kernelcalc.symbols import n0, sigma_b, sigma_w, z
+from kernelcalc.symbols import n0, sigma_b, sigma_w, xx, xy, yy, z
 
 Point = Mapping[sp.Symbol, sp.Rational]
 Number = Any  # mpf; mpmath carries no types

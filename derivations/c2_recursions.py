@@ -13,8 +13,8 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import limits, quadrature, trace
-from kernelcalc.kernels import Kernel, xx, xy, yy
-from kernelcalc.symbols import m, n0, sigma_b, sigma_w
+from kernelcalc.kernels import Kernel
+from kernelcalc.symbols import m, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Point
 
 from ._finite_network import Network, infinite_width

@@ -14,8 +14,7 @@ import sympy as sp
 import kernelcalc as kc
 from kernelcalc import quadrature, trace
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, v, z
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, v, xx, xy, yy, z
 from kernelcalc.verify.claim import Claim, Point
 
 from ._d1 import LAWS, Y, closed, number, numeric, points, y1, y2

@@ -15,9 +15,8 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature, trace
-from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import a1, diagonal_growth, limit
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Point
 
 from ._d1 import LAWS, erf_pair, far, number, points, slope_line, slope_pair

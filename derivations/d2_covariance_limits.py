@@ -12,9 +12,8 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.quadrature import mean
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim
 
 from ._d2 import Number, Point, at_infinity, erf_erf, erf_squared, number

@@ -13,8 +13,7 @@ import mpmath as mp
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
+from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim
 
 from ._d2 import Inputs, Number, Point, State, at_infinity, erf_layers

@@ -17,10 +17,10 @@ from mpmath import mpf
 
 import kernelcalc as kc
 from kernelcalc import trace
-from kernelcalc.kernels import Kernel, xx
+from kernelcalc.kernels import Kernel
 from kernelcalc.limits import SmallAngle, small_angle
 from kernelcalc.quadrature import mean
-from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
+from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w, xx
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, number, opposite, sign_layers

@@ -11,9 +11,8 @@ import sympy as sp
 from mpmath import mpf
 
 from kernelcalc import trace
-from kernelcalc.kernels import xx, yy
 from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import L, a, m, n0, sigma_b, sigma_w, xx, yy
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, at_infinity, erf_layers, number
@@ -29,6 +28,7 @@ from .d2_theorem_d4 import (
     gram,
     normalised,
     predictor,
+    printed_row,
     put,
     row,
 )
@@ -190,7 +190,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="a_m Theta_m(x,X) Theta_m(X,X)^(-1) Y -> Theta_oo(x,X) D^(-1) Y, whose sign is the "
         "limit; here L = 3",
         conditions=CONDITIONS,
-        printed=(row(3, QUERY, TRAINING) * D.inv() * LABELS)[0],
+        printed=(printed_row(3, QUERY, TRAINING) * D.inv() * LABELS)[0],
         derive=lambda: derived_predictor(3),
         witness=watched_predictor(3),
         points=PLANE,

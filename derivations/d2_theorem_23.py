@@ -14,11 +14,10 @@ from mpmath import mpf
 import kernelcalc as kc
 from kernelcalc import trace
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import xx
 from kernelcalc.limits import expansion, small_angle
 from kernelcalc.quadrature import mean
 from kernelcalc.quadrature.exact import exact
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, z
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, xx, z
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, at_infinity, number, sign_layers, slope_squared
@@ -38,8 +37,8 @@ from .d2_theorem_d4 import (
     kernel_number,
     normalised,
     predictor,
+    printed_row,
     put,
-    row,
     signed,
     watched_sign,
 )
@@ -186,7 +185,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="lim sign(Theta_m^(L)(x,X) Theta_m^(L)(X,X)^(-1) Y) = sign(Theta_oo^(L)(x,X) Y), here L "
         "= 3; both sides times |Theta_oo^(L)(x,X) Y|",
         conditions=NETWORK_CONDITIONS,
-        printed=(row(3, QUERY) * LABELS)[0],
+        printed=(printed_row(3, QUERY) * LABELS)[0],
         derive=lambda: signed(3),
         witness=watched_sign(3),
         points=POINTS[:2],

@@ -14,9 +14,8 @@ from mpmath import mpf
 
 import kernelcalc as kc
 from kernelcalc import trace
-from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import m, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import (
@@ -28,8 +27,9 @@ from ._d2 import (
     number,
     sign_layers,
 )
-from .d2_corollary_d3 import erf_kernel
+from .d2_corollary_d3 import erf_kernel, resolved
 from .d2_covariance_limits import beta, s
+from .d2_lemma_d3 import covariance, factor
 
 Vector = tuple[sp.Expr, ...]
 
@@ -67,8 +67,14 @@ def put(expr: sp.Expr, x: Vector, y: Vector) -> sp.Expr:
 
 
 def row(depth: int, x: Vector, training: tuple[Vector, ...] = TRAINING) -> sp.Matrix:
-    """Theta_oo^(L)(x, X)."""
+    """Theta_oo^(L)(x, X), derived."""
     formula = erf_kernel(depth).limit("m", kc.oo).expr()
+    return sp.Matrix([[put(formula, x, y) for y in training]])
+
+
+def printed_row(depth: int, x: Vector, training: tuple[Vector, ...] = TRAINING) -> sp.Matrix:
+    """Theta_oo^(L)(x, X), by the sum of products of Corollary D.3."""
+    formula = resolved(depth, covariance, factor)
     return sp.Matrix([[put(formula, x, y) for y in training]])
 
 
@@ -246,7 +252,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="Theorem D.4, proof",
         statement="a_m Theta_m(x,X) Theta_m(X,X)^(-1) Y = A_m + B_m + Theta_oo(x,X) Y with A_m, B_m -> 0",
         conditions=NETWORK_CONDITIONS,
-        printed=(row(2, QUERY) * LABELS)[0],
+        printed=(printed_row(2, QUERY) * LABELS)[0],
         derive=lambda: scaled_predictor(2),
         witness=watched_scaled(2),
         points=POINTS[1:],
@@ -258,7 +264,7 @@ CLAIMS: tuple[Claim, ...] = (
         source="Theorem D.4, proof",
         statement="a_m Theta_m(x,X) Theta_m(X,X)^(-1) Y = A_m + B_m + Theta_oo(x,X) Y with A_m, B_m -> 0",
         conditions=NETWORK_CONDITIONS,
-        printed=(row(3, QUERY) * LABELS)[0],
+        printed=(printed_row(3, QUERY) * LABELS)[0],
         derive=lambda: scaled_predictor(3),
         witness=watched_scaled(3),
         points=POINTS[1:],
@@ -271,7 +277,7 @@ CLAIMS: tuple[Claim, ...] = (
         statement="lim sign(Theta_m^(L)(x,X) Theta_m^(L)(X,X)^(-1) Y) = sign(Theta_oo^(L)(x,X) Y), here L "
         "= 2; both sides times |Theta_oo^(L)(x,X) Y|",
         conditions=NETWORK_CONDITIONS,
-        printed=(row(2, QUERY) * LABELS)[0],
+        printed=(printed_row(2, QUERY) * LABELS)[0],
         derive=lambda: signed(2),
         witness=watched_sign(2),
         points=POINTS[1:],

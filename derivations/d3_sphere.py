@@ -13,9 +13,9 @@ import sympy as sp
 from mpmath import mpf
 
 import kernelcalc as kc
-from kernelcalc.kernels import Kernel, xx, xy, yy
+from kernelcalc.kernels import Kernel
 from kernelcalc.limits import SmallAngle, limit, small_angle
-from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w
+from kernelcalc.symbols import a, b, c, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, SignState, number, sign_layers

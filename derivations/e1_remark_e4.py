@@ -15,8 +15,7 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature, trace
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.symbols import n0, sigma_w
+from kernelcalc.symbols import n0, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Point
 
 from ._linear_flow import number

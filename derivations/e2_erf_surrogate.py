@@ -14,8 +14,7 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import limits, quadrature, trace
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w
+from kernelcalc.symbols import a, b, c, m, n0, sigma_b, sigma_w, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Point
 
 from ._linear_flow import number

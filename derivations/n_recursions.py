@@ -16,8 +16,7 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.kernels import xx, xy, yy
-from kernelcalc.symbols import a, b, c, n0
+from kernelcalc.symbols import a, b, c, n0, xx, xy, yy
 from kernelcalc.verify.claim import Claim, Point
 
 from ._finite_network import Network, infinite_width

@@ -10,6 +10,7 @@ from kernelcalc import trace
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.series import LOG, NoSeries, series, vanishes
+from kernelcalc.symbols import a, b, c, xx, xy, yy
 
 Terms = list[tuple[sp.Expr, sp.Rational]]  # (coefficient, exponent of x), in increasing order
 
@@ -67,6 +68,9 @@ def expansion(expr: sp.Expr, x: sp.Symbol, terms: int) -> Terms:
 
 def _leading(expr: sp.Expr, x: sp.Symbol, terms: int) -> tuple[Terms, sp.Rational]:
     """Up to so many nonzero terms, and the exponent below which all are known."""
+    if expr.has(xx, yy, xy) and not expr.has(a, b, c):  # a Gram matrix is a covariance, which roots rely on
+        inside, known = _leading(expr.xreplace({xx: a, yy: b, xy: c}), x, terms)
+        return [(y.xreplace({a: xx, b: yy, c: xy}), power) for y, power in inside], known
     reason: NoSeries | None = None
     for form, root in _substituted(expr, x):
         try:

@@ -27,7 +27,7 @@ from kernelcalc.expectation.result import Expectation, dual
 from kernelcalc.functions import hypotheses
 from kernelcalc.functions.base import Function, exact, shown
 from kernelcalc.functions.entry import as_function
-from kernelcalc.symbols import a, b, c
+from kernelcalc.symbols import a, b, c, xx, xy, yy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse.linalg import LinearOperator
 
-xx, yy, xy = (sp.Symbol(name, real=True) for name in ("xx", "yy", "xy"))  # <x,x>, <y,y>, <x,y>
 T = sp.Symbol("T", real=True)  # the tangent kernel of the layer before
 
 

@@ -19,8 +19,8 @@ from kernelcalc.expansions import limit as limit
 from kernelcalc.expectation.result import mean
 from kernelcalc.expectation.tidy import t, tidy
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import Kernel, xx
-from kernelcalc.symbols import a, b, c
+from kernelcalc.kernels import Kernel
+from kernelcalc.symbols import a, b, c, xx
 
 
 def limit_function(f: Function, symbol: sp.Symbol, point: sp.Expr) -> Function:

@@ -15,6 +15,7 @@ v = sp.Symbol("v", positive=True)  # Var Z
 mu = sp.Symbol("mu", real=True)  # E Z
 D = sp.Symbol("D", positive=True)  # the determinant a b - c^2, where a formula reads better with it
 rho = sp.Symbol("rho", real=True)  # the correlation c / sqrt(a b)
+xx, yy, xy = (sp.Symbol(name, real=True) for name in ("xx", "yy", "xy"))  # <x,x>, <y,y>, <x,y>
 
 m = sp.Symbol("m", positive=True)  # steepness of erf_m(z) = erf(m z)
 sigma_w = sp.Symbol("sigma_w", positive=True)  # standard deviation of the weights

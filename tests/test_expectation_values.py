@@ -247,6 +247,12 @@ def test_roots_of_squares() -> None:
     assert tidy(sp.erf(sp.I * c)) == sp.I * sp.erfi(c)
 
 
+def test_what_stands_under_a_root_keeps_its_sign() -> None:
+    A, B = sp.symbols("A B", real=True)
+    for inside in (A - B, B - A, -A, A * B - 1, 1 - A * B, A - 3 * a):
+        assert tidy(sp.sqrt(inside)) == sp.sqrt(inside)
+
+
 def test_tidy_changes_nothing() -> None:
     A = sp.Symbol("A", real=True)
     roots = [a, a * b - c**2, (A - 1) ** 2 * b, (1 + 2 * a) * (1 + 2 * b) - 4 * c**2, c**2 / (a * b - c**2)]

@@ -10,7 +10,6 @@ from mpmath import mp, mpf
 
 import kernelcalc as kc
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import xx
 from kernelcalc.limits import (
     a1,
     depth_limits,
@@ -23,7 +22,7 @@ from kernelcalc.limits import (
     small_angle_exponent,
 )
 from kernelcalc.series import NoSeries, series, vanishes
-from kernelcalc.symbols import L, a, b, c, m, n0, z
+from kernelcalc.symbols import L, a, b, c, m, n0, sigma_b, sigma_w, xx, xy, yy, z
 
 R = sp.Rational
 x = sp.Symbol("x", positive=True)
@@ -173,6 +172,22 @@ def test_zeros_are_told_from_small_numbers() -> None:
 )
 def test_the_limit_of_a_kernel_is_the_kernel_of_the_limit(finite: kc.Kernel, infinite: kc.Kernel) -> None:
     assert finite.limit("m", kc.oo) == infinite
+
+
+@pytest.mark.parametrize(
+    "finite",
+    [
+        kc.NTK(kc.Erf("m"), 2, sigma_w=sigma_w, sigma_b=sigma_b),
+        kc.SGNTK(kc.Erf("m"), kc.Erf().derivative, 3, sigma_w=sigma_w, sigma_b=sigma_b),
+    ],
+    ids=str,
+)
+def test_the_limit_of_a_kernel_s_closed_form_is_real_on_gram_matrices(finite: kc.Kernel) -> None:
+    form, limiting = limit(finite.expr(), m, kc.oo), finite.limit("m", kc.oo).expr()
+    own = {sigma_w: R(3, 2), sigma_b: R(1, 3), n0: R(2)}
+    for products in ((R(3, 2), R(1, 2), R(-2, 3)), (R(1, 3), R(2), R(3, 4)), (R(1), R(1), R(0))):
+        point = {**own, **dict(zip((xx, yy, xy), products, strict=True))}
+        assert abs(number(form, point) - number(limiting, point)) < 1e-60
 
 
 def test_what_has_the_parameter_as_a_symbol_follows_it() -> None:

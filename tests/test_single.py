@@ -92,6 +92,38 @@ def test_entries_of_float32_keep_their_promise(name: str, depth: int) -> None:
             assert ulps(float(rounded[i, j]), entry) * 2.0**-29 <= bound
 
 
+def common(n: int, d: int, offset: float) -> NDArray[np.float64]:
+    """Rows with a part in common, so that most correlations are about offset^2/(1 + offset^2)."""
+    rng = np.random.default_rng(16)
+    return rng.standard_normal((n, d)) + offset * rng.standard_normal(d)
+
+
+@pytest.mark.parametrize(("d", "offset"), [(32, 1.3), (32, 1.8), (300, 1.5), (784, 2.2)])
+@pytest.mark.parametrize("name", KERNELS)
+def test_rows_with_a_part_in_common_keep_the_promise(name: str, d: int, offset: float) -> None:
+    kernel, X = KERNELS[name](3), common(2 * TILE, d, offset)
+    whole, rounded = kernel(X), kernel(X, dtype=np.float32)
+    assert 0 < (np.abs(rounded - whole) / (ULP * np.abs(whole))).max() <= 6
+
+
+def test_float32_depends_on_the_pair_alone() -> None:
+    """Whether the float64 product of a tile is taken whole or pair by pair, or is not needed."""
+    kernel, X = KERNELS["ntk erf"](3), common(60, 32, 1.8)
+    others = np.random.default_rng(17).standard_normal((2 * TILE, 32))
+    company = np.concatenate([others, X[:5]])
+    K = kernel(X, dtype=np.float32)
+    np.testing.assert_array_equal(kernel(company, dtype=np.float32)[-5:, -5:], K[:5, :5])
+    np.testing.assert_array_equal(kernel(X[:1], X[1:2], dtype=np.float32)[0, 0], K[0, 1])
+
+
+def test_float32_data_that_pass_through_zero() -> None:
+    """A correlation of 1e-4 is known as well as its terms allow, not to its own last digits."""
+    kernel, X = KERNELS["ntk erf without bias"](3), np.random.default_rng(18).standard_normal((TILE, 784))
+    whole, rounded, size = kernel(X), kernel(X, dtype=np.float32), kernel(np.abs(X))
+    assert np.abs(whole).min() < 1e-5 * size.min()
+    assert (np.abs(rounded - whole) <= 6 * ULP * size).all()
+
+
 @pytest.mark.parametrize(("depth", "scale"), [(31, 1.0), (3, 1e15)])
 def test_where_float32_cannot_promise_its_digits_float64_is_rounded(depth: int, scale: float) -> None:
     X = scale * np.random.default_rng(14).standard_normal((40, 3))

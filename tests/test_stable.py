@@ -9,8 +9,10 @@ import sympy as sp
 import kernelcalc as kc
 from kernelcalc.compile.builder import normalised
 from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
-from kernelcalc.compile.program import Let, Program, share
+from kernelcalc.compile.program import Let, Program, level, share, used
 from kernelcalc.compile.stable import program
+from kernelcalc.compile.statements import quantities
+from kernelcalc.functions.base import Function
 from kernelcalc.functions.normal import bivariate_normal_cdf, normal_cdf
 from kernelcalc.symbols import a, b, c
 
@@ -154,3 +156,13 @@ def test_what_the_rules_recognise() -> None:
     assert homogeneous_form(kc.dual(kc.ReLU()).template) == (1 / (2 * sp.pi), sp.Rational(1, 2))
     assert homogeneous_form(kc.dual(kc.Sign()).template) is None
     assert homogeneous_form(kc.dual(kc.RectifiedQuadratic()).template) is None
+
+
+@pytest.mark.parametrize(
+    "surrogate", [kc.surrogate("spikingjelly.SquarewaveFourierSeries"), kc.Erf().derivative]
+)
+def test_later_layers_read_no_more_than_the_point_tables_hold(surrogate: Function) -> None:
+    made = program(kc.SGNTK(kc.Sign(), surrogate, 3))
+    read = used(level(made))
+    for role, suffix in (("row", "_x"), ("column", "_y")):
+        assert {name for name in read if name.endswith(suffix)} <= set(quantities(made, role))

@@ -22,9 +22,8 @@ from kernelcalc.checking.syntax import Name
 from kernelcalc.cli_tables import tables as command
 from kernelcalc.expectation.result import mean
 from kernelcalc.functions.special import hyperu
-from kernelcalc.kernels import xx, xy, yy
 from kernelcalc.notation import Notation, latex, shortened, spelled, theta, using
-from kernelcalc.symbols import D, a, b, c, m, n0, rho, sigma_b, sigma_w, v, z
+from kernelcalc.symbols import D, a, b, c, m, n0, rho, sigma_b, sigma_w, v, xx, xy, yy, z
 from kernelcalc.tables_document import PDF
 from kernelcalc.tables_model import GENERATED, Cell, Shown, Table, formula
 from kernelcalc.tables_width import LINE, broken, width

@@ -14,6 +14,8 @@ apart without asking: only then do the layers become vector code.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from kernelcalc.compile.emit_close import Close
 from kernelcalc.compile.emit_single import Single
 from kernelcalc.compile.program import Program, level, outermost
@@ -22,13 +24,14 @@ from kernelcalc.compile.statements import Statements, quantities
 HEADER = """\
 from math import copysign, inf
 from kernelcalc.compile.blocks import (
-    PRODUCT_SPACE, STRIDE, TILE, product, settle, stream, stream_transposed, write_transposed,
+    PRODUCT_SPACE, STRIDE, TILE, inner_product, product, product_single, settle, stream, stream_transposed,
+    write_transposed,
 )
-from kernelcalc.compile.layout import A, B, C, D, P, Q, R, S, T
+from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, P, Q, R, S, T
 from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
-from kernelcalc.compile.primitives import apart, fma, inline, offset, wide
+from kernelcalc.compile.primitives import apart, as_single, fma, inline, offset, single, wide
 from kernelcalc.compile.vecmath import (
     acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, hypot, hypot4, log, root_angles,
     rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
@@ -37,14 +40,14 @@ from kernelcalc.compile.vecmath import (
 LANES = TILE*STRIDE + PRODUCT_SPACE
 
 @inline
-def first(w, products, m, inverse, inverses, scale, s2, near):
+def first(w, products, m, inverse, inverses, scale, s2, kept, near):
     wide()
     close = 0
     for j in range(m):
         c = fma(scale, products[j], s2)
         r = c*(inverse*inverses[j])
         w[T + j], w[S + j], w[C + j] = c, c, c
-        close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near else 1
+        close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near or j >= kept else 1
     return close
 
 @inline
@@ -62,8 +65,58 @@ OPENING = [
     "r = c*(inverse*inverses[j])",
     "q = 0.5 - 0.5*r",
     "p = 0.5 + 0.5*r",
-    "close += 0 if (q if q < p else p) >= near else 1",
+    "close += 0 if (q if q < p else p) >= near or j >= kept else 1",
 ]
+
+@dataclass(frozen=True)
+class Tile:
+    """What tells a tile with layers in float32 from one with layers in float64."""
+
+    name: str
+    arguments: str
+    numbers: str  # those of the layers
+    suffix: str
+    lanes: int  # that fill a register
+    image: str  # where the mirror image is gathered, in place of the inner products
+    stride: str
+    product: str  # the matrix product
+    first: list[str]  # the first layer, and near_ones: how many pairs of a row may be close
+
+    def like(self, place: str) -> str:
+        """Part of the work space as numbers of the kind of the layers."""
+        return f"as_single({place})" if self.suffix else place
+
+
+TILE_SINGLE = Tile(
+    "tilef",
+    "row, column, rounded, U, V, numbers",
+    "rounded",
+    "F",
+    16,
+    "as_single(space)",
+    "2*STRIDE",
+    "product_single(offset(U, i0*d), ni, offset(V, j0*d), nj, d, mirror == 2, space)",
+    [
+        "near_ones = openingf(w, products, whole, *given)",
+        "if near_ones > 0:",
+        "    spent += near_ones",
+        "    if exact == 0 and SHARE*spent > ni*nj:",
+        "        exact = 1",
+        "        rest = mirror == 2, panel, offset(space, EXACT)",
+        "        product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, *rest)",
+        "    if exact == 0:",
+        "        for j in range(m):",
+        "            if fine(products[j], inverse, inverses[j], scale, s2):",
+        "                row_i, row_j = offset(X, (i0 + i)*d), offset(Y, (j0 + j)*d)",
+        "                products[j] = inner_product(row_i, row_j, d)",
+        "    else:",
+        "        mended(products, offset(space, EXACT + i*STRIDE), whole, *given)",
+        "    openingf(w, products, whole, *given)",
+        "if depth > 1:",
+        "    advancef(w, whole, *tables)",
+    ],
+)
+
 
 class Module(Statements):
     """The source of one kernel structure: ordinary pairs by tiles, close pairs gathered.
@@ -123,7 +176,7 @@ class Module(Statements):
     def _advance(self) -> list[str]:
         """One layer for the pairs of a row: the first, later ones, and the last, which hands nothing on."""
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
-        first = "products, m, inverse, inverses, scale, s2, near, row, column, numbers"
+        first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
         lines = []
         for name, arguments, opening, program, read in (
@@ -135,68 +188,58 @@ class Module(Statements):
         return lines
 
     def _tile(self) -> list[str]:
-        """Rows i0.. and columns j0.. (multiples of TILE); mirror: 0 none, 1 all, 2 a tile on the diagonal."""
+        """Tiles of rows i0.. and columns j0.. (multiples of TILE), up to the first one with close pairs.
+
+        mirror: whether the mirror images are written too; at one tile also 2, that on the diagonal.
+        """
+        first = [
+            "if depth == 1:",
+            "    near_ones = first(w, products, whole, *given, near)",
+            "else:",
+            "    near_ones = advance(w, products, whole, *given, near, *tables)",
+        ]
+        product = "product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, mirror == 2, panel, space)"
         return self._blocked(
-            "tile",
-            "row, column, numbers",
-            "offset(space, LANES)",
-            8,
-            [
-                "if depth == 1:",
-                "    near_ones = first(w, products, whole, *given)",
-                "else:",
-                "    near_ones = advance(w, products, whole, *given, *tables)",
-            ],
-            "",
+            Tile("tile", "row, column, numbers", "numbers", "", 8, "space", "STRIDE", product, first)
         )
 
     def _tile_single(self) -> list[str]:
-        """As tile with layers in float32; row, column, rounded: tables and numbers in float32."""
+        """As tile with layers in float32; row, column, rounded, U, V: tables, numbers and rows in float32."""
         layers = self.single.lines()
-        return layers and [
-            *layers,
-            *self._blocked(
-                "tilef",
-                "row, column, rounded, numbers",
-                "as_single(offset(space, LANES))",
-                16,
-                [
-                    "near_ones = openingf(w, products, whole, *given)",
-                    "if depth > 1:",
-                    "    advancef(w, whole, *tables)",
-                ],
-                "F",
-            ),
-        ]
+        return layers and [*layers, *self._blocked(TILE_SINGLE)]
 
-    def _blocked(
-        self, name: str, arguments: str, lanes: str, vector: int, first: list[str], suffix: str
-    ) -> list[str]:
+    def _blocked(self, made: Tile) -> list[str]:
         """The loops of a tile around layers in float64 or float32."""
-        numbers, buffer = arguments.split(", ")[2], lanes.replace("LANES", "TILE*STRIDE")
+        suffix = made.suffix
         result = "T" if "factor" in self.program.outputs else "C"
         mirrored = "S" if "transposed" in self.program.outputs else result
         counts = self.counts()
         step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
+        given = f"d, depth, KIND, past, near, inverse_row, inverse_column, {made.arguments}, out, out_stride"
+        given += ", mirrored, mirrored_stride, marks, space"
+        if made.suffix:
+            result, mirrored = (f"({x}F if depth > 1 else CF)" for x in (result, mirrored))
         lines = [
-            f"def {name}(X, Y, i0, ni, j0, nj, d, depth, mirror, past, near, inverse_row, inverse_column,",
-            f"           {arguments}, out, out_stride, mirrored, mirrored_stride, marks, space):",
-            f"    w = {lanes}",
+            "@inline",
+            f"def {made.name}_at(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'mirror')}):",
+            f"    panel, image, image_stride = offset(space, TILE*STRIDE), {made.image}, {made.stride}",
+            f"    w, other = {made.like('offset(space, LANES)')}, {made.like('panel')}",
             f"    scale, s2 = numbers[{self.place('scale')}], numbers[{self.place('s2')}]",
-            "    product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, offset(space, TILE*STRIDE), space)",
-            "    count = 0",
+            f"    {made.product}",
+            "    count, exact, spent = 0, 0, 0",
             "    for i in range(ni):",
-            "        m = i + 1 if mirror == 2 else nj",
-            f"        whole = (m + {vector - 1})//{vector}*{vector}  # whole vectors: the rest would be slow",
+            "        m = i if mirror == 2 else nj",
+            "        # whole vectors: the rest would be slow",
+            f"        whole = (m + {made.lanes - 1})//{made.lanes}*{made.lanes}",
             "        products = offset(space, i*STRIDE)",
             "        inverse, inverses = inverse_row[i0 + i], offset(inverse_column, j0)",
             f"        at_row = i0//TILE*(depth - 1)*{step_row} + i",
             f"        at_column = j0//TILE*(depth - 1)*{step_column}",
-            "        given = inverse, inverses, scale, s2, near",
-            f"        tables = offset(row, at_row), offset(column, at_column), {numbers}",
-            *(f"        {line}" for line in first),
+            "        given = inverse, inverses, scale, s2, m",
+            f"        tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
+            *(f"        {line}" for line in made.first),
             "        if near_ones > 0:",
-            "            for j in range(i if mirror == 2 else m):",
+            "            for j in range(m):",
             "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
             "                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near):",
             "                    marks[1 + count] = i*TILE + j + (TILE*TILE if r < 0.0 else 0)",
@@ -204,32 +247,42 @@ class Module(Statements):
             "        for l in range(1, depth - 1):",
             f"            at_row += {step_row}",
             f"            at_column += {step_column}",
-            f"            tables = offset(row, at_row), offset(column, at_column), {numbers}",
+            f"            tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
             "            if l < depth - 2:",
             f"                again{suffix.lower()}(w, whole, *tables)",
             "            else:",
             f"                last{suffix.lower()}(w, whole, *tables)",
             "        if past:",
-            f"            stream(offset(w, {result}{suffix}), m, offset(out, i*out_stride))",
+            f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
             "        else:",
-            f"            copy(offset(w, {result}{suffix}), m, offset(out, i*out_stride))",
+            f"            copy(offset(w, {result}), m, offset(out, i*out_stride))",
             "        if mirror > 0:",
-            f"            copy(offset(w, {mirrored}{suffix}), m, products)",
+            f"            copy(offset(w, {mirrored}), m, offset(image, i*image_stride))",
             "    if mirror == 1 and past:",
-            f"        stream_transposed(space, ni, nj, mirrored, mirrored_stride, {buffer})",
+            "        stream_transposed(image, image_stride, ni, nj, mirrored, mirrored_stride, other)",
             "    if mirror == 1 and not past:",
-            "        write_transposed(space, ni, nj, mirrored, mirrored_stride)",
+            "        write_transposed(image, image_stride, ni, nj, mirrored, mirrored_stride)",
             "    if mirror == 2:",
             "        for j in range(0, nj, 8):",
             "            below = j + 8",
             "            if below < ni:",
-            "                source, target = offset(space, below*STRIDE + j), j*mirrored_stride + below",
-            "                image = offset(mirrored, target)",
-            "                write_transposed(source, ni - below, 8, image, mirrored_stride)",
+            "                source = offset(image, below*image_stride + j)",
+            "                part = offset(mirrored, j*mirrored_stride + below)",
+            "                write_transposed(source, image_stride, ni - below, 8, part, mirrored_stride)",
             "            for i in range(j, min(below, ni)):",
             "                for e in range(j, i):",
-            "                    mirrored[e*mirrored_stride + i] = space[i*STRIDE + e]",
+            "                    mirrored[e*mirrored_stride + i] = image[i*image_stride + e]",
             "    marks[0] = count",
+            "",
+            f"def {made.name}(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'mirror')}):",
+            "    marks[0] = 0",
+            "    end = j0 + nj",
+            "    while j0 < end and marks[0] == 0:",
+            "        nj, kind = min(TILE, end - j0), 2 if mirror > 0 and j0 == i0 else mirror",
+            f"        {made.name}_at(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'kind')})",
+            "        out, mirrored = offset(out, nj), offset(mirrored, nj*mirrored_stride)",
+            "        j0 += nj",
+            "    marks[MARKS - 1] = j0",
             "    settle()",
         ]
         return [*lines, ""]

@@ -1,8 +1,10 @@
 """The part of a generated module that computes ordinary pairs in float32, for matrices of float32.
 
-Inner products, r, q and p of the first layer are float64 numbers rounded once; the layers then compute with
-float32 numbers, twice as many at a time. There is no such part if a layer needs a function that vecsingle.py
-does not have.
+Inner products come from a float32 product, but where the correlation r is so near to +-1 that its rounding
+would show in the kernel (q or p < MODERATE) from the float64 one: pair by pair, or for the whole tile if they
+are many. What a pair gets depends on the pair alone. r and c of the first layer are float64 numbers
+rounded once; the layers then compute with float32 numbers, twice as many at a time. There is no such part if
+a layer needs a function that vecsingle.py does not have.
 """
 
 from __future__ import annotations
@@ -14,26 +16,40 @@ from kernelcalc.compile.statements import Statements
 
 FUNCTIONS = ("rsqrt", "sqrt", "copysign", "acute_angles", "half_angle_triple", "sin_minus_t_cos")
 HEADER = f"""\
-from kernelcalc.compile.primitives import as_single, single
 from kernelcalc.compile.vecsingle import {", ".join(f"{name}f" for name in FUNCTIONS)}
 
+MODERATE = 0.15  # where errors of r are magnified by no more than 2
+SHARE = 32  # a float64 product of the tile takes as long as this share of its inner products
+
 # a multiple of sixteen apart: LLVM would use half registers, for fear of loads from half a store
-QF, PF, RF, CF, TF, SF = (k*(TILE + 16) for k in range(6))
+QF, PF, RF, CF, TF, SF = (k*STRIDE for k in range(6))
 
 @inline
-def openingf(w, products, m, inverse, inverses, scale, s2, near):
+def fine(product, inverse, other, scale, s2):
+    r = fma(scale, product, s2)*(inverse*other)
+    return not (0.5 - 0.5*r >= MODERATE and 0.5 + 0.5*r >= MODERATE)
+
+@inline
+def mended(products, exact, m, inverse, inverses, scale, s2, kept):
+    wide()
+    apart()
+    for j in range(m):
+        sharp = fine(products[j], inverse, inverses[j], scale, s2)
+        products[j] = exact[j] if sharp else products[j]
+
+@inline
+def openingf(w, products, m, inverse, inverses, scale, s2, kept):
     wide()
     close = 0
     for j in range(m):
         c = fma(scale, products[j], s2)
         r = c*(inverse*inverses[j])
-        q = 0.5 - 0.5*r
-        p = 0.5 + 0.5*r
-        close += 0 if (q if q < p else p) >= near else 1
-        w[QF + j], w[PF + j], w[RF + j] = q, p, r
-        w[TF + j], w[SF + j], w[CF + j] = c, c, c
+        w[RF + j], w[CF + j] = r, c
+        least = 0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r
+        close += 0 if least >= MODERATE or j >= kept else 1
     return close
 """
+OPENING = ["c, r = w[CF + j], w[RF + j]", "q, p = 0.5 - 0.5*r, 0.5 + 0.5*r"]
 NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)")
 CALL = re.compile(r"\b([a-z_]\w*)\(")
 NAMED = {*FUNCTIONS, "abs", "fma"}
@@ -48,19 +64,19 @@ class Single:
     def lines(self) -> list[str]:
         """The functions of the layers; nothing if a function is missing."""
         keep = {name: f"w[{name.upper()}F + j]" for name in ("q", "p", "r", "c", "T", "S")}
-        made, state = self.program, "q, p, r = w[QF + j], w[PF + j], w[RF + j]"
+        made, state = self.program, ["q, p, r = w[QF + j], w[PF + j], w[RF + j]"]
+        opening = [_rounded(line) for line in OPENING]
         lines = []
-        for name, program in (
-            ("advancef", made),
-            ("againf", level(made)),
-            ("lastf", outermost(level(made))),
+        for name, program, start, read in (
+            ("advancef", made, opening, keep | {"T": "c", "S": "c"}),
+            ("againf", level(made), state, keep),
+            ("lastf", outermost(level(made)), state, keep),
         ):
-            body = self.module.layer(program, keep, keep)
+            body = self.module.layer(program, keep, read)
             if not set(CALL.findall("\n".join(body))) <= NAMED:
                 return []
-            lines += self.module.pairs(
-                name, "m, row, column, numbers", (made, program), [state], [_rounded(line) for line in body]
-            )
+            rounded = [_rounded(line) for line in body]
+            lines += self.module.pairs(name, "m, row, column, numbers", (made, program), start, rounded)
         return [HEADER, *lines]
 
 

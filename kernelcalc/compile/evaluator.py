@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from kernelcalc.compile import cache
-from kernelcalc.compile.layout import SCRATCH, STRIDE, TILE
+from kernelcalc.compile.layout import MARKS, SCRATCH, STRIDE, TILE
 from kernelcalc.compile.program import share
 from kernelcalc.compile.rounded import Rounded
 from kernelcalc.errors import InputError, Uncompiled, Undefined
@@ -55,7 +55,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
         *(INTEGER,) * 8,
         NUMBER,
         *(POINTER,) * 2,
-        *(SINGLE,) * 3,
+        *(SINGLE,) * 5,
         POINTER,
         *(RESULT, INTEGER) * 2,
         "int64*",
@@ -132,7 +132,7 @@ class Space:
         self._pages = np.empty(2 * HUGE_PAGE // 8)  # numpy asks for huge pages from there on
         start = -self._pages.ctypes.data % HUGE_PAGE // 8
         self.scratch = self._pages[start : start + SCRATCH]
-        self.marks = np.empty(1 + TILE * TILE, dtype=np.int64)
+        self.marks = np.empty(MARKS, dtype=np.int64)
         self.rows = np.empty((3, dimension))
         self._tables = np.empty((0, STRIDE))
 
@@ -188,6 +188,15 @@ class Evaluator:
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
+        if dimension not in self._numbers:
+            self._numbers[dimension] = self._numbered(dimension)
+        return self._numbers[dimension]
+
+    @cached_property
+    def _numbers(self) -> dict[int, Matrix]:
+        return {}
+
+    def _numbered(self, dimension: int) -> Matrix:
         count = len(self.parameters)
         made = np.zeros(count + 2 + self.structure.constants)
         made[:count] = self.parameters
@@ -272,19 +281,25 @@ class Evaluator:
     ) -> None:
         """out = k(rows i0.., columns j0..), where = (i0, how many, j0, how many), both multiples of TILE.
 
-        out and mirrored (for columns against rows, or None) are parts of matrices, float64 or float32, whose
-        rows lie in one piece. On the diagonal of a mirrored matrix only out's lower triangle is written.
-        diagonal: the values that equal rows get, None where rows and columns belong to different networks;
-        rounded: compute ordinary pairs in float32.
+        No more rows than TILE. out and mirrored (for columns against rows, or None) are parts of matrices,
+        float64 or float32, whose rows lie in one piece. Of tiles on the diagonal of a mirrored matrix only
+        out's lower triangle is written. diagonal: the values that equal rows get, None where rows and columns
+        belong to different networks; rounded: compute ordinary pairs in float32.
         """
-        self.first_phase(rows, columns, where, numbers, diagonal, out, mirrored, space, rounded)
         i0, ni, j0, nj = where
         hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        wanted = hard or self.depth > DEEP or (
-            space.marks[0] > 0 and (self.depth > DEEP_CLOSE or not self.structure.covered)
-        )
-        if wanted and (second := self.second(rows.data.shape[1])) is not None:
-            second.improve(rows, columns, where, space.marks, out, mirrored)
+        all_wanted = hard or self.depth > DEEP
+        close_wanted = self.depth > DEEP_CLOSE or not self.structure.covered
+        at, end = j0, j0 + nj
+        while at < end:
+            part = i0, ni, at, min(TILE, end - at) if all_wanted else end - at
+            left, image = out[:, at - j0 :], None if mirrored is None else mirrored[at - j0 :]
+            at = self.first_phase(rows, columns, part, numbers, diagonal, left, image, space, rounded)
+            wanted = all_wanted or (space.marks[0] > 0 and close_wanted)
+            if wanted and (second := self.second(rows.data.shape[1])) is not None:
+                last = (at - 1) // TILE * TILE
+                left, image = out[:, last - j0 :], None if mirrored is None else mirrored[last - j0 :]
+                second.improve(rows, columns, (i0, ni, last, at - last), space.marks, left, image)
 
     def first_phase(
         self,
@@ -297,11 +312,14 @@ class Evaluator:
         mirrored: NDArray[Any] | None,
         space: Space,
         rounded: Rounded | None = None,
-    ) -> None:
-        """As tile, without the second phase; space.marks holds how many pairs are close, and which."""
+    ) -> int:
+        """As tile, without the second phase, up to the first tile with close pairs.
+
+        Returns the column behind it; space.marks holds how many of its pairs are close, and which.
+        """
         i0, ni, j0, nj = where
         dimension = rows.data.shape[1]
-        mirror = 0 if mirrored is None else 1 + (i0 == j0)
+        mirror = 0 if mirrored is None else 1
         target = out if mirrored is None else mirrored
         dtype, size = out.dtype.name, out.itemsize
         written = (out, out.strides[0] // size, target, target.strides[0] // size)
@@ -312,18 +330,23 @@ class Evaluator:
         past = space.past
         entry = "tile"
         if rounded is not None:
-            entry, tables = "tilef", (*tables[:2], rounded.row, rounded.column, rounded.numbers, numbers)
+            entry, tables = "tilef", (*tables[:2], *rounded.arrays, numbers)
         given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
         self._call(entry, *data, *given, *written, marks, space.scratch, dtype=dtype)
+        done = int(marks[-1])
         if marks[0]:
+            last = (done - 1) // TILE * TILE
+            out, target = out[:, last - j0 :], target if mirrored is None else target[last - j0 :]
+            written = (out, written[1], target, written[3])
             same = rows.values if diagonal is None else diagonal
             norms = rows.powers, columns.powers, rows.squares, columns.squares
             points = *norms, rows.values, columns.values, same, numbers
             alike = diagonal is not None
             size = self.depth * self.structure.quantities["close"]  # one layer to gather in
             work = *space.rows, space.scratch, space.tables(size)
-            passed = i0, ni, j0, nj, *sizes, alike, *points
+            passed = i0, ni, last, done - last, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
+        return done
 
 
 def evaluator(kernel: Kernel) -> Evaluator:

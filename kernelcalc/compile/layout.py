@@ -1,16 +1,19 @@
 """Sizes that generated code and its callers agree on (a module of its own: importing it imports nothing)."""
 
-TILE = 256  # rows and columns of a tile at most: the tile fills a quarter of a 2 MB level-2 cache
-STRIP = 24  # columns whose products with 8 rows fit into the registers
-STRIDE = TILE + 8  # a row of a tile, whole strips; no power of two, or columns would compete for cache lines
+TILE = 240  # rows and columns of a tile at most: the tile fills a quarter of a 2 MB level-2 cache
+STRIP = 24  # columns whose products with 8 rows fit into the registers: a tile holds whole strips,
+STRIP_SINGLE = 48  # and of float32 twice as many
+STRIDE = TILE + 32  # a row of a tile; no power of two, or columns would compete for cache lines
 CHUNK = 128  # terms summed before they are added to a total: shorter sums round less
 PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front of 8 rows
 PRODUCT_SPACE = PANEL + 8 * CHUNK
 LANES = 9  # rows of STRIDE numbers: the state of TILE pairs
-SCRATCH = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # work space of a tile
+MARKS = 2 + TILE * TILE  # how many pairs of a tile are close, which, and the column behind the tile
+EXACT = TILE * STRIDE + PRODUCT_SPACE + LANES * STRIDE  # where a second product of the tile begins
+SCRATCH = EXACT + TILE * STRIDE  # work space of a tile
 Q, P, R, C, T, S, D, A, B = (lane * STRIDE for lane in range(LANES))  # where each begins
 RSQRT_CUBIC = 0.3125001  # 5/16 in vecmath.rsqrt_estimate, by which processor.py knows it in machine code
-TABLE_TERMS = 8  # of the polynomials of a table: one cache line
+TABLE_TERMS = 7  # of the polynomials of a table, the last two in one number
 TABLE_HEADER = 8  # numbers in front of them
 PLANE_TERMS = 12  # of the polynomials of planes.py, in each of their two variables
 SECOND = 5  # place in the header of the number of intervals of the first table of two

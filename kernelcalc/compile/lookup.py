@@ -19,11 +19,13 @@ def _polynomial(x: float, skipped: int, table: Pointer) -> float:
     y = high if x >= high else x
     j = shift_right(bits(y if y >= low else low), shift)
     t = y - from_bits((j << shift) + half)
-    i = TABLE_HEADER + TABLE_TERMS * (j - base + skipped)
+    i = TABLE_HEADER + (TABLE_TERMS - 1) * (j - base + skipped)
     u = t * t
-    first = fma(u, fma(t, table[i + 3], table[i + 2]), fma(t, table[i + 1], table[i]))
-    last = fma(u, fma(t, table[i + 7], table[i + 6]), fma(t, table[i + 5], table[i + 4]))
-    return fma(u * u, last, first)
+    pair = table[i + 5]  # the last coefficient lies in its lower half: see packed of piecewise.py
+    first = fma(t, table[i + 1], table[i])
+    middle = fma(t, table[i + 3], table[i + 2])
+    last = fma(u, from_bits(bits(pair) << 32), fma(t, pair, table[i + 4]))
+    return fma(u, fma(u, last, middle), first)
 
 
 @inline

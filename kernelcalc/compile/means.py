@@ -213,6 +213,7 @@ def table_of(f: Function, shape: Iterable[str]) -> Table:
     return _table(f, tuple(shape))
 
 
+@lru_cache(maxsize=256)
 def slope_and_weight(f: Function, slope: str, shift: str | None = None) -> tuple[float, ...]:
     """beta and A with G(v) = A G1(beta^2 v), G1 the tabulated mean; slope: the name of beta, "" for 1.
 

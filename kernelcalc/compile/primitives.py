@@ -89,10 +89,8 @@ def _offset(typingctx: Any, pointer: Any, count: Any) -> Any:
 
 @intrinsic
 def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_stride: Any) -> Any:
-    double8 = ir.VectorType(ir.DoubleType(), 8)
-
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        target8 = ir.VectorType(args[2].type.pointee, 8)
+        source8, target8 = (ir.VectorType(args[k].type.pointee, 8) for k in (0, 2))
 
         def row(pointer: Any, stride: Any, k: int) -> Any:
             place = builder.gep(pointer, [builder.mul(stride, ir.Constant(stride.type, k))])
@@ -101,7 +99,7 @@ def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_st
         rows = []
         for k in range(8):
             rows.append(builder.load(row(args[0], args[1], k)))
-            rows[k].align = 8
+            rows[k].align = 4
         for width in (1, 2, 4):  # exchange blocks of width x width elements across the diagonal
             for k in range(8):
                 if k & width == 0:
@@ -112,7 +110,7 @@ def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_st
                         mask = ir.Constant(ir.VectorType(ir.IntType(32), 8), chosen)
                         rows[position] = builder.shuffle_vector(upper, lower, mask)
         for k in range(8):
-            value = rows[k] if target8 == double8 else builder.fptrunc(rows[k], target8)
+            value = rows[k] if target8 == source8 else builder.fptrunc(rows[k], target8)
             builder.store(value, row(args[2], args[3], k)).align = 4
         return context.get_dummy_value()
 
@@ -188,7 +186,7 @@ offset = cast(Callable[[Any, int], Any], _offset)
 transpose8 = cast(Callable[[Any, int, Any, int], None], _transpose8)
 """transpose8(p, s, q, t): q[i t + j] = p[j s + i] for i, j < 8, by shuffles (LLVM would gather).
 
-q may lead to float32 numbers: each is rounded once.
+Both lead to numbers of one kind, or p to float64 and q to float32: each is rounded once.
 """
 
 wide = cast(Callable[[], None], _wide)

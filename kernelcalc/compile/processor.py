@@ -1,9 +1,9 @@
 """What LLVM does not find by itself: the processor's own estimate of 1/sqrt.
 
-vecmath.rsqrt_estimate is portable arithmetic, so that loops around it become vector code. In the finished
-code its result is computed by one AVX-512 instruction instead; what it was computed from is then unused. A
-better estimate changes no more than the last bit of what is made from it, and wherever the pattern is not
-found, the portable arithmetic stays.
+vecmath.rsqrt_estimate and vecsingle.rsqrt_estimatef are portable arithmetic, so that loops around them become
+vector code. In the finished code one AVX-512 instruction computes their results instead; what they were
+computed from is then unused. Another estimate changes no more than the last bit of what is made from it, and
+wherever the pattern is not found, the portable arithmetic stays.
 """
 
 from __future__ import annotations
@@ -14,19 +14,29 @@ import struct
 from kernelcalc.compile.layout import RSQRT_CUBIC
 
 NAME = r'(%(?:"[^"]+"|[\w.$-]+))'
-BITS = {2: 128, 4: 256, 8: 512}
+KIND = r"(<\d+ x (?:double|float)>|double|float)"
+WHOLE = {"double": 512 // 64, "float": 512 // 32}  # numbers in a register
 
 
 def with_estimates(assembly: str, features: str) -> str:
-    """LLVM assembly with the instruction for vecmath.rsqrt_estimate, where the target has it."""
+    """LLVM assembly with the instruction for these estimates, where the target has it."""
     if not {"+avx512f", "+avx512vl"} <= set(features.split(",")):
         return assembly
-    cubic = f"0x{struct.unpack('<Q', struct.pack('<d', RSQRT_CUBIC))[0]:016X}"
     functions = re.split(r"(?m)^(?=define )", assembly)
-    return functions[0] + "".join(_in_function(text, cubic) for text in functions[1:]) + _declared()
+    return functions[0] + "".join(map(_in_function, functions[1:])) + _declared()
 
 
-def _in_function(text: str, cubic: str) -> str:
+def _hexadecimal(value: float) -> str:
+    """A constant as LLVM writes it, float32 ones too."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+CUBIC = "|".join(
+    _hexadecimal(value) for value in (RSQRT_CUBIC, *struct.unpack("<f", struct.pack("<f", RSQRT_CUBIC)))
+)
+
+
+def _in_function(text: str) -> str:
     definitions = dict(re.findall(rf"(?m)^  {NAME} = (.*)$", text))
 
     def made_of(name: str, pattern: str) -> str | None:
@@ -36,7 +46,7 @@ def _in_function(text: str, cubic: str) -> str:
 
     changed: dict[str, str] = {}
     for first, definition in definitions.items():
-        started = re.search(rf"@llvm\.fma\.\w+\((<\d x double>|double) {NAME}, .*{cubic}", definition)
+        started = re.search(rf"@llvm\.fma\.\w+\({KIND} {NAME}, .*(?:{CUBIC})", definition)
         if not started:
             continue
         kind, e = started.groups()
@@ -52,24 +62,44 @@ def _in_function(text: str, cubic: str) -> str:
     return re.sub(rf"(?m)^  {NAME} = .*$", lambda line: changed.get(line[1], line[0]), text)
 
 
+def _name(element: str, lanes: int) -> str:
+    """The instruction for vectors of so many numbers; of 0 for one number."""
+    letter = element[0].replace("f", "s")  # p or s for packed or single, then d or s for the kind
+    size = WHOLE[element]
+    return f"@llvm.x86.avx512.rsqrt14.{f'p{letter}.{512 * lanes // size}' if lanes else f's{letter}'}"
+
+
+def _mask(lanes: int) -> str:
+    return "i16" if lanes == 16 else "i8"
+
+
 def _instruction(result: str, x: str, kind: str) -> str:
-    if kind != "double":
-        name = f"@llvm.x86.avx512.rsqrt14.pd.{BITS[int(kind[1])]}"
-        return f"  {result} = call {kind} {name}({kind} {x}, {kind} zeroinitializer, i8 -1)"
+    if kind.startswith("<"):
+        lanes, element = kind[1:-1].split(" x ")
+        mask = _mask(int(lanes))
+        call = f"{_name(element, int(lanes))}({kind} {x}, {kind} zeroinitializer, {mask} -1)"
+        return f"  {result} = call {kind} {call}"
     tag = re.sub(r"\W", ".", result)
-    low, estimate, pair = f"%low{tag}", f"%estimate{tag}", "<2 x double>"
-    call = f"@llvm.x86.avx512.rsqrt14.sd({pair} {low}, {pair} {low}, {pair} zeroinitializer, i8 -1)"
+    low, estimate, several = f"%low{tag}", f"%estimate{tag}", _least(kind)
+    call = f"{_name(kind, 0)}({several} {low}, {several} {low}, {several} zeroinitializer, i8 -1)"
     return (
-        f"  {low} = insertelement {pair} zeroinitializer, double {x}, i32 0\n"
-        f"  {estimate} = call {pair} {call}\n"
-        f"  {result} = extractelement {pair} {estimate}, i32 0"
+        f"  {low} = insertelement {several} zeroinitializer, {kind} {x}, i32 0\n"
+        f"  {estimate} = call {several} {call}\n"
+        f"  {result} = extractelement {several} {estimate}, i32 0"
     )
 
 
+def _least(element: str) -> str:
+    """The smallest vectors there are."""
+    return f"<{WHOLE[element] // 4} x {element}>"
+
+
 def _declared() -> str:
-    lines = ["declare <2 x double> @llvm.x86.avx512.rsqrt14.sd(<2 x double>, <2 x double>, <2 x double>, i8)"]
-    for n, bits in BITS.items():
-        lines.append(
-            f"declare <{n} x double> @llvm.x86.avx512.rsqrt14.pd.{bits}(<{n} x double>, <{n} x double>, i8)"
-        )
+    lines = []
+    for element, whole in WHOLE.items():
+        few = _least(element)
+        lines.append(f"declare {few} {_name(element, 0)}({few}, {few}, {few}, i8)")
+        for lanes in (whole // 4, whole // 2, whole):
+            kind = f"<{lanes} x {element}>"
+            lines.append(f"declare {kind} {_name(element, lanes)}({kind}, {kind}, {_mask(lanes)})")
     return "\n" + "\n".join(lines) + "\n"

@@ -65,8 +65,10 @@ def used(program: Program) -> set[str]:
 def level(program: Program) -> Program:
     """The program of the later layers: where a layer gives all points one variance, columns are like rows.
 
-    So it is behind a jump such as that of sign. Statements that become equal are computed once.
+    So it is behind a jump such as that of sign. Statements that become equal are computed once. Names that no
+    pair reads are not in the point tables, so that nothing may come to read them.
     """
+    kept = used(program)
 
     def written_out(statements: Iterable[Let]) -> dict[sp.Symbol, sp.Expr]:
         meaning: dict[sp.Symbol, sp.Expr] = {}
@@ -81,9 +83,8 @@ def level(program: Program) -> Program:
     after = {sp.sympify(program.outputs[side]).xreplace(of) for side, of in (("a_x", row), ("a_y", column))}
     if len(after) > 1 or after.pop().has(a):
         return program
-    alike = {value: target for target, value in row.items()} | {a: ax}
-    new: dict[sp.Symbol, sp.Expr] = {ay: ax}
-    new |= {target: alike[value] for target, value in column.items() if value in alike}
+    alike = {value: target for target, value in (row | {ax: a}).items() if target.name in kept}
+    new = {target: alike[value] for target, value in (column | {ay: a}).items() if value in alike}
     pair: list[Let] = []
     known: dict[sp.Expr, tuple[sp.Symbol, ...]] = {}
     for statement in program.pair:

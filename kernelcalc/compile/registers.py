@@ -15,36 +15,57 @@ ROWS, VECTORS = 8, 3  # sums of the products of so many rows and vectors of colu
 
 @intrinsic
 def _add_products(
-    typingctx: Any, x: Any, x_stride: Any, panel: Any, terms: Any, out: Any, out_stride: Any, more: Any
+    typingctx: Any,
+    x: Any,
+    row: Any,
+    term: Any,
+    panel: Any,
+    terms: Any,
+    out: Any,
+    out_stride: Any,
+    more: Any,
 ) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, x_stride, panel, terms, out, out_stride, more = args
-        vector = ir.VectorType(x.type.pointee, 8)
+        x, row, term, panel, terms, out, out_stride, more = args
+        double = isinstance(x.type.pointee, ir.DoubleType)
+        width, align = (8, 8) if double else (16, 4)
+        vector, result = ir.VectorType(x.type.pointee, width), ir.VectorType(ir.DoubleType(), 8)
+        name = f"llvm.fma.v{width}f{8 * align}"
         fma_type = ir.FunctionType(vector, [vector] * 3)
-        known = builder.module.globals.get("llvm.fma.v8f64")
-        fma = known or ir.Function(builder.module, fma_type, "llvm.fma.v8f64")
+        fma = builder.module.globals.get(name) or ir.Function(builder.module, fma_type, name)
 
         def count(k: int) -> Any:
             return ir.Constant(terms.type, k)
 
-        def part(pointer: Any, place: Any) -> Any:
-            return builder.bitcast(builder.gep(pointer, [place]), vector.as_pointer())
+        def part(pointer: Any, place: Any, kind: Any) -> Any:
+            return builder.bitcast(builder.gep(pointer, [place]), kind.as_pointer())
+
+        def lanes(value: Any, other: Any, numbers: list[int]) -> Any:
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+            return builder.shuffle_vector(value, other, mask)
 
         def everywhere(number: Any) -> Any:
             nothing = ir.Constant(vector, ir.Undefined)
-            zeros = ir.Constant(ir.VectorType(ir.IntType(32), 8), None)
-            return builder.shuffle_vector(builder.insert_element(nothing, number, count(0)), nothing, zeros)
+            return lanes(builder.insert_element(nothing, number, count(0)), nothing, [0] * width)
 
-        rows = [builder.gep(x, [builder.mul(x_stride, count(r))]) for r in range(ROWS)]
+        def doubles(total: Any) -> list[Any]:
+            """The sums in float64, eight by eight."""
+            if double:
+                return [total]
+            halves = [lanes(total, total, list(range(start, start + 8))) for start in (0, 8)]
+            return [builder.fpext(half, result) for half in halves]
+
+        rows = [builder.gep(x, [builder.mul(row, count(r))]) for r in range(ROWS)]
         before, body, after = builder.block, *(builder.append_basic_block() for _ in range(2))
         builder.branch(body)
         builder.position_at_end(body)
         k = builder.phi(terms.type)
         sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
-        place = builder.mul(k, count(8 * VECTORS))
-        places = [part(panel, builder.add(place, count(8 * v))) for v in range(VECTORS)]
-        columns = [builder.load(place, align=8) for place in places]
-        factors = [everywhere(builder.load(builder.gep(row, [k]))) for row in rows]
+        place = builder.mul(k, count(width * VECTORS))
+        places = [part(panel, builder.add(place, count(width * v)), vector) for v in range(VECTORS)]
+        columns = [builder.load(place, align=align) for place in places]
+        at = builder.mul(term, k)
+        factors = [everywhere(builder.load(builder.gep(row, [at]))) for row in rows]
         pairs = [(factor, column) for factor in factors for column in columns]
         totals = [builder.call(fma, [*pair, s]) for pair, s in zip(pairs, sums, strict=True)]
         after_k = builder.add(k, count(1))
@@ -54,15 +75,24 @@ def _add_products(
             phi.add_incoming(end, body)
         builder.cbranch(builder.icmp_signed("<", after_k, terms), body, after)
         builder.position_at_end(after)
-        add = builder.icmp_signed("!=", more, count(0))
-        for i, total in enumerate(totals):
-            r, v = divmod(i, VECTORS)
-            target = part(out, builder.add(builder.mul(out_stride, count(r)), count(8 * v)))
-            sum_ = builder.fadd(builder.load(target, align=8), total)
-            builder.store(builder.select(add, sum_, total), target, align=8)
+
+        def finish(add: bool) -> None:
+            for i, total in enumerate(totals):
+                r, v = divmod(i, VECTORS)
+                for h, value in enumerate(doubles(total)):
+                    at = builder.add(builder.mul(out_stride, count(r)), count(width * v + 8 * h))
+                    target = part(out, at, result)
+                    kept = builder.fadd(builder.load(target, align=8), value) if add else value
+                    builder.store(kept, target, align=8)
+
+        with builder.if_else(builder.icmp_signed("!=", more, count(0))) as (then, otherwise):
+            with then:
+                finish(True)
+            with otherwise:
+                finish(False)
         return context.get_dummy_value()
 
-    return types.none(x, types.intp, panel, types.intp, out, types.intp, types.intp), emit
+    return types.none(x, types.intp, types.intp, panel, types.intp, out, types.intp, types.intp), emit
 
 
 @intrinsic
@@ -102,10 +132,10 @@ def _address(typingctx: Any, pointer: Any) -> Any:
     return types.int64(pointer), emit
 
 
-add_products = cast(Callable[[Any, int, Any, int, Any, int, int], None], _add_products)
-"""add_products(x, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i s + k] p[24 k + j].
+add_products = cast(Callable[[Any, int, int, Any, int, Any, int, int], None], _add_products)
+"""add_products(x, r, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i r + k s] p[24 k + j].
 
-i < 8, j < 24, k < n, n >= 1; more: 0 overwrites.
+i < 8, j < 24, k < n, n >= 1; more: 0 overwrites. Of float32 x and p twice as many columns; out is float64.
 """
 
 stream_line = cast(Callable[[Any, Any], None], _stream_line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from itertools import count, product
 
 import sympy as sp
 
@@ -85,11 +86,16 @@ def _sign(factor: sp.Expr) -> int:
     return 0
 
 
-def _sampled_sign(factor: sp.Expr) -> int:
-    """The sign at one point of the domain: it keeps it where it is an odd factor of something positive."""
+def _sampled_sign(factor: sp.Expr, base: sp.Expr) -> int:
+    """The sign at a point of the domain, where base is positive: an odd factor of base keeps it all over."""
     known = {c: sp.Rational(1, 3), t: sp.Rational(1, 1000)}
-    others = sorted(factor.free_symbols - set(known), key=str)
-    values = known | {s: sp.Rational(3, 2) + sp.Rational(i, 7) for i, s in enumerate(others)}
+    others = sorted(base.free_symbols - set(known), key=str)
+    for side, ratio in product((1, -1), (sp.Rational(n, 7) for n in (8, 6, 16, 3, 30, 1))):
+        sides = (1 if s.is_nonnegative else side for s in others)
+        sizes = (sp.Rational(3, 2) * ratio**i for i in count())
+        values = known | {s: k * size for s, k, size in zip(others, sides, sizes, strict=False)}
+        if base.subs(values).is_positive:
+            break
     return 1 if factor.subs(values) > 0 else -1
 
 
@@ -163,7 +169,7 @@ def _factors(base: sp.Expr) -> tuple[tuple[sp.Expr, int], ...]:
     for part, side in zip(sp.fraction(sp.together(base)), (1, -1), strict=True):
         content, factors = sp.factor_list(part)
         for factor, multiplicity in factors:
-            sign = _sign(factor) or (_sampled_sign(factor) if multiplicity % 2 else 0)
+            sign = _sign(factor) or (_sampled_sign(factor, base) if multiplicity % 2 else 0)
             found.append((sign * factor if sign else sp.Abs(factor), side * multiplicity))
         size = sp.Abs(content)
         if size.is_Rational:
