@@ -42,17 +42,18 @@ def plot_surrogates(
     angles = np.linspace(0, math.pi, POINTS)
     first, second = np.array([[0.0, 1.0]]), np.column_stack([np.sin(angles), np.cos(angles)])
     functions = _distinct(name)
+    colours = plt.get_cmap("tab10" if len(functions) <= 10 else "tab20")
     for done, (found, names) in enumerate(functions.items()):
         progress(done / len(functions))
         style = "--" if violations(found) else "-"
         label = ", ".join(names)
         values = np.array([found(x) for x in heights])
-        left.plot(heights, _scaled(values, found(0.0)), style, label=label)
+        left.plot(heights, _scaled(values, found(0.0)), style, color=colours(done), label=label)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SurrogateWarning)  # the dashes say it
             kernel = SGNTK(sign, found, depth, sigma_w=sigma_w, sigma_b=sigma_b)
         row = kernel(first, second)[0]
-        right.plot(angles, _scaled(row, row[0]), style, label=label)
+        right.plot(angles, _scaled(row, row[0]), style, color=colours(done), label=label)
     left.set(xlabel="$z$", ylabel="$s(z)/s(0)$", title="surrogate derivatives")
     right.set(xlabel="angle between $x$ and $x'$", ylabel="$I(x,x')/I(x,x)$")
     right.set_title(f"SG-NTK of sign, depth {depth}")

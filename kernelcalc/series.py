@@ -177,16 +177,16 @@ def _function(func: Callable[[sp.Expr], sp.Expr], inner: Series, n: int) -> Seri
     start = inner[0]
     u = Series(0, (ZERO, *(inner[i] for i in range(1, known))))
     y = sp.Dummy("y", real=True)
-    total = [ZERO] * known
+    total = [ZERO] * known  # tidied once, as a whole: what cancels between the powers is never factored
     power = Series(0, (ONE,) + (ZERO,) * (known - 1))
     form = func(y)
     for k in range(known):
         weight = form.subs(y, start) / sp.factorial(k)
         if weight.has(sp.zoo, sp.nan, sp.oo):
             raise NoSeries(f"{func} is singular at {start}")
-        total = [tidy(x + weight * z) for x, z in zip(total, power.coefs, strict=True)]
+        total = [x + weight * z for x, z in zip(total, power.coefs, strict=True)]
         power, form = _times(power, u), sp.diff(form, y)
-    return Series(0, tuple(total)).normal()
+    return Series(0, tuple(tidy(x) for x in total)).normal()
 
 
 def _logarithmic(at_zero: Callable[..., sp.Expr] | None, inner: Series, n: int) -> Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from kernelcalc.functions.activations import ACTIVATIONS
 from kernelcalc.functions.analysis import bound
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME
+from kernelcalc.functions.hypotheses import violations
 from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.symbols import m, v, z
 from kernelcalc.tables_model import (
@@ -208,8 +210,24 @@ def _surrogate_table(made: Sequence[Block | None]) -> Table:
         "everywhere meet the hypotheses of the limit theorems; Lipschitz constants are given where there "
         "are any."
     )
+    intro += (
+        " Theorem E.5 (training) asks for bounded Lipschitz functions, Lemma E.7 and (S78) for bounded "
+        "continuous ones, Theorem E.4 (initialisation) for finitely many jumps and a linear envelope. Where "
+        r"one does not cover a bounded $s$, its smoothing $z\mapsto\mathbb{E}\,s(z+\epsilon Z)$, "
+        r"$Z\sim\mathcal{N}(0,1)$, is Lipschitz and has the mean $G(v+\epsilon^2)$."
+    )
+    without = [s for s, block in zip(surrogates().values(), made, strict=True) if block is None]
+    if without:
+        intro += f" Not listed: {'; '.join(map(_left_out, without))}."
     blocks = tuple(block for block in made if block is not None)
     return Table("surrogates", "Surrogate derivatives", mixed(intro), TWO, ("", ""), blocks)
+
+
+def _left_out(s: Function) -> str:
+    """What is to be said of a surrogate derivative without a block of its own."""
+    words = "mean 0" if mean(s).expr == 0 else "no closed form"
+    known = uncovered(s)
+    return f"{_public(s)} ({words}" + (f"; not covered by {known.tex})" if known else ")")
 
 
 SURROGATE_TABLE = Recipe(lambda: tuple(surrogates()), _surrogate_block, _surrogate_table)
@@ -224,6 +242,7 @@ def _surrogate_rows(s: Function) -> Rows:
     factor, g = limit_factor(s), mean(s)
     return rows(
         (text("hypotheses"), hypotheses(s)),
+        (text("not covered by"), uncovered(s)),
         ("G(v)", _formula(g.expr)),
         (r"G(v),\ v\to 0", _expanded(g, sp.Integer(0))),
         (r"G(v),\ v\to\infty", _expanded(g, sp.oo)),
@@ -249,6 +268,20 @@ def hypotheses(s: Function) -> Cell:
         ),
     ]
     return joined(facts, "; ")
+
+
+def uncovered(s: Function) -> Cell | None:
+    """The theorems that do not cover s and why, None where all do or the parameters leave it open."""
+    try:
+        found = violations(s)
+    except InputError:
+        return None
+    if not found:
+        return None
+    reasons = dict.fromkeys(reason for _, reason in found)
+    short = [(re.sub(r" \([a-z].*", "", theorem), reason) for theorem, reason in found]
+    parts = [f"{', '.join(name for name, why in short if why == reason)}: {reason}" for reason in reasons]
+    return text("; ".join(parts))
 
 
 def _fact(find: Callable[[], sp.Expr | None], words: str, otherwise: str, name: str) -> Cell:

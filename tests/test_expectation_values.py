@@ -105,6 +105,25 @@ def test_what_is_small_or_narrow_or_far_out_is_not_overlooked(formula: str) -> N
     assert abs(value - exact) <= bound <= 1e-13 * abs(exact)
 
 
+@pytest.mark.parametrize(
+    ("f", "mu"), [(kc.TanhPlusOne(), R(9, 4)), (kc.S2NN(), R(4, 5)), (kc.SuperSpike(), R(7, 2))], ids=str
+)
+@pytest.mark.parametrize("variance", [1e-9, 1e9])
+def test_what_is_narrow_in_standard_deviations_is_not_overlooked(
+    f: Function, mu: sp.Expr, variance: float
+) -> None:
+    (value,), (bound,) = kc.mean(f, mu).bounded([variance])
+    exact = float(quadrature.mean(f, variance, mu=mu, digits=17))
+    assert abs(value - exact) <= bound <= 1e-13 * abs(exact)
+
+
+def test_a_tiny_difference_of_distribution_functions_is_not_0() -> None:
+    variance = 1 / 115
+    exact = quadrature.mean(kc.StepSurrogate(), variance, mu=-2, digits=20)
+    assert 1e-105 < exact < 1e-95
+    assert kc.mean(kc.StepSurrogate(), -2)(variance) == pytest.approx(float(exact), rel=1e-15, abs=0)
+
+
 def test_values_without_closed_form() -> None:
     e = kc.dual(kc.function("tanh(z)"))
     values, bounds = e.bounded([1.0, 2.0], 2.0, [[0.5], [-0.5]])

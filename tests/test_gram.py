@@ -98,6 +98,16 @@ def test_the_digits_that_ship_with_scikit_learn() -> None:
             assert error(K[i, j], kernel.reference(X[i], X[j], digits=16)) <= 1e-13
 
 
+@pytest.mark.parametrize("angle", [1e-3, 1e-6])
+def test_nearly_opposite_rows_keep_their_digits(angle: float) -> None:
+    """Where E f'f' = (pi - theta)/(2 pi) and the kernel nearly vanish."""
+    x = np.array([[0.7, 0.1]])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    y = -1.3 * x @ turn
+    kernel = kc.NTK(kc.ReLU(), 3)
+    assert error(kernel(x, y)[0, 0], kernel.reference(x[0], y[0], digits=20)) <= 16 * ULP
+
+
 def test_a_generalised_kernel_of_two_networks() -> None:
     true, twin = (kc.Sign(), kc.Sign().derivative), (kc.Erf(2), kc.Erf(2).derivative)
     kernel = kc.GeneralizedNTK(true, twin, 3, sigma_b=0.3)

@@ -8,7 +8,11 @@ import sympy as sp
 from mpmath import mp, mpf
 
 import kernelcalc as kc
+from kernelcalc.compile.digits import evaluate, first_layer
 from kernelcalc.compile.normal import conditioned, phi, quadrant
+from kernelcalc.compile.program import share
+from kernelcalc.compile.stable import program
+from kernelcalc.compile.tape import NEAR, tape
 from kernelcalc.functions.normal import Phi, Phi2, bivariate_normal_cdf, normal_cdf
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
@@ -157,3 +161,19 @@ def test_huge_variances_do_not_overflow() -> None:
     X = np.array([[80.0, -60.0], [75.0, 30.0]])
     exact = k.reference(X[0].tolist(), X[1].tolist(), digits=17)
     assert abs(k(X)[0, 1] - exact) <= 1e-14 * exact
+
+
+@pytest.mark.parametrize("kernel", [kc.NTK(kc.Step(), 2), kc.NNGP(kc.Probit(), 2)], ids=str)
+@pytest.mark.parametrize("y", [(-0.699, -0.1), (0.7, 0.1001)])
+def test_threshold_0_has_more_digits_too(kernel: Kernel, y: tuple[float, float]) -> None:
+    """Where h = k = 0, the quarter plane is an angle, in mpmath as in float64."""
+    x = (0.7, 0.1)
+    made = tape(program(kernel, close=True), NEAR)
+    values = {s: v for e in kernel.layer.expectations for s, v in e.values}
+    assert 0 in values.values()
+    names = share([dict(e.values) for e in kernel.layer.expectations])[1]
+    with mp.workdps(40):
+        numbers = {"w2": mp.mpf(1), "s2": mp.mpf(0)} | {s.name: mp.mpf(int(v)) for s, v in names.items()}
+        c, tangent, _ = evaluate(made, numbers, first_layer(x, y, mp.mpf(1), mp.mpf(0)), 2)
+        exact = kernel.reference(x, y, digits=25)
+        assert abs((c if kernel.s1 is None else tangent) - exact) <= 1e-24 * abs(exact)

@@ -370,3 +370,12 @@ def test_a_whole_number_under_a_fraction_keeps_its_digits() -> None:
     with mp.workdps(40):
         third = quadrature.mean(f, Q(1, 1000), digits=35)
         assert abs(third - mpf(1) / 3) < mpf(10) ** -35
+
+
+def test_a_box_far_out_keeps_its_digits() -> None:
+    """At 13 to 18 standard deviations: what the mesh first reaches is not all."""
+    box = Given(sp.Heaviside(z, 0) * sp.Heaviside(1 - z, 0), (ZERO, sp.S.One))
+    with mp.workdps(60):
+        low, high = (mp.erfc(t * mp.sqrt(10)) / 2 for t in (3, 4))
+        exact = low - high
+    assert close(mean(box, Q(1, 20), mu=-3, digits=42), exact, 42)

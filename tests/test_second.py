@@ -143,9 +143,14 @@ def test_a_large_matrix_is_measured_on_a_sample(monkeypatch: pytest.MonkeyPatch)
         return plain(self, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Second, "_pairs", counted)
-    for kernel, every in ((kc.NTK(kc.Erf(1), 40, sigma_b=1.0), False), (kc.NNGP(kc.Erf(1e15), 100), True)):
+    for kernel, X, every in (
+        (kc.NTK(kc.Erf(1), 40, sigma_b=1.0), rows, False),
+        (kc.NNGP(kc.Erf(1e15), 100), rows, True),
+        (kc.NTK(kc.Erf(1), 25, sigma_b=1.0), rows[0] + 1e-5 * rows, False),  # all pairs close
+        (kc.NNGP(kc.Erf(1e15), 100), rows[0] + 1e-5 * rows, True),
+    ):
         calls.clear()
-        K = kernel(rows)
+        K = kernel(X)
         assert (sum(calls) >= 70 * 69 / 2) is every
-        wanted = exact([kernel], rows[3], rows[60], [int(kernel.depth)])[0][0]
+        wanted = exact([kernel], X[3], X[60], [int(kernel.depth)])[0][0]
         assert ulps(float(K[3, 60]), wanted) <= 64

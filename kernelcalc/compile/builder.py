@@ -119,9 +119,23 @@ class Builder:
             return size ** (-2 * power.exp)
 
         form = normal_forms(named.at_pair(form, self), self, normalised)
-        form = form.replace(sp.asin, asin)
+        form = form.replace(lambda e: e.is_Add and e.has(sp.asin), self._whole).replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         return self.plain(unit * form)
+
+    def _whole(self, total: sp.Expr) -> sp.Expr:
+        """k (pi/2 + asin(omega)) = k (pi - phi), k (pi/2 - asin(omega)) = k phi: neither cancels."""
+        for term in sp.Add.make_args(total):
+            k, arc = term.as_independent(c, as_Add=False)
+            side = sp.cancel(2 * (total - term) / (sp.pi * k))
+            if not isinstance(arc, sp.asin) or side not in (1, -1):
+                continue
+            found = normalised(sp.factor(c**2 / arc.args[0] ** 2))
+            if found is not None and found[2] == 1:
+                phi, rest, _ = self.angle(self.omega(*found[:2]))
+                sign = sp.sign(arc.args[0].subs({a: 1, b: 1, c: HALF}))
+                return side * k * (rest if sign == side else phi)
+        return total
 
     def plain(self, form: sp.Expr) -> sp.Expr:
         """A form in a, b, c as it is."""

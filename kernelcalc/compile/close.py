@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from kernelcalc.compile.builder import TINY, Builder, Inverse, Omega, d, r, s2, w2
-from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
+from kernelcalc.compile.gaps import arcsine_form, from_0, homogeneous_form
 from kernelcalc.compile.program import angles, hypot, hypot4, root_angles, sin_minus_t_cos
 from kernelcalc.symbols import a
 
@@ -143,8 +143,11 @@ def _jump(k0: sp.Expr, k: sp.Expr, builder: RootBuilder) -> Step:
     phi, complement, rest = builder.angle(builder.omega(sp.Integer(0), sp.Integer(0)))
     s = builder.constant(w2 * (k0 + k * sp.pi / 2) + s2)
     slope, shift = builder.constant(w2 * k / (2 * s)), builder.constant((w2 * k0 + s2) / s)
-    pair = sp.sqrt(slope * phi), sp.sqrt(slope * complement + shift), 2 * slope * rest + shift
-    return Step(k0 + k * rest, pair, sp.Integer(0))
+    C, third = k0 + k * rest, 2 * slope * rest + shift
+    if from_0(k0, k):
+        C, third = k * complement, 2 * slope * complement + builder.constant(s2 / s)
+    pair = sp.sqrt(slope * phi), sp.sqrt(slope * complement + shift), third
+    return Step(C, pair, sp.Integer(0))
 
 
 def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Inverse) -> Step:

@@ -210,23 +210,35 @@ class Module(Statements):
 
     def _blocked(self, made: Tile) -> list[str]:
         """The loops of a tile around layers in float64 or float32."""
-        suffix = made.suffix
         result = "T" if "factor" in self.program.outputs else "C"
         mirrored = "S" if "transposed" in self.program.outputs else result
-        counts = self.counts()
-        step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
-        given = f"d, depth, KIND, past, near, inverse_row, inverse_column, {made.arguments}, out, out_stride"
-        given += ", mirrored, mirrored_stride, marks, space"
         if made.suffix:
             result, mirrored = (f"({x}F if depth > 1 else CF)" for x in (result, mirrored))
         lines = [
-            "@inline",
-            f"def {made.name}_at(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'mirror')}):",
+            f"def {made.name}(X, Y, i0, ni, j0, columns, d, depth, mirrors, past, near, inverse_row,",
+            f"    inverse_column, {made.arguments}, out, out_stride,",
+            "    mirrored, mirrored_stride, marks, space):",
             f"    panel, image, image_stride = offset(space, TILE*STRIDE), {made.image}, {made.stride}",
             f"    w, other = {made.like('offset(space, LANES)')}, {made.like('panel')}",
             f"    scale, s2 = numbers[{self.place('scale')}], numbers[{self.place('s2')}]",
+            "    count, end = 0, j0 + columns",
+            "    while j0 < end and count == 0:",
+            "        nj, mirror = min(TILE, end - j0), 2 if mirrors > 0 and j0 == i0 else mirrors",
+            *(f"    {line}" for line in self._tile_at(made, result, mirrored)),
+            "        out, mirrored = offset(out, nj), offset(mirrored, nj*mirrored_stride)",
+            "        j0 += nj",
+            "    marks[0], marks[MARKS - 1] = count, j0",
+            "    settle()",
+        ]
+        return [*lines, ""]
+
+    def _tile_at(self, made: Tile, result: str, mirrored: str) -> list[str]:
+        """The tile of columns j0.., its result and mirror image being in these lanes."""
+        counts, suffix = self.counts(), made.suffix.lower()
+        step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
+        return [
             f"    {made.product}",
-            "    count, exact, spent = 0, 0, 0",
+            "    exact, spent = 0, 0",
             "    for i in range(ni):",
             "        m = i if mirror == 2 else nj",
             "        # whole vectors: the rest would be slow",
@@ -249,9 +261,9 @@ class Module(Statements):
             f"            at_column += {step_column}",
             f"            tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
             "            if l < depth - 2:",
-            f"                again{suffix.lower()}(w, whole, *tables)",
+            f"                again{suffix}(w, whole, *tables)",
             "            else:",
-            f"                last{suffix.lower()}(w, whole, *tables)",
+            f"                last{suffix}(w, whole, *tables)",
             "        if past:",
             f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
             "        else:",
@@ -272,17 +284,4 @@ class Module(Statements):
             "            for i in range(j, min(below, ni)):",
             "                for e in range(j, i):",
             "                    mirrored[e*mirrored_stride + i] = image[i*image_stride + e]",
-            "    marks[0] = count",
-            "",
-            f"def {made.name}(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'mirror')}):",
-            "    marks[0] = 0",
-            "    end = j0 + nj",
-            "    while j0 < end and marks[0] == 0:",
-            "        nj, kind = min(TILE, end - j0), 2 if mirror > 0 and j0 == i0 else mirror",
-            f"        {made.name}_at(X, Y, i0, ni, j0, nj, {given.replace('KIND', 'kind')})",
-            "        out, mirrored = offset(out, nj), offset(mirrored, nj*mirrored_stride)",
-            "        j0 += nj",
-            "    marks[MARKS - 1] = j0",
-            "    settle()",
         ]
-        return [*lines, ""]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import sympy as sp
 
+from kernelcalc.arrays import aligned
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import MARKS, SCRATCH, STRIDE, TILE
 from kernelcalc.compile.program import share
@@ -139,7 +140,7 @@ class Space:
     def tables(self, quantities: int) -> Matrix:
         """Point tables of one tile, made when first needed."""
         if len(self._tables) < quantities:
-            self._tables = np.zeros((quantities, STRIDE))
+            self._tables = aligned((quantities, STRIDE))
         return self._tables
 
 
@@ -244,12 +245,12 @@ class Evaluator:
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
             )
         blocks = -(-n // TILE)
-        table = np.zeros((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
+        table = aligned((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
         self._call(f"{role}s", n, self.depth, values, self.numbers(dimension), table)
         self._check_reach(values)
+        inverse = aligned((blocks * TILE,))
         with np.errstate(divide="ignore"):
-            inverse = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
-        inverse = np.pad(inverse, (0, blocks * TILE - n))
+            inverse[:n] = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         made = Points(data, powers, squares, values, inverse, table, np.zeros(n, dtype=bool))
         hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~made.dead
         if not self.structure.covered and (second := self.second(dimension)) is not None:

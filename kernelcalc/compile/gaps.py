@@ -95,8 +95,16 @@ def _jump_gap(k0: sp.Expr, k: sp.Expr, builder: Builder) -> Gap:
     phi, complement, rest = builder.angle(builder.omega(sp.Integer(0), sp.Integer(0)))
     s = builder.constant(w2 * (k0 + k * sp.pi / 2) + s2)
     slope, shift = builder.constant(w2 * k / (2 * s)), builder.constant((w2 * k0 + s2) / s)
+    if from_0(k0, k):
+        pair = slope * phi, slope * complement + shift, 2 * slope * complement + builder.constant(s2 / s)
+        return Gap(k * complement, sp.Integer(0), sp.Integer(0), pair)
     pair = slope * phi, slope * complement + shift, 2 * slope * rest + shift
     return Gap(k0 + k * rest, sp.Integer(0), sp.Integer(0), pair)
+
+
+def from_0(k0: sp.Expr, k: sp.Expr) -> bool:
+    """Whether k0 + k asin r vanishes at r = -1, as for Heaviside: there it is k (pi - phi)."""
+    return bool(sp.expand(2 * k0 - k * sp.pi) == 0)
 
 
 def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, inverse: Inverse) -> Gap:
@@ -122,7 +130,10 @@ def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, inverse:
     Po = sp.Piecewise((first * second + cosine * third, steep), (direct, True))
     Po = builder.at_pair(Po)
     Q = builder.at_pair(sp.Piecewise((third, omega.r >= 0), (third + 4 * cosine, True)))
-    return Gap(k0 + k * copysign(asin, omega.r), Po + k0 * builder.at_pair(ix * iy) * Q, Q)
+    C = k0 + k * copysign(asin, omega.r)
+    if from_0(k0, k):
+        C = k * sp.Piecewise((sp.pi - phi, omega.r >= 0), (phi, True))
+    return Gap(C, Po + k0 * builder.at_pair(ix * iy) * Q, Q)
 
 
 def _homogeneous_gap(k1: sp.Expr, k3: sp.Expr, builder: Builder, inverse: Inverse) -> Gap:

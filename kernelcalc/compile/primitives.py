@@ -18,7 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def inline(function: F) -> F:
     """Compile a scalar function that LLVM must inline: a loop that calls it can then become vector code."""
-    return cast(F, numba.njit(forceinline=True, error_model="numpy")(function))
+    options: dict[str, Any] = {"forceinline": True, "no_cfunc_wrapper": True}
+    return cast(F, numba.njit(error_model="numpy", **options)(function))
 
 
 def compiled(function: F) -> F:

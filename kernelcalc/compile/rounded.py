@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kernelcalc.arrays import aligned
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import TILE
 
@@ -80,9 +81,9 @@ def rounded(code: Evaluator, rows: Points, columns: Points, numbers: Matrix) -> 
         if ((size > 0) & (size < 1 / SAFE)).any() or not size.max(initial=0) <= SAFE:
             return None
     sides = tuple(
-        (data, np.empty((-(-len(data) // TILE), TILE * data.shape[1]), np.float32))
+        (data, aligned((-(-len(data) // TILE), TILE * data.shape[1]), np.float32))
         for data in ([rows.data] if columns.data is rows.data else [rows.data, columns.data])
     )
-    row = rows.table.astype(np.float32)
-    column = row if columns is rows else columns.table.astype(np.float32)
+    row, column = aligned(rows.table.shape, np.float32), aligned(columns.table.shape, np.float32)
+    row[...], column[...] = rows.table, columns.table
     return Rounded(row, column, numbers.astype(np.float32), sides)

@@ -174,7 +174,7 @@ class Second:
     tangent: int
     used: int = 0  # instructions in mpmath, or what integrals in double-double take instead
     unsettled: float = 0.0  # the largest relative error estimated of an entry that was left
-    piled: bool | None = None
+    piled: dict[bool, bool] = field(default_factory=dict)  # for close pairs, for others
     lock: Any = field(default_factory=threading.RLock)
 
     @classmethod
@@ -293,8 +293,11 @@ class Second:
         close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
             mask[np.divmod(chosen % TILE**2, TILE)] = True
-        wanted = np.full((ni, nj), deep and self._piles_up(rows, columns)) | hard[0][:, None] | hard[1]
-        wanted |= close & np.array(self.code.depth > DEEP_CLOSE or not covered)
+        wanted = np.full((ni, nj), deep and self._piles_up(rows, columns, False)) | hard[0][:, None] | hard[1]
+        if close.any() and (
+            not covered or (self.code.depth > DEEP_CLOSE and self._piles_up(rows, columns, True))
+        ):
+            wanted |= close
         # where both variances are tiny, so is the entry: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
         huge = ~np.isfinite(out[:ni, :nj])  # infinity, or that times 0: these variances are 0 here
@@ -315,17 +318,18 @@ class Second:
             if mirrored is not None:
                 mirrored[along, down] = values[:, 1]
 
-    def _piles_up(self, rows: Points, columns: Points) -> bool:
+    def _piles_up(self, rows: Points, columns: Points, close: bool) -> bool:
         """Whether the roundings of the first phase add up over the layers, measured on some pairs of a large
-        matrix; of a small one nobody minds the time."""
+        matrix, close ones or others; of a small one nobody minds the time."""
         with self.lock:
-            if self.piled is None:
-                n, p = len(rows.data), len(columns.data)
-                self.piled = n * p <= SMALL or self._measured(rows, columns) > PILED
-            return self.piled
+            if close not in self.piled:
+                small = len(rows.data) * len(columns.data) <= SMALL
+                self.piled[close] = small or self._measured(rows, columns, close) > PILED
+            return self.piled[close]
 
-    def _measured(self, rows: Points, columns: Points) -> float:
-        """The largest relative error of float64 among SAMPLE^2 pairs, or of those that are not close."""
+    def _measured(self, rows: Points, columns: Points, close: bool) -> float:
+        """The largest relative error of float64 among those of SAMPLE^2 pairs that are close, or are not; 1
+        where they are too few to tell."""
         chosen = [
             np.ascontiguousarray(p.data[np.linspace(0, len(p.data) - 1, SAMPLE).astype(int)])
             for p in (rows, columns)
@@ -336,12 +340,12 @@ class Second:
         self.code.first_phase(
             few[0], few[1], where, self.code.numbers(self.dimension), None, out, None, space
         )
-        far = np.ones(SAMPLE**2, dtype=bool)
+        wanted = np.full(SAMPLE**2, not close)
         marked = space.marks[1 : 1 + space.marks[0]] % TILE**2
-        far[marked // TILE * SAMPLE + marked % TILE] = False
-        places = np.argwhere(far.reshape(SAMPLE, SAMPLE))
+        wanted[marked // TILE * SAMPLE + marked % TILE] = close
+        places = np.argwhere(wanted.reshape(SAMPLE, SAMPLE))
         before = out[places[:, 0], places[:, 1]]
-        values = self._pairs(*few, places, np.zeros(len(places), dtype=bool), np.column_stack([before] * 2))
+        values = self._pairs(*few, places, np.full(len(places), close), np.column_stack([before] * 2))
         with np.errstate(all="ignore"):
             wrong = np.abs(before / values[:, 0] - 1)
         return float(np.max(wrong[np.isfinite(wrong)], initial=0.0 if len(places) > SAMPLE else 1.0))

@@ -56,6 +56,7 @@ FAR = ("q", "p", "r", "a_x", "a_y")
 POINT = ("a_x",)
 RESULTS = ("c", "T", "S")
 PI = "pi"
+LEAST = f"1/{2**500}"  # what stands for a threshold 0, where only ratios have a meaning
 ABSENT = Fraction(2) ** -1000  # smaller constants stand for 0 where float64 ends
 
 
@@ -273,12 +274,25 @@ class Lowering:
             return self.one("hypot", *(self.one("hypot", *two) for two in (given[:2], given[2:])))
         if name == "conditioned":
             return self._conditioned(*given)
+        if name == "quadrant":
+            return self._quadrant(*given)
         if OPERATIONS.get(name, (0, 0)) != (len(given), 1):
             raise Missing(f"{name} has no form with more digits")
         return self.one(name, *given)
 
+    def _both_0(self, h: int, k: int) -> int:
+        zero = self.constant("0")
+        return self.one("mul", self.one("equal", h, zero), self.one("equal", k, zero))
+
+    def _quadrant(self, h: int, k: int, A: int, B: int) -> int:
+        """P(X > h, Y > k); at the origin (pi - theta)/(2 pi), where A = LEAST tan(theta/2)."""
+        slope = self.one("div", A, self.constant(LEAST))
+        half = self.one("angles", self.constant("1"), slope)
+        corner = self.one("div", half, self.constant(PI))
+        return self.one("select", self._both_0(h, k), corner, self.one("quadrant", h, k, A, B))
+
     def _conditioned(self, h: int, k: int, q: int, p: int, r: int) -> int:
-        """(h - r k)/sqrt(1 - r^2), as in normal.py."""
+        """(h - r k)/sqrt(1 - r^2), as in normal.py, where LEAST stands for h = k = 0."""
         zero, two = self.constant("0"), self.constant("2")
         right = self.one("less", zero, r)
         near = self.one(
@@ -288,8 +302,8 @@ class Lowering:
         far = self.one("add", self.one("add", h, k), more)
         top = self.one("select", right, near, far)
         under = self.one("mul", two, self.one("sqrt", self.one("mul", q, p)))
-        origin = self.one("mul", self.one("equal", h, zero), self.one("equal", k, zero))
-        top = self.one("select", origin, self.one("select", right, q, p), top)
+        least = self.one("mul", self.constant(LEAST), self.one("mul", two, q))
+        top = self.one("select", self._both_0(h, k), least, top)
         return self.one(
             "div", top, self.one("select", self.one("equal", under, zero), self.constant("tiny"), under)
         )

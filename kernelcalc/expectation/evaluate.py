@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kernelcalc.expectation.result import Expectation
 
 DIGITS = (40, 80, 160, 320, 640, 1280)  # tried in turn until two agree to float64
+SMALLEST = 324  # decimal digits after the point of the smallest float
 TIGHT = 1e-13  # relative; a series whose bound is larger gives way to the reference
 
 Point = tuple[float, ...]
@@ -132,7 +133,8 @@ def _closed(e: Expectation, expr: sp.Expr, point: dict[sp.Symbol, float]) -> Bou
     for digits in DIGITS:
         with mp.workdps(digits):
             value = mp.mpf(call(*(mp.mpf(x) for x in point.values())))
-            if last is not None and abs(value - last) <= abs(value) * mp.mpf(10) ** -18:
+            settled = last is not None and abs(value - last) <= abs(value) * mp.mpf(10) ** -18
+            if settled and (value != 0 or digits > SMALLEST):  # 0 may be all that is left of a difference
                 return _rounded(value)
         last = value
     raise InputError(

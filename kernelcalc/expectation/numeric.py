@@ -39,6 +39,7 @@ REACH = (
 WIDTH = 0.5  # of a panel at most: it resolves Hermite functions up to degree 1024
 GRID = 4097  # points among which the largest value is sought
 MOST = 4096  # panels halved at once
+FINEST = -8  # next to a kink, 0 and the highest peak the first panels have the width 2^FINEST in z
 COUNTS = (64, 256, 1024)  # terms of the series tried in turn
 ENOUGH = 8 * EPS  # of the norms of f and g: what a longer series cannot better
 
@@ -131,7 +132,10 @@ def _panels(f: Function, mu: float, sd: float) -> tuple[Vector, Vector]:
     reach = next((r for r, size in ends if size <= EPS**2 * top), None)
     if reach is None or top == 0:
         raise _Unresolved
-    cuts = [*np.arange(-reach, reach + WIDTH, WIDTH), *breaks, grid[sizes.argmax()]]  # no peak is overlooked
+    marks = np.array([*breaks, -mu / sd, grid[sizes.argmax()]])  # no peak is overlooked,
+    steps = np.ldexp(1 / sd, np.arange(FINEST, max(FINEST, int(np.log2(WIDTH * sd))) + 1))
+    steps = np.concatenate([-steps, [0.0], steps])[:, None]  # however narrow at the scale of the deviation
+    cuts = [*np.arange(-reach, reach + WIDTH, WIDTH), *(marks + steps).ravel()]
     edges = np.unique([t for t in cuts if abs(t) <= reach])
     mids, halves = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
     done = []

@@ -30,7 +30,33 @@ def _collected(expr: sp.Expr) -> sp.Expr:
     for term in _terms(sp.expand_power_base(_arguments(expr))):
         rational, shape = _term(term)
         terms[shape] = terms.get(shape, sp.Integer(0)) + rational
-    return sp.Add(*(_written(sp.factor(sp.cancel(rational))) * shape for shape, rational in terms.items()))
+    return sp.Add(*(_written(sp.factor(_cancelled(rational))) * shape for shape, rational in terms.items()))
+
+
+def _cancelled(total: sp.Expr) -> sp.Expr:
+    """A sum of rational functions in lowest terms: what may cancel is a factor of one of the denominators.
+
+    To divide by those is fast where the search for a greatest common divisor of the expanded sum is not.
+    """
+    terms = [sp.fraction(term) for term in sp.Add.make_args(total)]
+    if len(terms) < 12:
+        return sp.cancel(total)
+    factors: dict[sp.Expr, int] = {}
+    for bottom in {bottom for _, bottom in terms}:
+        for factor, power in sp.factor_list(bottom)[1]:
+            factors[factor] = max(power, factors.get(factor, 0))
+    common = sp.Mul(*(factor**power for factor, power in factors.items()))
+    gens = _gens(total)
+    whole, sum_ = sp.Poly(common, *gens), sp.Poly(0, *gens)
+    for top, bottom in terms:
+        sum_ += sp.Poly(top, *gens) * whole.quo(sp.Poly(bottom, *gens))
+    for factor, power in factors.items():
+        for _ in range(power):
+            quotient, rest = sum_.div(sp.Poly(factor, *gens))
+            if not rest.is_zero:
+                break
+            sum_, common = quotient, common / factor
+    return sum_.as_expr() / common
 
 
 def _without_phases(expr: sp.Expr) -> sp.Expr:

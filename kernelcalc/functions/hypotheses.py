@@ -21,7 +21,13 @@ def violations(s: Function) -> tuple[tuple[str, str], ...]:
     """
     jumps = ", ".join(f"z = {shown(t)}" for t, _ in s.jumps)
     found = []
-    if not s.bounded:
+    try:
+        bounded = s.bounded
+    except InputError:
+        if not jumps:
+            raise
+        bounded = True  # whether or not it is, the jumps are enough
+    if not bounded:
         found += [(TRAINING, "it is unbounded"), (SIGN, "it is unbounded")]
         if s.envelope is None:
             found.append((INITIAL, "it outgrows every line"))

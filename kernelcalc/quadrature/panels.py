@@ -189,7 +189,9 @@ def _extension(
     )
     for side, end, can_grow in zip((-1, 1), (low, high), is_open, strict=True):
         beyond = [end, *(t for t in marked if side * end < side * t <= LAST_MARK)]
-        far = next((t for t in beyond if can_grow and matters(t, t + side * cap)), None)
+        stops = (side * min(side * t + cap, side * u) for t, u in pairwise([*beyond, side * mp.inf]))
+        cells = zip(beyond, stops, strict=True) if can_grow else ()
+        far = next((t for t, u in cells if matters(t, t + side * cap) or matters(t, (t + u) / 2)), None)
         if far is not None:
             there = far + side * cap
             if abs(there) > FARTHEST or (tolerance and matters(side * mpf(FARTHEST), side * mpf(FARTHEST))):
