@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import mpmath as mp
@@ -28,11 +29,20 @@ def pair(size: float, angle: float, other: float = 1.0) -> Matrix:
     return np.array([size * x, size * other * (x + angle * e)])
 
 
+def singular() -> Kernel:
+    """The limit of a surrogate, which no theorem covers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kc.SurrogateWarning)
+        return kc.SGNTK(kc.Erf(1e-8), kc.Sign().derivative, 3)
+
+
 CASES: dict[str, tuple[Kernel, Matrix, float]] = {  # kernel, rows, ulps allowed
     "deep": (kc.NNGP(kc.Erf(1e15), 100), pair(1.0, 2.0), 64.0),
     "near-linear layers": (kc.NTK(kc.Erf(10), 60), pair(1e-8, 1e-8), 64.0),
     # the difference of the variances, 1e-316, shows 11 layers later: bounds must not forget it
     "a difference below the range of floats": (kc.NNGP(kc.Erf(1e15), 20), pair(1e-150, 1e-15), 64.0),
+    # short rows with the limit of the surrogate: finite, as 1/sqrt(b) outgrows what T lost
+    "variances that vanish under a pole": (singular(), pair(1e-150, 1.0), 16.0),
     "a variance below the range of floats": (kc.NTK(kc.Erf(1e-8), 3), pair(1e-150, 1.0, 1e300), 16.0),
 }
 
@@ -83,6 +93,26 @@ def test_bounds_of_double_double_hold(make: Callable[[int], Kernel]) -> None:
             _, forward, _ = digits.evaluate(second.near, second.numbers, state, 4)
             assert abs(forward - value) <= wrong + 2.0**-53 * abs(value)
             assert 0 < wrong < 1e-9 * abs(value)
+
+
+@pytest.mark.parametrize("kernel", [kc.NTK(kc.HardTanh(), 3, sigma_b=0.1)], ids=repr)
+@pytest.mark.parametrize("angle", [1e-2, 1e-6, 1e-11])
+def test_close_pairs_of_forms_with_quadrants(kernel: Kernel, angle: float) -> None:
+    """In double-double, or soon in mpmath: settled, and equal to the tape in 60 digits."""
+    rows = pair(1.0, angle)
+    code = evaluator(kernel)
+    second = code.second(rows.shape[1])
+    assert second is not None
+    assert second._near is not None
+    side = rows, np.ones(2)
+    places, depth = np.array([[0, 1]]), int(kernel.depth)
+    (value, wrong, _, _), *_ = second._near.run(side, side, places, depth, second._first, second._table)[0]
+    with mp.workdps(60):
+        weight, bias = (mp.mpmathify(second.numbers[name]) for name in ("w2", "s2"))
+        state = digits.first_layer(rows[0].tolist(), rows[1].tolist(), weight, bias)
+        wanted = digits.evaluate(second.near, second.numbers, state, depth)[1]
+        assert abs(value - wanted) <= wrong + 2.0**-53 * abs(value)
+        assert abs(kernel(rows)[0, 1] / wanted - 1) < 4 * 2.0**-52
 
 
 def test_a_tape_is_plain_data() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import mpmath as mp
 
 from kernelcalc.compile.tape import PI, RESULTS, Instruction, Tape
+from kernelcalc.functions.normal import wedge
 
 Number = Any
 TINY = mp.mpf(2) ** -1000  # constants below stand for 0 where float64 ends
@@ -51,23 +52,15 @@ def _over(x: Number, y: Number) -> Number:
 
 
 def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
-    """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles, W(h, A) by quadrature."""
-
-    def triangle(h: Number, A: Number) -> Number:
-        if mp.isinf(A) or h > 1e6:
-            return mp.mpf(0)
-        if h == 0:
-            return mp.mpf(1) / 4 - mp.atan(0) / (2 * mp.pi) if A == 0 else mp.mpf(0)
-        end = mp.sqrt(2 * mp.mp.prec + A * A) - A
-        points = [0, *sorted({x for x in (h / 4, h, 2 * h + A, end / 8, end / 3) if 0 < x < end}), end]
-        return (
-            h * mp.exp(-(h * h + A * A) / 2) / (2 * mp.pi)
-            * mp.quad(lambda t: mp.exp(-A * t - t * t / 2) / (h * h + (A + t) ** 2), points)
-        )  # fmt: skip
+    """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles."""
 
     def side(h: Number, A: Number) -> Number:
-        found = triangle(abs(h), abs(A))
-        found = mp.ncdf(-abs(h)) - found if A < 0 else found
+        size = abs(h)
+        # W may be tiny and yet count, times an exponential; not so if it is taken from P(X > h)
+        if size == 0 or size > 1e6 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
+            found = mp.ncdf(-size) if A < 0 else mp.mpf(0)
+        else:
+            found = wedge(size, A)
         return -found if h < 0 else found
 
     return (h < 0 and k < 0) + side(h, A) + side(k, B)

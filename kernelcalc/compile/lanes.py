@@ -153,8 +153,10 @@ def div(d: Register, x: Register, y: Register) -> None:
     for j in range(LANES):
         b = y[j]
         d[j], d[LOW + j] = over(x[j], x[LOW + j], b, y[LOW + j])
-        size = abs(d[j])
-        d[WRONG + j] = fma(size, LOST, fma(size, y[WRONG + j], x[WRONG + j]) / abs(b) + LEAST)
+        size, finite = abs(d[j]), abs(b) < math.inf
+        wrong = fma(size, y[WRONG + j], x[WRONG + j]) / abs(b)
+        beyond = abs(x[j]) * 2.0**-1022  # the most that is left over an exponential beyond the range
+        d[WRONG + j] = fma(size, LOST, (wrong if finite else beyond) + LEAST)
 
 
 @inline
@@ -402,46 +404,51 @@ ROOT_ANGLES, ANGLES, SIN_MINUS_T_COS = range(11, 14)
 
 
 @inline
+def step(i: Any, w: Register, table: Register) -> None:
+    """One instruction on the registers in w."""
+    operation = i[0]
+    d, e, f = offset(w, i[1] * SIZE), offset(w, i[2] * SIZE), offset(w, i[3] * SIZE)
+    x, y, z = offset(w, i[4] * SIZE), offset(w, i[5] * SIZE), offset(w, i[6] * SIZE)
+    if operation == COPY:
+        copy(d, x)
+    elif operation == ADD:
+        add(d, x, y)
+    elif operation == MUL:
+        mul(d, x, y)
+    elif operation == DIV:
+        div(d, x, y)
+    elif operation == SQRT:
+        sqrt(d, x)
+    elif operation == HYPOT:
+        hypot(d, x, y)
+    elif operation == NEG:
+        neg(d, x)
+    elif operation == ABS:
+        absolute(d, x)
+    elif operation == COPYSIGN:
+        signed(d, x, y)
+    elif operation == LESS:
+        less(d, x, y)
+    elif operation == EQUAL:
+        equal(d, x, y)
+    elif operation == SELECT:
+        select(d, x, y, z)
+    elif operation == ROOT_ANGLES:
+        root_angles(d, e, f, x, y, z)
+    elif operation == ANGLES:
+        angles(d, e, x, y)
+    elif operation == SIN_MINUS_T_COS:
+        sin_minus_t_cos(d, x, y, z)
+    elif operation == LOOKUP:
+        looked_up(d, x, table)
+    elif operation == LOOKUP_SIDE:
+        looked_up_side(d, x, y, table)
+    else:
+        function(operation, d, x)
+
+
+@inline
 def run(code: Any, count: int, w: Register, table: Register) -> None:
     """The instructions on the registers in w."""
     for n in range(count):
-        i = offset(code, n * WORDS)
-        operation = i[0]
-        d, e, f = offset(w, i[1] * SIZE), offset(w, i[2] * SIZE), offset(w, i[3] * SIZE)
-        x, y, z = offset(w, i[4] * SIZE), offset(w, i[5] * SIZE), offset(w, i[6] * SIZE)
-        if operation == COPY:
-            copy(d, x)
-        elif operation == ADD:
-            add(d, x, y)
-        elif operation == MUL:
-            mul(d, x, y)
-        elif operation == DIV:
-            div(d, x, y)
-        elif operation == SQRT:
-            sqrt(d, x)
-        elif operation == HYPOT:
-            hypot(d, x, y)
-        elif operation == NEG:
-            neg(d, x)
-        elif operation == ABS:
-            absolute(d, x)
-        elif operation == COPYSIGN:
-            signed(d, x, y)
-        elif operation == LESS:
-            less(d, x, y)
-        elif operation == EQUAL:
-            equal(d, x, y)
-        elif operation == SELECT:
-            select(d, x, y, z)
-        elif operation == ROOT_ANGLES:
-            root_angles(d, e, f, x, y, z)
-        elif operation == ANGLES:
-            angles(d, e, x, y)
-        elif operation == SIN_MINUS_T_COS:
-            sin_minus_t_cos(d, x, y, z)
-        elif operation == LOOKUP:
-            looked_up(d, x, table)
-        elif operation == LOOKUP_SIDE:
-            looked_up_side(d, x, y, table)
-        else:
-            function(operation, d, x)
+        step(offset(code, n * WORDS), w, table)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from kernelcalc.compile import twofold
-from kernelcalc.compile.lanes import LANES, LEAST, LOST, LOW, SIZE, WORDS, WRONG, Register, run
+from kernelcalc.compile.lanes import LANES, LEAST, LOST, LOW, SIZE, WORDS, WRONG, Register
 from kernelcalc.compile.pairs import area, dot, scaled
 from kernelcalc.compile.primitives import fma, inline, offset
 from kernelcalc.compile.twofold import Two, two_sum
@@ -119,6 +119,7 @@ def _tamed(state: Any, count: int, w: Register, before: Register, start: int) ->
 
 @inline
 def evaluate(
+    run: Any,
     X: Register,
     Y: Register,
     places: Any,
@@ -140,10 +141,10 @@ def evaluate(
 ) -> None:
     """k of the pairs (places[2n], places[2n + 1]) to out[4n..]: K(x, y), its bound, K(y, x), its bound.
 
-    kind: 0 and 1 for tapes of far and close pairs; 2 for k(x, x) of places[2n], and then the variance of
-    layer l goes to variances[2l count + n], its bound to variances[(2l + 1) count + n]. counts: instructions
-    of the first, the middle and the last part of code; fixed registers; 0, 1, 2 where the result is c, T, or
-    T and S; registers.
+    run: of lanes.py or lanes_normal.py; kind: 0 and 1 for tapes of far and close pairs; 2 for k(x, x) of
+    places[2n], and then the variance of layer l goes to variances[2l count + n], its bound to
+    variances[(2l + 1) count + n]. counts: instructions of the first, the middle and the last part of code;
+    fixed registers; 0, 1, 2 where the result is c, T, or T and S; registers.
     """
     scale, s2 = (numbers[0], numbers[1]), (numbers[2], numbers[3])
     first, middle, kept, tangent = counts[0], counts[1], counts[3], counts[4]

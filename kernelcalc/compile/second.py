@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 SOURCE = """\
 from kernelcalc.compile.rows import evaluate
+from kernelcalc.compile.{module} import run
 
 def lanes(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
           fixed, table, w, out, variances):
-    evaluate(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
-             fixed, table, w, out, variances)
+    evaluate(run, X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code,
+             counts, fixed, table, w, out, variances)
 """
 ARRAY, INTEGERS, COUNT = "float64*", "int64*", "int64"
 SIGNATURE = (
@@ -51,7 +52,7 @@ ENOUGH = 2.0**-50  # the relative error with which a value is settled
 TINY = -2038  # log2 of a product of two variances, below which their covariance is 0 in float64
 SMALL = 4096  # entries of a matrix
 SAMPLE, PILED = 16, 24 * 2.0**-52
-COSTLY = 10**4
+COSTLY, HEAVY = 1000, 30  # what an integral over a quarter plane counts in mpmath, in double-double
 BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, are left to mpmath
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
@@ -59,8 +60,10 @@ PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
 
 
 def available(tape: Tape) -> bool:
-    """Whether lanes.py has all operations."""
+    """Whether lanes.py or lanes_normal.py has all operations; quarter planes need digits.py behind them."""
     known = list(OPERATIONS)
+    if "quadrant" in tape.operations and not digits.available(tape):
+        return False
     return all(known.index(name) < known.index("sin") for name in tape.operations)
 
 
@@ -82,6 +85,7 @@ class Machine:
     counts: Integers
     fixed: Matrix
     registers: int
+    module: str  # that has its operations
 
     @classmethod
     def of(cls, text: str, numbers: dict[str, Any], names: tuple[str, ...], tangent: int) -> Machine:
@@ -96,7 +100,8 @@ class Machine:
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
         lengths = map(len, (placed.first, placed.layer, placed.last))
         counts = np.array([*lengths, kept, tangent, placed.registers], dtype=np.int64)
-        return cls(names, state, words, counts, fixed, placed.registers)
+        module = "lanes_normal" if "quadrant" in placed.operations else "lanes"
+        return cls(names, state, words, counts, fixed, placed.registers, module)
 
     def run(
         self,
@@ -118,7 +123,8 @@ class Machine:
         work = np.empty(self.registers * SIZE + 2 * width + LANES)
         kind = {FAR: 0, NEAR: 1, POINT: 2}[self.names]
         data = X, Y, places, count, width, depth, px, py, np.array(numbers), kind
-        _lanes(*data, self.state, self.code, self.counts, self.fixed, table, work, out, variances)
+        given = self.state, self.code, self.counts, self.fixed
+        _lanes(self.module, *data, *given, table, work, out, variances)
         return out, variances
 
 
@@ -148,14 +154,14 @@ def _words(code: Sequence[Instruction]) -> Integers:
     return words
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> Any:
-    return cache.function(SOURCE, "lanes", SIGNATURE)
+@lru_cache(maxsize=2)
+def _compiled(module: str) -> Any:
+    return cache.function(SOURCE.format(module=module), "lanes", SIGNATURE)
 
 
-def _lanes(*arguments: Any) -> None:
+def _lanes(module: str, *arguments: Any) -> None:
     passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
-    _compiled()(*passed)
+    _compiled(module)(*passed)
 
 
 @dataclass
@@ -166,7 +172,7 @@ class Second:
     near: Tape
     dimension: int
     tangent: int
-    used: int = 0  # instructions in mpmath
+    used: int = 0  # instructions in mpmath, or what integrals in double-double take instead
     unsettled: float = 0.0  # the largest relative error estimated of an entry that was left
     piled: dict[bool, bool] = field(default_factory=dict)  # for close pairs, for others
     lock: Any = field(default_factory=threading.RLock)
@@ -194,9 +200,13 @@ class Second:
 
     @cached_property
     def price(self) -> int:
-        """Instructions for one entry in mpmath; an integral takes as long as COSTLY others."""
-        names = [i.operation for i in self.near.layer]
-        return self.code.depth * (len(names) + COSTLY * names.count("quadrant"))
+        """Instructions for one entry in mpmath."""
+        return self.code.depth * (len(self.near.layer) + COSTLY * self.integrals)
+
+    @cached_property
+    def integrals(self) -> int:
+        """Over quarter planes, in one layer."""
+        return sum(i.operation == "quadrant" for i in self.near.layer)
 
     @cached_property
     def _first(self) -> tuple[float, ...]:
@@ -257,7 +267,8 @@ class Second:
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
-        for k in np.flatnonzero(~(_settled(result, wrong) | points.dead)):
+        unknown = ~_settled(result, wrong) | _ended(points)
+        for k in np.flatnonzero(unknown & ~points.dead):
             exact = self._exact(points.data[k], points.data[k], result[k], wrong[k])
             result[k] = values[k] if exact is None else exact[0]
         result[points.dead] = values[points.dead]
@@ -289,7 +300,7 @@ class Second:
             wanted |= close
         # where both variances are tiny, so is the entry: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
-        huge = np.isnan(out[:ni, :nj])  # infinity times 0: these variances are 0 here
+        huge = ~np.isfinite(out[:ni, :nj])  # infinity, or that times 0: these variances are 0 here
         wanted &= (size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY) | huge
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
@@ -349,15 +360,16 @@ class Second:
         left = np.ones(len(places), dtype=bool)
         for machine, allowed in ((self._far, ~near), (self._near, left)):
             chosen = np.flatnonzero(left & allowed)
-            if machine is None or not len(chosen):
+            if machine is None or not len(chosen) or self.used >= MOST:
                 continue
+            self.used += len(chosen) * self.code.depth * HEAVY * self.integrals
             given = (rows.data, rows.powers), (columns.data, columns.powers)
             where = np.ascontiguousarray(places[chosen])
             found, _ = machine.run(*given, where, self.code.depth, self._first, self._table)
             better = (found[:, 1::2] < np.minimum(wrong[chosen], 1e-9 * np.abs(found[:, ::2]))).all(axis=1)
             values[chosen[better]], wrong[chosen[better]] = found[better, ::2], found[better, 1::2]
             left = np.asarray(~_settled(values, wrong).all(axis=1))
-        ended = (side.values.min(axis=0) < BEYOND for side in (rows, columns))  # double-double ends there too
+        ended = map(_ended, (rows, columns))
         beyond = np.logical_or(*(mask[index] for mask, index in zip(ended, places.T, strict=True)))
         wrong[beyond] = np.inf
         for n in np.flatnonzero(left | beyond):
@@ -396,6 +408,11 @@ class Second:
                     return float(pair[0]), float(pair[1])
                 last = pair
         return None
+
+
+def _ended(points: Points) -> NDArray[np.bool_]:
+    """Points with a variance beyond double-double."""
+    return np.asarray(points.values.min(axis=0) < BEYOND)
 
 
 def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:

@@ -46,9 +46,9 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "lookup": (1, 1),
     "lookup_side": (2, 1),
     "hypot": (2, 1),
+    "quadrant": (4, 1),  # in lanes_normal.py
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
-    "quadrant": (4, 1),
     "lookup_plane": (2, 1),  # thresholds: never without quadrant
 }
 NEAR = ("root_q", "root_p", "r", "d", "a_x", "a_y")  # the state of a close pair, then the results

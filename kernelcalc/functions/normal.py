@@ -37,7 +37,7 @@ def owens_t(h: Any, a: Any) -> Any:
     mean = h * h / 2
     weight = mp.exp(-mean)
     beyond, power, total, j = 1 - weight, a, mp.mpf(0), 0
-    while j < mean or abs(beyond * power) > mp.eps:
+    while j < 2 * mean or abs(weight * power) > mp.eps:  # P(N > j) < P(N = j) from there on; it is rounded
         total += beyond * power / (2 * j + 1)
         j += 1
         weight *= mean / j
@@ -46,11 +46,11 @@ def owens_t(h: Any, a: Any) -> Any:
     return (mp.atan(a) - total) / (2 * mp.pi)
 
 
-def _wedge(h: Any, A: Any) -> Any:
+def wedge(h: Any, A: Any) -> Any:
     """W(h, A), h >= 0, to the working precision, relative to itself."""
     above = mp.erfc(h / mp.sqrt(2)) / 2
     if A < 0:
-        return above - _wedge(h, -A)
+        return above - wedge(h, -A)
     square = h * h + A * A
     if square > FAR:
         width = 1 / (1 + A)
@@ -92,7 +92,7 @@ def _terms(h: Any, k: Any, r: Any) -> list[Any]:
         return [normal_cdf(-max(h, k)) if r > 0 else max(mp.mpf(0), normal_cdf(-h) - normal_cdf(k))]
     root = mp.sqrt(square)
     sides = [(h, (k - r * h) / root), (k, (h - r * k) / root)]
-    return [mp.mpf(h < 0 and k < 0), *((1 if x >= 0 else -1) * _wedge(abs(x), A) for x, A in sides)]
+    return [mp.mpf(h < 0 and k < 0), *((1 if x >= 0 else -1) * wedge(abs(x), A) for x, A in sides)]
 
 
 class Phi(sp.Function):  # type: ignore[misc]  # SymPy is untyped
