@@ -243,8 +243,8 @@ def _warn(task: Task) -> None:
         expected = max(code.loose, code.depth * COMPILED)
         warnings.warn(
             f"{code.kernel!r}: deep networks and close pairs need more digits than float64, for which its"
-            f" mean off the centre has no form: expect relative errors of {expected:.1e}, larger ones of nearly"
-            " equal rows",
+            f" mean off the centre has no form: expect relative errors of {expected:.1e}, larger ones of"
+            " nearly equal rows",
             InaccurateWarning,
             stacklevel=4,
         )

@@ -180,12 +180,12 @@ class Evaluator:
 
     @property
     def loose(self) -> float:
-        """The relative error expected of all layers, where a mean is looked up in a table of two variables."""
+        """The relative error expected of all layers, where a mean comes from a table of two variables."""
         return 0.0 if self.structure.shift is None else self.depth * float(getattr(self.mean, "error", 0.0))
 
     @property
     def alone(self) -> bool:
-        """Whether entries (deep networks, close pairs) should have gone to the second phase, and there is none
+        """Whether entries (of deep networks, close pairs) needed the second phase, and there is none
         for a table of two variables."""
         return self.structure.shift is not None and bool(self._lacking)
 
