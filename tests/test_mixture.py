@@ -69,6 +69,7 @@ def test_steep_functions_keep_their_digits() -> None:
     e = kc.dual(kc.function("tanh(1000*z)"))
     values, bounds = e.bounded(1.0, 2.0, 0.5)
     assert bounds <= 2e-15
+    assert abs(values - float(e.reference(1, 2, mp.mpf("0.5"), digits=20))) <= 1e-16
     limit = 2 / mp.pi * mp.asin(0.5 / mp.sqrt(2))
     assert abs(values - float(limit)) < 1e-5
     assert abs(values - float(limit)) > 1e-9

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from kernelcalc.checking.compare import DIGITS, Comparison, compare
 from kernelcalc.checking.equation import define, read
 from kernelcalc.checking.lexer import MAX_LENGTH
+from kernelcalc.checking.syntax import Node
 from kernelcalc.errors import InputError
 
 MAX_FILE = 5_000_000  # characters
@@ -75,7 +76,7 @@ def check_draft(text: str, *, digits: int = DIGITS) -> Report:
     plain = _COMMENT.sub(r"\1", _MARK.sub(note, text))
     macros = _macros(plain)
     found: list[Checked] = []
-    definitions: dict[str, tuple[str, object]] = {}
+    definitions: dict[str, tuple[str, Node]] = {}
     unmarked, mark = 0, ""
     pending: int | None = None  # the line of a mark that still waits for its equation
 
@@ -107,7 +108,7 @@ def check_draft(text: str, *, digits: int = DIGITS) -> Report:
             line = plain.count("\n", 0, start + at) + 1
             try:
                 equation = read(_expanded(source, macros) + "{}")  # LaTeX, whatever it looks like
-                result = compare(equation, against, definitions, digits)  # type: ignore[arg-type]
+                result = compare(equation, against, definitions, digits)
             except InputError as error:
                 refuse(line, against, source, str(error))
                 continue
