@@ -82,7 +82,7 @@ class Kernel(Deferred):
 
     @property
     def recipe(self) -> str:
-        """What the derived form depends on, without the depth and the deviations; "" where that is not known."""
+        """What the derived form depends on, but for depth and deviations; "" where it is not plain."""
         return recipe(self.f1, self.s1, self.f2, self.s2)
 
     def _content(self) -> tuple[object, ...]:
@@ -333,20 +333,21 @@ def _depth(depth: object) -> int | sp.Symbol:
 
 def _deviation(value: object, name: str, *, zero: bool) -> Fraction | sp.Expr:
     """A number > 0, or >= 0 if it may be zero; a fraction where it is rational."""
-    found: Fraction | sp.Expr | None = fraction(value)
-    if isinstance(found, Fraction):
+    found = fraction(value)
+    if found is not None:
         fine = found >= 0 if zero else found > 0
     else:
-        found = exact(value, name)
-        fine = found.is_real and (found.is_nonnegative if zero else found.is_positive) is not False
+        number = exact(value, name)
+        fine = number.is_real and (number.is_nonnegative if zero else number.is_positive) is not False
     if not fine:
         raise InputError(f"{name}={value!r} must be {'>=' if zero else '>'} 0")
-    return _light(found)
+    return _light(number) if found is None else found
 
 
 def _light(number: Fraction | sp.Expr) -> Fraction | sp.Expr:
-    rational = not isinstance(number, Fraction) and number.is_Rational
-    return Fraction(int(number.p), int(number.q)) if rational else number
+    if isinstance(number, Fraction) or not number.is_Rational:
+        return number
+    return Fraction(int(number.p), int(number.q))
 
 
 def _kernel(

@@ -1,5 +1,5 @@
-"""What is made when it is first needed: SymPy takes longer to import than a matrix to compute, and a kernel that
-an earlier process has derived needs none of it."""
+"""What is made when it is first needed: SymPy takes longer to import than a matrix to compute, and a kernel
+that an earlier process has derived needs none of it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A function is its regular part (a SymPy expression in ``symbols.z``) plus Dirac masses. Parameters stay
 symbols in ``template`` so that one derivation serves all their values; ``expr`` has the values put in.
 
-A function made by a call with plain arguments, Erf(2).derivative, has this call as its recipe: where an earlier
+A function made by calls with plain arguments, Erf(2).derivative, has these as its recipe: where an earlier
 process has made it, its formula is not made before it is needed, and what is ``remembered`` is known at once.
 """
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from kernelcalc.functions import analysis, decide, periodic
 else:
     sp, sym = Late("sympy"), Late("kernelcalc.symbols")
-    analysis, decide, periodic = (Late(f"kernelcalc.functions.{x}") for x in ("analysis", "decide", "periodic"))
+    analysis, decide = Late("kernelcalc.functions.analysis"), Late("kernelcalc.functions.decide")
+    periodic = Late("kernelcalc.functions.periodic")
 
 P = ParamSpec("P")
 Masses: TypeAlias = "tuple[tuple[sp.Expr, sp.Expr], ...]"
@@ -67,8 +68,9 @@ def shown(value: sp.Expr) -> str:
 
 def fraction(value: object) -> Fraction | None:
     """A plain number as a fraction; None for all else."""
-    plain = type(value) in (int, Fraction) or (isinstance(value, float) and abs(value) < float("inf"))
-    return Fraction(value) if plain else None  # type: ignore[arg-type]  # one of these
+    if isinstance(value, float):
+        return Fraction(value) if abs(value) < float("inf") else None
+    return Fraction(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else None
 
 
 def planned(make: Callable[P, Function]) -> Callable[P, Function]:

@@ -125,7 +125,8 @@ def _hint(stem: str) -> str:
         rest = "" if near else f"; {prefix} has {', '.join(row.name for row in library(prefix))}"
     else:
         names = [row.path for row in libraries.LIBRARIES if row.name.lower() == last]
-        close = difflib.get_close_matches(stem.lower(), [*_by_path(), *(e.label for e in surrogates.SURROGATES)], n=3)
+        every = [*_by_path(), *(e.label for e in surrogates.SURROGATES)]
+        close = difflib.get_close_matches(stem.lower(), every, n=3)
         near = names or [_by_path()[key].path if key in _by_path() else key for key in close]
         rest = "" if near else f"; libraries: {', '.join(library_names())}"
     return f"; did you mean {' or '.join(map(repr, dict.fromkeys(near)))}?" if near else rest

@@ -61,9 +61,9 @@ def PiecewiseLinear(knots: Iterable[object], slopes: Iterable[object], value: ob
     if len(rates) != len(at) + 1 or not at:
         raise InputError(f"PiecewiseLinear needs one slope more than knots; got {len(rates)} for {len(at)}")
     _increasing(at, "knots")
-    bends = zip(at, pairwise(rates), strict=True)
-    expr = start + rates[0] * (sym.z - at[0])
-    expr += sp.Add(*((after - before) * (sym.z - t) * sp.Heaviside(sym.z - t) for t, (before, after) in bends))
+    bends, z = zip(at, pairwise(rates), strict=True), sym.z
+    expr = start + rates[0] * (z - at[0])
+    expr += sp.Add(*((after - before) * (z - t) * sp.Heaviside(z - t) for t, (before, after) in bends))
     return Function(f"piecewise_linear[{_list(at)}; {_list(rates)}; {shown(start)}]", expr)
 
 
