@@ -1,6 +1,6 @@
 """Every mean and dual of the catalogue at random parameters from 1e-12 to 1e12, against its definition.
 
-    python benchmarks/catalogue_sweep.py [--points 2] [--only NAME] [--kind mean] [--seconds 60] [--results FILE]
+    python benchmarks/catalogue_sweep.py [--points 2] [--only NAME] [--kind mean] [--results FILE]
 
 Closed forms are compared with the integral of the definition (mpmath) to 40 digits; the float64 values of
 expectations with their stated bounds; the compiled NTK of two layers, whose entries are E f f + c E f'f',
