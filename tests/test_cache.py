@@ -114,6 +114,14 @@ def test_source_that_needs_the_runtime_is_refused(body: str) -> None:
         cache.function(f"import numpy as np\n\ndef entry(x):\n    {body}\n", "entry", ("float64*",))
 
 
+def test_inlined_functions_have_no_machine_code_of_their_own() -> None:
+    from kernelcalc.compile import vecmath
+
+    check()
+    with pytest.raises(TypeError, match="not iterable"):  # and none is made to be called from Python
+        vecmath.sqrt(2.0)
+
+
 def test_text_is_generated_once_per_key() -> None:
     calls: list[str] = []
 

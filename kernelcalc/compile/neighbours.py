@@ -28,7 +28,7 @@ from kernelcalc.compile.pairs import (
     rejection,
     scaled,
 )
-from kernelcalc.compile.primitives import F, fma, inline, offset, wide
+from kernelcalc.compile.primitives import INLINED, F, fma, inline, offset, wide
 from kernelcalc.compile.vecmath import hypot, sqrt
 
 Pointer = Any
@@ -38,8 +38,8 @@ STEEP = 0.25  # least share of |D|^2 that must be orthogonal to x
 
 def _fused(function: F) -> F:
     """As pairs.summed, with products fused into the sums."""
-    options: dict[str, Any] = {"fastmath": {"reassoc", "nsz", "contract"}, "forceinline": True}
-    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+    options: dict[str, Any] = INLINED | {"fastmath": {"reassoc", "nsz", "contract"}}
+    return cast(F, numba.njit(error_model="numpy", **options)(function))
 
 
 @_fused

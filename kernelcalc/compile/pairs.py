@@ -22,7 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelcalc.compile.primitives import F, fma, inline, wide
+from kernelcalc.compile.primitives import INLINED, F, fma, inline, wide
 from kernelcalc.compile.twofold import (
     ZERO,
     Two,
@@ -47,8 +47,8 @@ BOOST = 2.0**500
 
 def summed(function: F) -> F:
     """Compile a loop that sums floats in any order: it becomes vector code; explicit fma stays as it is."""
-    options: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "forceinline": True}
-    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+    options: dict[str, Any] = INLINED | {"fastmath": {"reassoc", "nsz"}}
+    return cast(F, numba.njit(error_model="numpy", **options)(function))
 
 
 @summed
