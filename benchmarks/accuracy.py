@@ -1,6 +1,7 @@
 """Errors of Gram matrices in ulps, by family of pairs, against the closed forms in many digits.
 
-    python benchmarks/accuracy.py [--pairs 4] [--nt-python PATH] [--results FILE] [--markdown FILE]
+    python benchmarks/accuracy.py [--pairs 4] [--nt-python PATH] [--results FILE] [--references FOLDER]
+                                  [--markdown FILE]
 
 Kernels: NNGP, NTK, SG-NTK with erf_m (m from 1e-8 to 1e15), sign, ReLU, with the singular limits m -> oo of
 activations and surrogates; --all: every function of the catalogue that has a closed form. Each pair is new
@@ -11,7 +12,8 @@ in float64. An ulp is 2^-52 of the value or, where that passes through zero (is 
 sum of the absolute values of its terms; inf: not finite where the value is, or finite where it is not.
 
 Ends with what was asked, met or not, and exit status 0 or 1. --results keeps finished parts: the same command
-goes on from there after Ctrl-C (exit status 130).
+goes on from there after Ctrl-C (exit status 130). --references keeps what does not depend on the library's
+numbers: another run, after a change of the library, only computes its values anew (see references.py).
 """
 
 from __future__ import annotations
@@ -26,25 +28,26 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_cases import Job, Row, check_reference, groups, measure
+from accuracy_cases import Job, Row, check_reference, groups, measure, prepare
 from accuracy_report import kernel_of, largest, markdown, put, table, verdict
 
 import kernelcalc as kc
 from kernelcalc.progress import share_done
 
 
-def work(job: Job) -> dict[str, Any]:
-    """One job and what it found, as kept in the file of results."""
+def work(job: Job, folder: Path | None, only: bool) -> dict[str, Any]:
+    """One job and what it found, as kept in the file of results; only: its references alone."""
     start = time.perf_counter()
-    pairs, rows = measure(job)
+    pairs, rows = (prepare(job, folder), []) if only and folder is not None else measure(job, folder)
     return {"job": asdict(job), "pairs": pairs, "seconds": time.perf_counter() - start, "rows": rows}
 
 
-def prepare() -> None:
+def begin() -> None:
     """For a worker: interrupts are the parent's, and the delta surrogates are meant."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore", kc.SurrogateWarning)
@@ -66,13 +69,14 @@ def kept(file: Path | None, jobs: list[Job]) -> list[dict[str, Any]]:
     return found
 
 
-def computed(jobs: list[Job], file: Path | None, processes: int) -> Iterator[dict[str, Any]]:
+def computed(jobs: list[Job], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The results of the jobs as they come in, in processes of their own, added to the file."""
+    file, job = args.results, partial(work, folder=args.references, only=args.only_references)
     for name in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, prepare) as pool:
-        for done in pool.imap_unordered(work, jobs):
+    with context.Pool(min(args.processes, len(jobs)), begin) as pool:
+        for done in pool.imap_unordered(job, jobs):
             if file is not None:
                 with file.open("a") as kept_in:
                     kept_in.write(json.dumps(done) + "\n")
@@ -92,7 +96,7 @@ def collect(args: argparse.Namespace) -> tuple[int, list[Row], float]:
     ready = [Job(**done["job"]) for done in found]
     left = [job for job in jobs if job not in ready]
     with share_done() as report:
-        for done in computed(left, args.results, min(args.processes, len(left))) if left else ():
+        for done in computed(left, args) if left else ():
             found.append(done)
             if sys.stderr.isatty():
                 report(len(found) / len(jobs))
@@ -118,9 +122,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--results", type=Path, help="keep finished parts here, and go on from them")
+    parser.add_argument("--references", type=Path, metavar="FOLDER", help="keep references for more runs")
+    parser.add_argument("--only-references", action="store_true", help="compute these, and nothing else")
     parser.add_argument("--markdown", type=Path, help="write the tables into this file, between their marks")
     parser.add_argument("--json", type=Path, help="write all entries as a list of objects")
     args = parser.parse_args()
+    if args.only_references and (args.references is None or args.results is not None):
+        parser.error("--only-references needs --references FOLDER, and goes without --results")
     warnings.simplefilter("ignore", kc.SurrogateWarning)
     try:
         pairs, rows, seconds = collect(args)
@@ -128,6 +136,9 @@ def main() -> int:
         where = f"finished parts are in {args.results}" if args.results else "nothing is kept (see --results)"
         print(f"interrupted; {where}", file=sys.stderr)
         return 130
+    if args.only_references:
+        print(f"references of {pairs} pairs in {args.references}, {seconds / 60:.0f} min")
+        return 0
     print(f"{pairs} pairs, {len(rows)} values of kernels (each as k(x, y) and k(y, x))\n")
     for title, label in (
         ("pairs", lambda row: row.family),

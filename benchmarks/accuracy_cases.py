@@ -17,6 +17,7 @@ import sympy as sp
 from exact_kernels import exact, layer_of, ulps
 from numpy.typing import NDArray
 from pair_families import Pair, families
+from references import References
 
 import kernelcalc as kc
 from kernelcalc.kernels import Kernel
@@ -143,52 +144,84 @@ def peer_values(job: Job, pairs: dict[int, tuple[Matrix, Matrix]]) -> dict[str, 
         return values
 
 
-def measure(job: Job) -> tuple[int, list[Row]]:
-    """How many pairs, and every entry."""
-    makers, drawn = dict(groups(job.every))[job.activation], job.draw()
-    by_dimension: dict[int, list[tuple[str, Any, Any]]] = {}
-    for name, (x, y) in drawn:
-        by_dimension.setdefault(len(x), []).append((name, x, y))
-    sides = {
-        d: (np.array([x for _, x, _ in chosen]), np.array([y for _, _, y in chosen]))
-        for d, chosen in by_dimension.items()
+def by_dimension(job: Job) -> dict[int, tuple[list[str], Matrix, Matrix]]:
+    """The families of its pairs and their rows."""
+    found: dict[int, list[tuple[str, Pair]]] = {}
+    for name, pair in job.draw():
+        found.setdefault(len(pair[0]), []).append((name, pair))
+    return {
+        d: ([name for name, _ in few], np.array([x for _, (x, _) in few]), np.array([y for _, (_, y) in few]))
+        for d, few in found.items()
     }
-    peer = peer_values(job, sides)
+
+
+def references(job: Job, folder: Path | None) -> References:
+    return References(folder, f"{job.activation} {job.sigma_b!r}")
+
+
+def prepare(job: Job, folder: Path) -> int:
+    """Computes the references of a job for runs to come; how many pairs."""
+    makers, pairs = dict(groups(job.every))[job.activation], by_dimension(job)
+    memory = references(job, folder)
+    for names, X, Y in pairs.values():
+        kernels, turned, depths = asked(makers, job.sigma_b, names)
+        for x, y, chosen in zip(X, Y, depths, strict=True):
+            memory.exact([*kernels.values(), *turned.values()], x, y, chosen)
+    return sum(len(names) for names, _, _ in pairs.values())
+
+
+def measure(job: Job, folder: Path | None = None) -> tuple[int, list[Row]]:
+    """How many pairs, and every entry; folder: where references are kept."""
+    makers, pairs = dict(groups(job.every))[job.activation], by_dimension(job)
+    memory = references(job, folder)
+    peer = peer_values(job, {d: (X, Y) for d, (_, X, Y) in pairs.items()})
     rows = [
         row
-        for d, chosen in by_dimension.items()
-        for row in entries(job, makers, [name for name, _, _ in chosen], *sides[d], peer.get(str(d), {}))
+        for d, (names, X, Y) in pairs.items()
+        for row in entries(job, makers, names, X, Y, peer.get(str(d), {}), memory)
     ]
-    return len(drawn), rows
+    return sum(len(names) for names, _, _ in pairs.values()), rows
 
 
-def entries(
-    job: Job, makers: Makers, names: list[str], X: Matrix, Y: Matrix, peer: dict[str, Any]
-) -> Iterator[Row]:
-    """The errors at X[i], Y[i] of the family names[i]; at the depths DEEP for one pair of each family."""
-    s = job.sigma_b
-    kernels = {name: make(2, s) for name, make in makers.items()}
+def asked(
+    makers: Makers, sigma_b: float, names: list[str]
+) -> tuple[dict[str, Kernel], dict[str, Kernel], list[list[int]]]:
+    """The kernels, those whose transposes differ turned round, and per pair the depths: DEEP for one pair of
+    each family."""
+    kernels = {name: make(2, sigma_b) for name, make in makers.items()}
     turned = {
-        name: kc.GeneralizedNTK((k.f2, k.s2), (k.f1, k.s1), 2, sigma_b=s)
+        name: kc.GeneralizedNTK((k.f2, k.s2), (k.f1, k.s1), 2, sigma_b=sigma_b)
         for name, k in kernels.items()
         if not k.symmetric and k.s1 is not None and k.s2 is not None
     }
-    firsts = [i for i in range(len(names)) if i == 0 or names[i - 1] != names[i]]
-    values: dict[str, dict[int, dict[int, Any]]] = {
-        name: {
-            depth: dict(zip(chosen, in_blocks(make(depth, s), X[chosen], Y[chosen]), strict=True))
-            for depths, chosen in ((DEPTHS, list(range(len(names)))), (DEEP, firsts))
-            for depth in depths
-        }
-        for name, make in makers.items()
-    }
+    new = [i == 0 or names[i - 1] != name for i, name in enumerate(names)]
+    return kernels, turned, [DEPTHS + (DEEP if first else []) for first in new]
+
+
+def entries(
+    job: Job,
+    makers: Makers,
+    names: list[str],
+    X: Matrix,
+    Y: Matrix,
+    peer: dict[str, Any],
+    memory: References,
+) -> Iterator[Row]:
+    """The errors at X[i], Y[i] of the family names[i]."""
+    s = job.sigma_b
+    kernels, turned, depths = asked(makers, s, names)
+    values: dict[str, dict[int, dict[int, Any]]] = {name: {} for name in makers}
+    for depth in DEPTHS + DEEP:
+        chosen = [i for i, wanted in enumerate(depths) if depth in wanted]
+        for name, make in makers.items():
+            found = in_blocks(make(depth, s), X[chosen], Y[chosen])
+            values[name][depth] = dict(zip(chosen, found, strict=True))
     plain = {name: textbook(k, X, Y, DEPTHS + DEEP) for name, k in kernels.items()}
     every = [*kernels.items(), *turned.items()]
     for i, family in enumerate(names):
-        depths = DEPTHS + (DEEP if i in firsts else [])
-        wanted = exact([k for _, k in every], X[i], Y[i], depths)
+        wanted = memory.exact([k for _, k in every], X[i], Y[i], depths[i])
         for (name, k), column in zip(every, wanted, strict=True):
-            for depth, e in zip(depths, column, strict=True):
+            for depth, e in zip(depths[i], column, strict=True):
                 same, forward, back = values[name][depth][i]
                 if name in turned:
                     forward, back = (forward, forward) if k is kernels[name] else (back, back)

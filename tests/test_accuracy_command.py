@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from accuracy import kept
 from accuracy_cases import Job, Row, entries
 from accuracy_report import END, START, cell, markdown, put, verdict
+from exact_kernels import exact
+from references import References, key
 
 import kernelcalc as kc
 
@@ -26,7 +29,7 @@ def test_one_job() -> None:
     names = [name for name, _ in JOB.draw()]
     X, Y = (np.array([pair[i] for _, pair in JOB.draw()]) for i in (0, 1))
     makers = {"ntk": lambda depth, s: kc.NTK(kc.ReLU(), depth, sigma_b=s)}
-    rows = list(entries(JOB, makers, names, X, Y, {}))
+    rows = list(entries(JOB, makers, names, X, Y, {}, References(None, "")))
     assert {row.family for row in rows} == set(names)
     assert len(names) == 7
     assert verdict(rows)[0]
@@ -62,6 +65,34 @@ def test_results_are_kept_and_checked(tmp_path: Path) -> None:
     assert len(kept(file, [JOB])) == 1
     with pytest.raises(SystemExit, match="not asked for"):
         kept(file, [])
+
+
+def test_references_are_kept_and_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels, depths = [kc.NTK(kc.ReLU(), 2, sigma_b=0.1), kc.NNGP(kc.ReLU(), 2, sigma_b=0.1)], [1, 3]
+    x, y = np.random.default_rng(3).standard_normal((2, 4))
+    wanted = References(tmp_path, "a/b").exact(kernels, x, y, depths)
+    for file in tmp_path.iterdir():
+        file.write_text(file.read_text() + '["cut')  # as if killed while writing
+    monkeypatch.setattr("references.exact", None)  # nothing to compute
+    found = References(tmp_path, "a/b").exact(kernels, x, y, depths)
+    for one, other in zip(chain(*found), chain(*wanted), strict=True):
+        assert abs(one.value - other.value) <= 1e-22 * other.size
+        assert abs(one.size - other.size) <= 1e-10 * other.size
+    monkeypatch.setattr("references.exact", exact)
+    moved = x.copy()
+    moved[2] = np.nextafter(x[2], 9.0)
+    again = References(tmp_path, "a/b").exact(kernels, moved, y, depths)
+    assert again[0][0].value != found[0][0].value
+    changed = [
+        key(kernels, moved, y, depths),
+        key(kernels, x, y, [1, 2]),
+        key([kc.NTK(kc.ReLU(), 2, sigma_b=0.2), kernels[1]], x, y, depths),
+        key([kernels[1], kernels[0]], x, y, depths),
+    ]
+    monkeypatch.setattr("references._method", lambda: "another recursion")
+    changed.append(key(kernels, x, y, depths))
+    monkeypatch.undo()
+    assert len({key(kernels, x, y, depths), *changed}) == 6
 
 
 def test_the_section_is_put_in_place_of_the_older(tmp_path: Path) -> None:
