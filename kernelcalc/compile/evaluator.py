@@ -247,16 +247,12 @@ class Evaluator:
                 f" to {most:.3g}; scale the data"
             )
 
-    def points(self, data: Matrix, role: str, name: str) -> Points:
-        """The tables of all layers for the rows of data."""
+    def points(self, data: Matrix, role: str, name: str, known: Points | None = None) -> Points:
+        """The tables of all layers for the rows of data; known: those of the same rows in the other role."""
         n, dimension = data.shape
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
-        squares = np.einsum("ij,ij->i", data, data)
-        powers = np.ones(n)
-        if not ((squares > dimension * 2.0**-390) & (squares < 2.0**390)).all():
-            exponents = np.frexp(np.abs(data).max(axis=1))[1]
-            powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
+        squares, powers = _norms(data) if known is None else (known.squares, known.powers)
         values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
         if self.depth > 1 and zero.any() and _jumps(self.kernel):  # sign: 0/0
@@ -371,6 +367,15 @@ class Evaluator:
             passed = i0, ni, last, done - last, *sizes, alike, *points
             self._call("close", *data, *passed, *written, marks, *work, dtype=dtype)
         return done
+
+
+def _norms(data: Matrix) -> tuple[Matrix, Matrix]:
+    """The squares and powers of Points."""
+    squares, powers = np.einsum("ij,ij->i", data, data), np.ones(len(data))
+    if not ((squares > data.shape[1] * 2.0**-390) & (squares < 2.0**390)).all():
+        exponents = np.frexp(np.abs(data).max(axis=1))[1]
+        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
+    return squares, powers
 
 
 def evaluator(kernel: Kernel) -> Evaluator:
