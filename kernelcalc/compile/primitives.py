@@ -13,17 +13,14 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from kernelcalc.compile.lowering import TextCompiler
+from kernelcalc.compile.lowering import Inlined
 
 F = TypeVar("F", bound=Callable[..., Any])
-INLINED: dict[str, Any] = {
-    "forceinline": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "pipeline_class": TextCompiler
-}  # fmt: skip
 
 
 def inline(function: F) -> F:
     """Compile a scalar function that LLVM must inline: a loop that calls it can then become vector code."""
-    return cast(F, numba.njit(error_model="numpy", **INLINED)(function))
+    return cast(F, Inlined(function))
 
 
 def compiled(function: F) -> F:
