@@ -8,7 +8,6 @@ name of a file is a hash of everything that determines its content, so nothing i
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import itertools
 import linecache
 import os
@@ -18,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kernelcalc.compile.processor import with_estimates
-from kernelcalc.kept import digest, package, store
+from kernelcalc.kept import digest, package, store, version
 
 if TYPE_CHECKING:
     from llvmlite.binding import LLJIT, TargetMachine
@@ -48,7 +47,7 @@ def function(source: str, entry: str, arguments: tuple[str, ...]) -> Callable[..
     """
     machine = _machine()
     settings = [os.environ.get(f"NUMBA_{name}") for name in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")]
-    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    versions = [version(name) for name in ("numba", "llvmlite")]
     name = "code-" + digest(package(), versions, settings, *machine, source, entry, arguments)
     with _lock:
         if name not in _functions:
