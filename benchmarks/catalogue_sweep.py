@@ -1,11 +1,11 @@
 """Every mean and dual of the catalogue at random parameters from 1e-12 to 1e12, against its definition.
 
-    python benchmarks/catalogue_sweep.py [--points 2] [--only NAME] [--kind mean] [--seconds 60] [--json FILE]
+    python benchmarks/catalogue_sweep.py [--points 2] [--only NAME] [--kind mean] [--results FILE]
 
 Closed forms are compared with the integral of the definition (mpmath) to 40 digits; the float64 values of
 expectations with their stated bounds; the compiled NTK of two layers, whose entries are E f f + c E f'f',
 with the closed forms at 60 digits on the exact rows. A line for every expectation; the exit status is 1 if
-one is out of bounds.
+one is out of bounds. With --results every line is kept in FILE, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import mpmath as mp
@@ -162,17 +163,19 @@ def compiled(line: Line, f: Function, draw: random.Random, count: int) -> None:
                 line.where = f"compiled at {[float(t) for t in exact]}: {value}"
 
 
-def lines(only: str, kind: str, count: int, seed: int, seconds: int) -> Iterator[Line]:
-    """One after another."""
+def lines(
+    only: str, kind: str, count: int, seed: int, seconds: int, known: Collection[str] = ()
+) -> Iterator[Line]:
+    """One after another; known: names that are left out."""
     for entry in SURROGATES if kind != "dual" else ():
-        if only in ("", entry.name):
+        if only in ("", entry.name) and entry.name not in known:
             draw, s = random.Random(f"{seed} {entry.name}"), entry()
             for mu in (sp.S.Zero, sp.Rational(draw.randint(-300, 300), 64)):
                 what = f"G({mu}, v)" if mu else "G(v)"
                 found = points(draw, entry.name, count, False)
                 yield examine(entry.name, what, kc.mean(s, mu), found, seconds)
     for entry in ACTIVATIONS if kind != "mean" else ():
-        if only in ("", entry.name):
+        if only in ("", entry.name) and entry.name not in known:
             draw, f = random.Random(f"{seed} {entry.name}"), entry()
             line = examine(entry.name, "E f f", kc.dual(f), points(draw, entry.name, count, True), seconds)
             compiled(line, f, draw, 4 * count)
@@ -190,21 +193,37 @@ def main() -> int:
     parser.add_argument("--kind", choices=("mean", "dual"), default="", help="means or duals alone")
     parser.add_argument("--seconds", type=int, default=60, help="at most for one integral")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write the lines to this file")
+    parser.add_argument("--results", type=Path, help="keep the lines there, and leave out what is there")
     options = parser.parse_args()
-    found = []
+    given = options.kind, options.points, options.seed, options.seconds
+    found = read(options.results, given) if options.results else []
     print(f"{'':24s}{'':14s}  form/1e-40  value/bound  compiled/1e-13  seconds")
-    for line in lines(options.only, options.kind, options.points, options.seed, options.seconds):
-        found.append(line)
-        figures = f"{line.closed:12.2g} {line.value:12.2g} {line.compiled:15.2g} {line.seconds:8.1f}"
-        words = ("" if line.good else line.where) + (f" {line.late} without integral" if line.late else "")
-        print(f"{line.name:24s}{line.what:14s}{figures}  {words}", flush=True)
+    for line in found:
+        show(line)
+    names = {line.name for line in found}
+    for _, group in groupby(lines(options.only, *given, names), key=lambda line: line.name):
+        for line in (new := list(group)):
+            show(line)
+        found += new
+        if options.results:
+            with options.results.open("a") as file:
+                file.write(json.dumps([given, *map(asdict, new)]) + "\n")
     late = sum(line.late for line in found)
     bad = [line for line in found if not line.good]
     print(f"{len(found)} expectations, {len(bad)} out of bounds, {late} integrals too slow")
-    if options.json:
-        options.json.write_text(json.dumps([asdict(line) for line in found], indent=1))
     return int(bool(bad))
+
+
+def show(line: Line) -> None:
+    figures = f"{line.closed:12.2g} {line.value:12.2g} {line.compiled:15.2g} {line.seconds:8.1f}"
+    words = ("" if line.good else line.where) + (f" {line.late} without integral" if line.late else "")
+    print(f"{line.name:24s}{line.what:14s}{figures}  {words}", flush=True)
+
+
+def read(file: Path, given: tuple[object, ...]) -> list[Line]:
+    """The lines found with these options."""
+    rows = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
+    return [Line(**line) for options, *found in rows if tuple(options) == given for line in found]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ def test_means_at_extreme_parameters(name: str) -> None:
     assert all(line.good and not line.late for line in found), found
 
 
-@pytest.mark.parametrize("f", [kc.ReLU(), kc.Gaussian(), kc.Sign(), kc.Softsign()], ids=str)
+@pytest.mark.parametrize(
+    "f", [kc.ReLU(), kc.Gaussian(), kc.Sign(), kc.Softsign(), kc.ELU(), kc.HardTanh()], ids=str
+)
 def test_duals_at_extreme_parameters(f: kc.Function) -> None:
     given = list(points(random.Random(2), f.name, 2, True))
     assert all(a * b >= c**2 for a, b, c in given)

@@ -13,7 +13,7 @@ from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.program import share
 from kernelcalc.compile.stable import program
 from kernelcalc.compile.tape import NEAR, tape
-from kernelcalc.functions.normal import Phi, Phi2, bivariate_normal_cdf, normal_cdf
+from kernelcalc.functions.normal import FAR, Phi, Phi2, bivariate_normal_cdf, normal_cdf, wedge
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
@@ -42,6 +42,18 @@ def test_phi2_keeps_its_digits_far_out_and_at_any_precision() -> None:
         with mp.workdps(60):
             assert abs(value / bivariate_normal_cdf(-30, -40, 0.5) - 1) < mpf(10) ** (1 - digits)
     assert mpf("1e-380") < value < mpf("2e-380")
+
+
+@pytest.mark.parametrize(("h", "A"), [(40, 1e-5), (1e-3, 30), (6, 38.1), (25, 25), (60, 10), (1e4, 3)])
+def test_far_triangles_are_the_integral_of_their_definition(h: float, A: float) -> None:
+    with mp.workdps(55):
+        x, y = mpf(h), mpf(A)
+        cuts = [0, 1 / (1 + y), 3 / (1 + y), 8 / (1 + y), 50 / (1 + y), mp.inf]
+        integral = mp.quad(lambda t: mp.exp(-t * (y + t / 2)) / (x * x + (y + t) ** 2), cuts)
+        exact = x * mp.exp(-(x * x + y * y) / 2) * integral / (2 * mp.pi)
+    with mp.workdps(40):
+        assert x * x + y * y > FAR * mp.dps
+        assert abs(wedge(x, y) - exact) <= mpf(10) ** -38 * exact
 
 
 def test_outside_of_its_domain_it_is_no_number() -> None:

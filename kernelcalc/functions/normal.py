@@ -13,13 +13,14 @@ For h, k > 0, where the value may be tiny, both terms are positive.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mpmath as mp
 import sympy as sp
 
 GUARD = 15  # decimal digits beyond those asked for
-FAR = 150  # square of the distance from which W is an integral, before that a series
+FAR = 12  # times the digits: square of the distance from which W is an asymptotic series
 
 
 def normal_cdf(x: Any) -> Any:
@@ -52,16 +53,36 @@ def wedge(h: Any, A: Any) -> Any:
     if A < 0:
         return above - wedge(h, -A)
     square = h * h + A * A
-    if square > FAR:
-        width = 1 / (1 + A)
-        integral = mp.quad(
-            lambda t: mp.exp(-t * (A + t / 2)) / (h * h + (A + t) ** 2), [0, width, 4 * width, mp.inf]
-        )
-        return h * mp.exp(-square / 2) * integral / (2 * mp.pi)
+    if square > FAR * mp.mp.dps:
+        with mp.workdps(mp.mp.dps + int(mp.log10(square)) + 3):  # what the exponential loses
+            return h * mp.exp(-(h * h + A * A) / 2) * _far(square, A) / (2 * mp.pi)
     with mp.workdps(mp.mp.dps + int(square / 4) + 5):  # W > exp(-square/2) up to a power
         if h >= A:
             return mp.erfc(h / mp.sqrt(2)) / 4 - owens_t(h, A / h)
         return owens_t(A, h / A) - mp.erfc(A / mp.sqrt(2)) * mp.erf(h / mp.sqrt(2)) / 4
+
+
+def _far(square: Any, A: Any) -> Any:
+    """Int_0^oo exp(-A t - t^2/2)/(square + 2 A t + t^2) dt: the fraction's series in t, term by term.
+
+    The moments M_n = Int t^n exp(-A t - t^2/2) dt obey M_(n+1) = n M_(n-1) - A M_n, which loses what another
+    solution gains on them; the terms fall below exp(-square/2) of the first before they rise.
+    """
+    size, slope, digits = float(min(square, mp.mpf(10) ** 300)), float(min(A, mp.mpf(10) ** 150)), mp.mp.dps
+    last, small, lost = 0, digits + 5.0, 0.0
+    while small > 0:
+        last += 1
+        small -= math.log10(size / last) / 2 - math.log10(1 + 1 / last)
+        root = math.hypot(slope, 2 * math.sqrt(last))
+        lost += 2 * math.log10((slope + root) / (2 * math.sqrt(last)))
+    with mp.workdps(digits + int(lost) + 10):
+        before, moment = mp.mpf(1), mp.sqrt(mp.pi / 2) * mp.exp(A * A / 2) * mp.erfc(A / mp.sqrt(2))
+        older, weight, total = mp.mpf(0), 1 / square, mp.mpf(0)
+        for n in range(last + 1):
+            total += weight * moment
+            before, moment = moment, (n * before if n else 1) - A * moment
+            older, weight = weight, -(2 * A * weight + older) / square
+    return +total
 
 
 def bivariate_normal_cdf(h: Any, k: Any, r: Any) -> Any:
