@@ -120,7 +120,7 @@ def _tamed(state: Any, count: int, w: Register, before: Register, start: int) ->
 
 @inline
 def _doubted(state: Any, kind: int, w: Register) -> None:
-    """Where a variance has left the range of floats it may be anything below, and so may the correlation be."""
+    """Where a variance has left the range of floats it may be anything below; the correlation is unknown."""
     first = 3 + kind if kind < 2 else 0
     for j in range(LANES):
         ended = False

@@ -55,6 +55,7 @@ NOTHING = 2.0**-1000  # entries as small, of such variances, are taken for 0
 SMALL = 4096  # entries of a matrix
 SAMPLE, PILED = 16, 24 * 2.0**-52
 COSTLY, HEAVY = 1000, 30  # what an integral over a quarter plane counts in mpmath, in double-double
+BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, have no digits in double-double
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
 PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
@@ -268,7 +269,8 @@ class Second:
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
-        for k in np.flatnonzero(~_settled(result, wrong) & ~points.dead):
+        unknown = ~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))
+        for k in np.flatnonzero(unknown & ~points.dead):
             exact = self._exact(points.data[k], points.data[k], result[k], wrong[k])
             result[k] = values[k] if exact is None else exact[0]
         result[points.dead] = values[points.dead]
@@ -379,7 +381,10 @@ class Second:
             better = (found[:, 1::2] < np.minimum(wrong[chosen], 1e-9 * np.abs(found[:, ::2]))).all(axis=1)
             values[chosen[better]], wrong[chosen[better]] = found[better, ::2], found[better, 1::2]
             left = np.asarray(~_settled(values, wrong).all(axis=1))
-        for n in np.flatnonzero(left):
+        ended = map(_ended, (rows, columns))
+        beyond = np.logical_or(*(mask[index] for mask, index in zip(ended, places.T, strict=True)))
+        beyond &= np.isinf(wrong).any(axis=1)  # overflow, or a division by what is 0 for float64 alone
+        for n in np.flatnonzero(left | beyond):
             i, j = places[n]
             exact = self._exact(rows.data[i], columns.data[j], values[n, 0], wrong[n, 0])
             if exact is None:
@@ -415,6 +420,11 @@ class Second:
                     return float(pair[0]), float(pair[1])
                 last = pair
         return None
+
+
+def _ended(points: Points) -> NDArray[np.bool_]:
+    """Points with a variance beyond double-double."""
+    return np.asarray(points.values.min(axis=0) < BEYOND)
 
 
 def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
