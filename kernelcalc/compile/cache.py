@@ -92,6 +92,8 @@ def _compile(source: str, entry: str, arguments: tuple[str, ...], target: Target
     import llvmlite.binding as llvm
     import numba
 
+    from kernelcalc.compile.lowering import TextCompiler
+
     filename = f"<kernelcalc {digest(source)[:16]}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     scope: dict[str, Any] = {"__name__": filename}
@@ -99,7 +101,8 @@ def _compile(source: str, entry: str, arguments: tuple[str, ...], target: Target
     known: Any = numba.types  # untyped
     plain = [getattr(known, name.rstrip("*")) for name in arguments]
     types = [known.CPointer(t) if name.endswith("*") else t for t, name in zip(plain, arguments, strict=True)]
-    compiled = numba.cfunc(numba.void(*types), forceinline=True, error_model="numpy")(scope[entry])
+    options: dict[str, Any] = {"forceinline": True, "error_model": "numpy", "pipeline_class": TextCompiler}
+    compiled = numba.cfunc(numba.void(*types), **options)(scope[entry])
     module = llvm.parse_assembly(with_estimates(compiled.inspect_llvm(), _machine()[1]))
     declared = [f.name for f in module.functions if f.is_declaration]
     runtime = [name for name in declared if name.startswith(("Py", "numba_", "NRT_"))]
