@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 
 import mpmath as mp
 import numpy as np
@@ -29,11 +30,11 @@ def pair(size: float, angle: float, other: float = 1.0) -> Matrix:
     return np.array([size * x, size * other * (x + angle * e)])
 
 
-def singular() -> Kernel:
+def singular(m: float, depth: int) -> Kernel:
     """The limit of a surrogate, which no theorem covers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", kc.SurrogateWarning)
-        return kc.SGNTK(kc.Erf(1e-8), kc.Sign().derivative, 3)
+        return kc.SGNTK(kc.Erf(m), kc.Sign().derivative, depth)
 
 
 CASES: dict[str, tuple[Kernel, Matrix, float]] = {  # kernel, rows, ulps allowed
@@ -42,7 +43,14 @@ CASES: dict[str, tuple[Kernel, Matrix, float]] = {  # kernel, rows, ulps allowed
     # the difference of the variances, 1e-316, shows 11 layers later: bounds must not forget it
     "a difference below the range of floats": (kc.NNGP(kc.Erf(1e15), 20), pair(1e-150, 1e-15), 64.0),
     # short rows with the limit of the surrogate: finite, as 1/sqrt(b) outgrows what T lost
-    "variances that vanish under a pole": (singular(), pair(1e-150, 1.0), 16.0),
+    "variances that vanish under a pole": (singular(1e-8, 3), pair(1e-150, 1.0), 16.0),
+    # each layer hands its roundings on and divides by a root: they grow with the square of the depth
+    "variances under a pole": (singular(0.1, 20), pair(1.0, 2.0), 16.0),
+    "variances that vanish, the kernel not": (
+        kc.SGNTK(kc.Erf(1e-3), kc.Erf().derivative, 100),
+        pair(1.0, 2.0),
+        16.0,
+    ),
     "a variance below the range of floats": (kc.NTK(kc.Erf(1e-8), 3), pair(1e-150, 1.0, 1e300), 16.0),
 }
 
@@ -64,6 +72,28 @@ def test_what_float64_loses_is_found_again(name: str) -> None:
     assert ulps(float(kernel(rows)[0, 1]), wanted) <= allowed
     if name != "near-linear layers":  # where a missing factor in close.py showed
         assert ulps(first_phase(kernel, rows), wanted) > allowed
+
+
+def test_vanished_variances_need_no_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that is settled whatever became of the variances: a warning would be an error."""
+    monkeypatch.setattr(Second, "_exact", lambda *_: None)
+    kernel, rows, allowed = CASES["variances that vanish, the kernel not"]
+    wanted = exact([kernel], rows[0], rows[1], [int(kernel.depth)])[0][0]
+    assert ulps(float(kernel(rows)[0, 1]), wanted) <= allowed
+    # where the entry does hang on the lost variance, the bound says so
+    with pytest.warns(InaccurateWarning):
+        CASES["variances that vanish under a pole"][0](pair(1e-150, 1.0))
+
+
+def test_the_sign_beyond_the_range_of_floats() -> None:
+    """Infinities of almost orthogonal rows have the sign of an inner product that is all rounding, also where
+    a sample says that the other entries are as exact as they should be."""
+    x = np.random.default_rng(5).standard_normal((70, 6))
+    y = x - x[0] * (x @ x[0])[:, None] / (x[0] @ x[0])
+    K = singular(0.1, 100)(x, y)
+    for value, row in zip(K[0, 1:], y[1:], strict=True):
+        product = sum(Fraction(s) * Fraction(t) for s, t in zip(x[0].tolist(), row.tolist(), strict=True))
+        assert value == (np.inf if product > 0 else -np.inf)
 
 
 @pytest.mark.parametrize(

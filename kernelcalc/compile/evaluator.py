@@ -40,6 +40,8 @@ HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
 DEEP_CLOSE = 20  # the same for pairs of close points, which take more steps a layer
+DEEP_STEEP = 10  # the same where the factor of a layer divides by roots of the variances: quadratic in layers
+SLIGHT = 2.0**-10  # of sigma_b^2/sigma_w^2, below which variances hand on their roundings from layer to layer
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
@@ -186,6 +188,23 @@ class Evaluator:
         return max((found.unsettled for found in self._seconds.values() if found is not None), default=0.0)
 
     @property
+    def steep(self) -> bool:
+        """Whether a surrogate with a mass divides by roots of variances that differ from layer to layer."""
+        kernel, (w2, s2) = self.kernel, self.parameters[:2]
+        sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
+        return s2 < SLIGHT * w2 and any(s is not None and s.masses and not f.jumps for f, s in sides)
+
+    @cached_property
+    def deep(self) -> bool:
+        """Whether so many layers have roundings that may add up to too much."""
+        return self.depth > (DEEP_STEEP if self.steep else DEEP)
+
+    @property
+    def deep_close(self) -> bool:
+        """The same for pairs of close points."""
+        return self.deep or self.depth > DEEP_CLOSE
+
+    @property
     def loose(self) -> float:
         """The relative error expected of all layers, where a mean comes from a table of two variables."""
         return 0.0 if self.structure.shift is None else self.depth * float(getattr(self.mean, "error", 0.0))
@@ -283,7 +302,7 @@ class Evaluator:
         first = np.ascontiguousarray(points.values[0])
         numbers = self.numbers(points.data.shape[1])
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
-        if self.depth <= DEEP and self.structure.covered and not points.hard.any():
+        if not self.deep and self.structure.covered and not points.hard.any():
             return out
         second = self.second(points.data.shape[1])
         return out if second is None else second.diagonal(points, out)
@@ -309,8 +328,8 @@ class Evaluator:
         """
         i0, ni, j0, nj = where
         hard = rows.hard[i0 : i0 + ni].any() or columns.hard[j0 : j0 + nj].any()
-        all_wanted = hard or self.depth > DEEP
-        close_wanted = self.depth > DEEP_CLOSE or not self.structure.covered
+        all_wanted = hard or self.deep
+        close_wanted = self.deep_close or not self.structure.covered
         at, end = j0, j0 + nj
         while at < end:
             part = i0, ni, at, min(TILE, end - at) if all_wanted else end - at

@@ -20,6 +20,7 @@ from kernelcalc.compile.twofold import Two, quick_two_sum, two_prod, two_sum
 LANES = 64
 LOW, WRONG, SIZE = LANES, 2 * LANES, 3 * LANES
 LOST = 2.0**-102
+ROUGHLY = 2.0**-20  # relative error with which a number is known well enough to overflow
 LEAST = 2.0**-1070  # rounding errors below the normal range
 WORDS = 8  # of an instruction: operation, three results, four operands
 Register = Any
@@ -119,6 +120,18 @@ def acute(y: float, yl: float, x: float, xl: float) -> Two:
 
 
 @inline
+def bound(d: float, wrong: float, sure: bool) -> float:
+    """The bound of a result: that of numbers known well enough may be infinite, and is then exact."""
+    beyond = 0.0 if sure & (abs(d) == math.inf) else math.inf
+    return fma(abs(d), LOST, wrong) if abs(d) < math.inf else beyond
+
+
+@inline
+def known(a: float, wrong: float) -> bool:
+    return (wrong <= ROUGHLY * abs(a)) & (wrong < math.inf)
+
+
+@inline
 def copy(d: Register, x: Register) -> None:
     wide()
     apart()
@@ -132,7 +145,8 @@ def add(d: Register, x: Register, y: Register) -> None:
     apart()
     for j in range(LANES):
         d[j], d[LOW + j] = plus(x[j], x[LOW + j], y[j], y[LOW + j])
-        d[WRONG + j] = fma(abs(d[j]), LOST, x[WRONG + j] + y[WRONG + j])
+        wrong = x[WRONG + j] + y[WRONG + j]
+        d[WRONG + j] = bound(d[j], wrong, wrong < math.inf)
 
 
 @inline
@@ -143,7 +157,7 @@ def mul(d: Register, x: Register, y: Register) -> None:
         a, b = x[j], y[j]
         d[j], d[LOW + j] = times(a, x[LOW + j], b, y[LOW + j])
         wrong = fma(abs(a), y[WRONG + j], fma(abs(b), x[WRONG + j], x[WRONG + j] * y[WRONG + j]))
-        d[WRONG + j] = fma(abs(d[j]), LOST, wrong + LEAST)
+        d[WRONG + j] = bound(d[j], wrong + LEAST, known(a, x[WRONG + j]) & known(b, y[WRONG + j]))
 
 
 @inline
@@ -153,10 +167,11 @@ def div(d: Register, x: Register, y: Register) -> None:
     for j in range(LANES):
         b = y[j]
         d[j], d[LOW + j] = over(x[j], x[LOW + j], b, y[LOW + j])
-        size, finite = abs(d[j]), abs(b) < math.inf
-        wrong = fma(size, y[WRONG + j], x[WRONG + j]) / abs(b)
+        finite = abs(b) < math.inf
+        wrong = fma(abs(d[j]), y[WRONG + j], x[WRONG + j]) / abs(b)
         beyond = abs(x[j]) * 2.0**-1022  # the most that is left over an exponential beyond the range
-        d[WRONG + j] = fma(size, LOST, (wrong if finite else beyond) + LEAST)
+        sure = known(x[j], x[WRONG + j]) & known(b, y[WRONG + j])
+        d[WRONG + j] = bound(d[j], (wrong if finite else beyond) + LEAST, sure)
 
 
 @inline

@@ -12,6 +12,7 @@ from kernelcalc.compile.primitives import fma, inline, offset
 from kernelcalc.compile.twofold import Two, two_sum
 
 TAMED = 10  # layers after which bounds grow no more relative to the state
+ENDED, BELOW = 2.0**-1018, 2.0**-1022  # variances so small have lost digits, or have become 0
 
 
 @inline
@@ -118,6 +119,22 @@ def _tamed(state: Any, count: int, w: Register, before: Register, start: int) ->
 
 
 @inline
+def _doubted(state: Any, kind: int, w: Register) -> None:
+    """Where a variance has left the range of floats it may be anything below; the correlation is unknown."""
+    first = 3 + kind if kind < 2 else 0
+    for j in range(LANES):
+        ended = False
+        for t in range(first, 1 if kind == 2 else first + 2):
+            register = offset(w, state[t] * SIZE)
+            if register[j] < ENDED:
+                register[WRONG + j] = max(register[WRONG + j], BELOW)
+                ended = True
+        for t in range(first if ended else 0):
+            register = offset(w, state[t] * SIZE)
+            register[WRONG + j] = max(register[WRONG + j], 1.0 if t < 3 else BELOW)
+
+
+@inline
 def evaluate(
     run: Any,
     X: Register,
@@ -178,6 +195,7 @@ def evaluate(
             run(offset(code, begin * WORDS), steps, w, table)
             if layer > TAMED:
                 _tamed(state, states, w, before, 0)
+            _doubted(state, kind, w)
             if kind == 2:
                 for k in range(m):
                     a, wrong = w[state[0] * SIZE + k], w[state[0] * SIZE + WRONG + k]

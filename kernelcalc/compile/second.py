@@ -17,7 +17,7 @@ import mpmath as mp
 import numpy as np
 
 from kernelcalc.compile import cache, digits
-from kernelcalc.compile.evaluator import DEEP, DEEP_CLOSE, Space
+from kernelcalc.compile.evaluator import Space
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, POINT, RESULTS, Instruction, Tape, allocate
 
@@ -50,10 +50,12 @@ SIZE = 3 * LANES
 DIGITS = 50
 ENOUGH = 2.0**-50  # the relative error with which a value is settled
 TINY = -2038  # log2 of a product of two variances, below which their covariance is 0 in float64
+UNSURE = 2.0**-40  # of the sum of the absolute values of its terms, below which a sum may be rounding
+NOTHING = 2.0**-1000  # entries as small, of such variances, are taken for 0
 SMALL = 4096  # entries of a matrix
 SAMPLE, PILED = 16, 24 * 2.0**-52
 COSTLY, HEAVY = 1000, 30  # what an integral over a quarter plane counts in mpmath, in double-double
-BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, are left to mpmath
+BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, have no digits in double-double
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
 PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
@@ -267,7 +269,7 @@ class Second:
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
-        unknown = ~_settled(result, wrong) | _ended(points)
+        unknown = ~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))
         for k in np.flatnonzero(unknown & ~points.dead):
             exact = self._exact(points.data[k], points.data[k], result[k], wrong[k])
             result[k] = values[k] if exact is None else exact[0]
@@ -287,21 +289,22 @@ class Second:
     ) -> None:
         """The entries of a tile that need it; arguments as for Evaluator.tile."""
         i0, ni, j0, nj = where
-        deep, covered = self.code.depth > DEEP, self.code.structure.covered
+        deep, covered = self.code.deep, self.code.structure.covered
         hard = rows.hard[i0 : i0 + ni], columns.hard[j0 : j0 + nj]
         marked = marks[1 : 1 + marks[0]]
         close, equal = np.zeros((ni, nj), dtype=bool), np.zeros((ni, nj), dtype=bool)
         for mask, chosen in ((close, marked[marked >= 0]), (equal, -1 - marked[marked < 0])):
             mask[np.divmod(chosen % TILE**2, TILE)] = True
         wanted = np.full((ni, nj), deep and self._piles_up(rows, columns, False)) | hard[0][:, None] | hard[1]
-        if close.any() and (
-            not covered or (self.code.depth > DEEP_CLOSE and self._piles_up(rows, columns, True))
-        ):
+        if close.any() and (not covered or (self.code.deep_close and self._piles_up(rows, columns, True))):
             wanted |= close
-        # where both variances are tiny, so is the entry: below the range of floats
+        if self.code.steep:
+            wanted |= np.isinf(out[:ni, :nj]) & self._orthogonal(rows, columns, where)
+        # where both variances are tiny, so is the covariance: below the range of floats
         size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
-        huge = ~np.isfinite(out[:ni, :nj])  # infinity, or that times 0: these variances are 0 here
-        wanted &= (size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] > TINY) | huge
+        tiny = size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] <= TINY
+        images = (out[:ni, :nj],) if mirrored is None else (out[:ni, :nj], mirrored[:nj, :ni].T)
+        wanted &= ~np.logical_and.reduce([tiny, *(np.abs(image) < NOTHING for image in images)])
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
             wanted &= np.tri(ni, nj, -1, dtype=bool)
@@ -317,6 +320,15 @@ class Second:
             out[down, along] = values[:, 0]
             if mirrored is not None:
                 mirrored[along, down] = values[:, 1]
+
+    def _orthogonal(self, rows: Points, columns: Points, where: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Pairs of whose inner products float64 does not know the sign, which is that of infinite entries."""
+        i0, ni, j0, nj = where
+        x, y = (
+            p.data[start : start + n] * p.powers[start : start + n, None]
+            for p, start, n in ((rows, i0, ni), (columns, j0, nj))
+        )
+        return np.asarray(np.abs(x @ y.T) <= UNSURE * np.abs(x) @ np.abs(y).T)
 
     def _piles_up(self, rows: Points, columns: Points, close: bool) -> bool:
         """Whether the roundings of the first phase add up over the layers, measured on some pairs of a large
@@ -371,7 +383,7 @@ class Second:
             left = np.asarray(~_settled(values, wrong).all(axis=1))
         ended = map(_ended, (rows, columns))
         beyond = np.logical_or(*(mask[index] for mask, index in zip(ended, places.T, strict=True)))
-        wrong[beyond] = np.inf
+        beyond &= np.isinf(wrong).any(axis=1)  # overflow, or a division by what is 0 for float64 alone
         for n in np.flatnonzero(left | beyond):
             i, j = places[n]
             exact = self._exact(rows.data[i], columns.data[j], values[n, 0], wrong[n, 0])
