@@ -14,9 +14,9 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import trace
-from kernelcalc.kernels import Kernel, T
+from kernelcalc.kernels import Kernel
 from kernelcalc.limits import diagonal_growth
-from kernelcalc.symbols import L, a, n0, sigma_b, sigma_w, xx, xy
+from kernelcalc.symbols import L, T, a, n0, sigma_b, sigma_w, xx, xy
 from kernelcalc.verify.claim import Claim, Witness
 
 from ._d2 import Inputs, Number, Point, at_infinity, erf_layers, number

@@ -14,9 +14,9 @@ from mpmath import mpf
 
 import kernelcalc as kc
 from kernelcalc import trace
-from kernelcalc.kernels import Kernel, T
+from kernelcalc.kernels import Kernel
 from kernelcalc.limits import expand
-from kernelcalc.symbols import a, b, c, rho, sigma_b, sigma_w
+from kernelcalc.symbols import T, a, b, c, rho, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim
 
 from ._d2 import Number, Point, number, opposite

@@ -13,8 +13,7 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.kernels import T
-from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
+from kernelcalc.symbols import T, a, b, c, sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, Point, Witness
 
 from ._finite_network import Pair, infinite_width

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from kernelcalc.expectation.result import mean as mean
     from kernelcalc.functions.base import Function as Function
     from kernelcalc.functions.catalogue import catalogue as catalogue
-    from kernelcalc.functions.catalogue import function as function
-    from kernelcalc.functions.catalogue import function_by_name as function_by_name
+    from kernelcalc.functions.named import function as function
+    from kernelcalc.functions.named import function_by_name as function_by_name
     from kernelcalc.functions.named import surrogate as surrogate
     from kernelcalc.functions.piecewise import MultiStep as MultiStep
     from kernelcalc.functions.piecewise import PiecewiseLinear as PiecewiseLinear
@@ -66,8 +66,8 @@ _HOME = {
     "mean": "expectation.result",
     "Function": "functions.base",
     "catalogue": "functions.catalogue",
-    "function": "functions.catalogue",
-    "function_by_name": "functions.catalogue",
+    "function": "functions.named",
+    "function_by_name": "functions.named",
     "MultiStep": "functions.piecewise",
     "PiecewiseLinear": "functions.piecewise",
     "Polynomial": "functions.piecewise",
@@ -100,10 +100,9 @@ def __getattr__(name: str) -> Any:
     elif name.startswith("_"):
         raise AttributeError(f"module 'kernelcalc' has no attribute {name!r}")
     else:
-        named = import_module("kernelcalc.functions.catalogue").BY_NAME
-        if name not in named:
+        value = import_module("kernelcalc.functions.entry").named(name)
+        if value is None:
             raise AttributeError(f"module 'kernelcalc' has no attribute {name!r}")
-        value = named[name]
     globals()[name] = value
     return value
 

@@ -176,7 +176,7 @@ def verify(
 
 def _function(name: str, m: float | None) -> Function:
     """The function of that name ("erf", "erf'", or a formula in z), its parameter m set if it has one."""
-    from kernelcalc.functions.catalogue import function_by_name
+    from kernelcalc.functions.named import function_by_name
 
     return _with_slope(function_by_name(name), m)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +15,7 @@ from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.rounded import Rounded, pack, rounded
 from kernelcalc.errors import InputError, Uncompiled
+from kernelcalc.workers import Workers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-W = TypeVar("W")
-S = TypeVar("S")
 LARGE = 2**25  # bytes: more than stays in a cache until it is read
 PAGE = 4096
 WIDE = 4  # tiles computed by one call, which costs as much as a tenth of a tile,
@@ -61,8 +57,8 @@ def gram(
 
     A float32 entry is within 6 ulps (2^-23) of the float64 one at depth <= 3, within 2 depth up to depth 30
     (where entries pass through zero, ulps of the sum of the absolute values of their terms, those of the
-    inner product included). That is measured; rows nine tenths of which are one number, whose roundings all
-    go one way, gave 7.3; proved is the bound of the inner product, `blocks.product_single`. At greater depth,
+    inner product included). That is measured; rows with much in common, whose roundings all go one way, gave
+    6.5; proved is the bound of the inner product, `blocks.product_single`. At greater depth,
     and where functions or sizes forbid layers in float32, it is the float64 entry rounded once.
     """
     try:
@@ -74,23 +70,25 @@ def gram(
         return result
     result = _output(out, dtype, task.shape)
     mirror = task.one and kernel.f1 == kernel.f2
-    large, count = result.nbytes >= LARGE, _threads(threads)
-    if result.dtype == np.float32:
-        single = rounded(task.code, task.rows, task.columns, task.numbers)
-        if single is not None:
-            run(single.tiles, count, lambda: None, lambda tile, _: pack(tile))
-        task = replace(task, rounded=single)
-    task.code.prepare(result.dtype.name, task.rounded)
+    large = result.nbytes >= LARGE
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:
         i, ni, j, nj = where
         image = result[j : j + nj, i : i + ni] if mirror else None
         task.compute(where, space, result[i : i + ni, j : j + nj], image)
 
-    if large and out is None:  # the system clears memory at the first touch: better before than in between
-        data = result.reshape(-1)
-        run(range(0, data.size, LARGE // 8), count, lambda: None, lambda start, _: _touch(data, start))
-    run(task.tiles(mirror, count), count, lambda: Space(task.rows.data.shape[1], large), fill, progress)
+    with Workers(threads) as workers:
+        if result.dtype == np.float32:
+            single = rounded(task.code, task.rows, task.columns, task.numbers)
+            if single is not None:
+                workers.run(single.tiles, lambda: None, lambda tile, _: pack(tile))
+            task = replace(task, rounded=single)
+        task.code.prepare(result.dtype.name, task.rounded)
+        if large and out is None:  # memory is cleared at the first touch: better before than in between
+            data = result.reshape(-1)
+            workers.run(range(0, data.size, LARGE // 8), lambda: None, lambda start, _: _touch(data, start))
+        tiles = task.tiles(mirror, workers.count)
+        workers.run(tiles, lambda: Space(task.rows.data.shape[1], large), fill, progress)
     if mirror:
         with np.errstate(over="ignore"):
             np.fill_diagonal(result, task.diagonal)
@@ -134,7 +132,8 @@ def matvec(
             part = block[:wide, :size].T if transpose else block[:size, :wide]
             result[start : start + size] += part @ vector[first : first + wide]
 
-    run(range(0, n, TILE), _threads(threads), lambda: Space(task.rows.data.shape[1]), multiply)
+    with Workers(threads) as workers:
+        workers.run(range(0, n, TILE), lambda: Space(task.rows.data.shape[1]), multiply)
     _warn(task)
     return result
 
@@ -192,7 +191,8 @@ class Task:
         if data.shape[1] != other.shape[1]:
             raise InputError(f"X has {data.shape[1]} columns but Z has {other.shape[1]}")
         code = _code(kernel, data, other)
-        rows, columns = code.points(data, "row", "X"), code.points(other, "column", name)
+        rows = code.points(data, "row", "X")
+        columns = code.points(other, "column", name, rows if other is data else None)
         diagonal = code.diagonal(rows) if kernel.f1 == kernel.f2 else None
         return cls(code, rows, columns, code.numbers(data.shape[1]), diagonal, one)
 
@@ -256,42 +256,6 @@ def _warn(task: Task) -> None:
             InaccurateWarning,
             stacklevel=4,
         )
-
-
-def run(
-    work: Iterable[W],
-    threads: int,
-    space: Callable[[], S],
-    job: Callable[[W, S], None],
-    progress: Callable[[float], None] | None = None,
-) -> None:
-    """The job for each piece of work; threads take pieces as they are ready for them, each with its space.
-
-    An interrupt (Ctrl-C) or an error lets every thread finish its piece, then is raised.
-    """
-    pieces = list(work)
-    waiting = enumerate(pieces)  # of a list: its next() is safe with threads
-    stopped = threading.Event()
-
-    def worker(_: int) -> None:
-        own = space()
-        for index, piece in waiting:
-            if stopped.is_set():
-                return
-            job(piece, own)
-            if progress is not None:
-                progress((index + 1) / len(pieces))
-
-    count = min(threads, len(pieces))
-    if count == 1:
-        worker(0)
-        return
-    with ThreadPoolExecutor(count) as pool:
-        try:
-            for _ in pool.map(worker, range(count)):
-                pass
-        finally:
-            stopped.set()
 
 
 def _touch(data: NDArray[Any], start: int) -> None:
@@ -359,13 +323,14 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
     if isinstance(code, AngularEvaluator):
         return np.full((len(data), len(data if other is None else other)), code.angle.error)
     task = Task.of(kernel, data, other)
-    values, count = np.empty(task.shape), _threads(None)
+    values = np.empty(task.shape)
 
     def fill(where: tuple[int, int, int, int], space: Space) -> None:
         i, ni, j, nj = where
         task.compute(where, space, values[i : i + ni, j : j + nj], None)
 
-    run(task.tiles(False, count), count, lambda: Space(data.shape[1]), fill)
+    with Workers() as workers:
+        workers.run(task.tiles(False, workers.count), lambda: Space(data.shape[1]), fill)
     _warn(task)
     wrong: Matrix = max(COMPILED, task.code.loose, task.code.unsettled) * np.abs(values)
     return wrong
@@ -378,7 +343,8 @@ def _data(X: ArrayLike, name: str) -> Matrix:
         raise InputError(f"{name} must be a numeric array of shape (n, d): {error}") from error
     if data.ndim != 2 or 0 in data.shape:
         raise InputError(f"{name} must have shape (n, d) with n, d >= 1; got {data.shape}")
-    if not np.isfinite(data).all():
+    sums = np.einsum("ij,ij->i", data, data)  # takes less time than asking every entry
+    if not np.isfinite(sums).all() and not np.isfinite(data).all():
         row, column = np.argwhere(~np.isfinite(data))[0]
         raise InputError(f"{name}[{row}, {column}] is {data[row, column]}; every entry must be finite")
     return np.ascontiguousarray(data)
@@ -393,13 +359,3 @@ def _output(out: NDArray[Any] | None, dtype: DTypeLike | None, shape: tuple[int,
     if out.shape != shape or out.dtype != wanted or not out.flags.c_contiguous or not out.flags.writeable:
         raise InputError(f"out must be a writeable C-contiguous {wanted} array of shape {shape}")
     return out
-
-
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        wanted = os.environ.get("NUMBA_NUM_THREADS", "")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return int(wanted) if wanted.isdigit() and int(wanted) > 0 else cores
-    if threads < 1:
-        raise InputError(f"threads={threads!r} must be >= 1")
-    return threads

@@ -13,29 +13,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import sympy as sp
-
-from kernelcalc import symbols as sym
-from kernelcalc import trace
 from kernelcalc.errors import InputError
-from kernelcalc.expectation.atoms import outgrows
-from kernelcalc.expectation.engine import written
-from kernelcalc.expectation.result import Expectation, dual
 from kernelcalc.functions import hypotheses
-from kernelcalc.functions.base import Function, exact, shown
+from kernelcalc.functions.base import Function, exact, fraction, shown
 from kernelcalc.functions.entry import as_function
-from kernelcalc.symbols import a, b, c, xx, xy, yy
+from kernelcalc.kept import recall, recipe
+from kernelcalc.late import Deferred, Late
 
 if TYPE_CHECKING:
     import numpy as np
+    import sympy as sp
     from mpmath import mpf
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse.linalg import LinearOperator
 
-T = sp.Symbol("T", real=True)  # the tangent kernel of the layer before
+    from kernelcalc import symbols as sym
+    from kernelcalc import trace
+    from kernelcalc.expectation import atoms, engine, result
+    from kernelcalc.expectation.result import Expectation
+else:
+    sp, sym, trace = Late("sympy"), Late("kernelcalc.symbols"), Late("kernelcalc.trace")
+    atoms, engine, result = (Late(f"kernelcalc.expectation.{x}") for x in ("atoms", "engine", "result"))
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Layer:
         return (self.first, self.second, self.cross) + ((self.factor,) if self.factor else ())
 
 
-@dataclass(frozen=True)
-class Kernel:
+@dataclass(frozen=True, eq=False)
+class Kernel(Deferred):
     """A kernel of infinitely wide networks; k(X), k(X, Z) fill Gram matrices, k.expr() is its formula.
 
     f1, s1: activation and (surrogate) derivative of the network of the first argument (the row);
@@ -73,6 +75,25 @@ class Kernel:
     sigma_w: sp.Expr
     sigma_b: sp.Expr
 
+    @cached_property
+    def deviations(self) -> tuple[Fraction | sp.Expr, ...]:
+        """sigma_w and sigma_b, as fractions where they are rational."""
+        return _light(self.sigma_w), _light(self.sigma_b)
+
+    @property
+    def recipe(self) -> str:
+        """What the derived form depends on, but for depth and deviations; "" where it is not plain."""
+        return recipe(self.f1, self.s1, self.f2, self.s2)
+
+    def _content(self) -> tuple[object, ...]:
+        return self.kind, self.f1, self.s1, self.f2, self.s2, self.depth, self.deviations
+
+    def __eq__(self, other: object) -> bool:
+        return self._content() == other._content() if isinstance(other, Kernel) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
     @property
     def symmetric(self) -> bool:
         """Whether k(x, y) = k(y, x) for all x, y."""
@@ -81,7 +102,8 @@ class Kernel:
     @cached_property
     def layer(self) -> Layer:
         """The four Gaussian expectations of one layer, derived."""
-        factor = dual(self.s1, self.s2) if self.s1 is not None and self.s2 is not None else None
+        dual, s1, s2 = result.dual, self.s1, self.s2
+        factor = None if s1 is None or s2 is None else dual(s1, s2)
         return Layer(dual(self.f1), dual(self.f2), dual(self.f1, self.f2), factor)
 
     # ------------------------------------------------------------ formulas
@@ -118,17 +140,17 @@ class Kernel:
         self._record(cross)
         return {
             "a": self.variance_map(self.layer.first),
-            "b": self.variance_map(self.layer.second).subs(a, b),
+            "b": self.variance_map(self.layer.second).subs(sym.a, sym.b),
             "c": cross,
-            "T": cross + T * self.factor_map() if self.layer.factor else sp.Integer(0),
+            "T": cross + sym.T * self.factor_map() if self.layer.factor else sp.Integer(0),
         }
 
     def _record(self, cross: sp.Expr) -> None:
         """Write one layer down where a derivation is being recorded."""
-        weight, bias = self.sigma_w**2, self.sigma_b**2
-        trace.note("covariance", weight * written(self.f1, self.f2, a, b, c) + bias, cross)
+        weight, bias, at = self.sigma_w**2, self.sigma_b**2, (sym.a, sym.b, sym.c)
+        trace.note("covariance", weight * engine.written(self.f1, self.f2, *at) + bias, cross)
         if self.s1 is not None and self.s2 is not None:
-            trace.note("factor", weight * written(self.s1, self.s2, a, b, c), self.factor_map())
+            trace.note("factor", weight * engine.written(self.s1, self.s2, *at), self.factor_map())
 
     def layers(self, *, same: bool = False) -> list[dict[str, sp.Expr]]:
         """a, b, c, factor and T of every layer 1..depth, in xx = <x,x>, yy = <y,y>, xy = <x,y> and n0.
@@ -140,7 +162,8 @@ class Kernel:
                 f"the closed form needs a depth that is a number, not {self.depth}; see .recursion()"
             )
         scale = self.sigma_w**2 / sym.n0
-        first = [scale * s + self.sigma_b**2 for s in ((xx, xx, xx) if same else (xx, yy, xy))]
+        at = (sym.xx,) * 3 if same else (sym.xx, sym.yy, sym.xy)
+        first = [scale * s + self.sigma_b**2 for s in at]
         state = dict(zip("abc", first, strict=True)) | {"factor": sp.Integer(1), "T": first[2]}
         found = [state]
         for _ in range(self.depth - 1):
@@ -151,7 +174,7 @@ class Kernel:
     def step(self, state: dict[str, sp.Expr], *, same: bool = False) -> dict[str, sp.Expr]:
         """The layer after one with these "a", "b", "c" and "T"; "factor" is what multiplies T."""
         def put(expr: sp.Expr) -> sp.Expr:
-            return expr.subs({s: state[s.name] for s in (a, b, c)}, simultaneous=True)
+            return expr.subs({s: state[s.name] for s in (sym.a, sym.b, sym.c)}, simultaneous=True)
 
         layer, w = self.layer, self.sigma_w**2
         step = self.recursion()
@@ -278,7 +301,7 @@ class Kernel:
 
 def _activation(value: object) -> Function:
     f = as_function(value, "activation")
-    if f.deltas:
+    if recall(f.recipe, "deltas", lambda: bool(f.deltas)):
         raise InputError(f"activation {f!r} has a Dirac mass; only a derivative may")
     return _integrable(f, "activation")
 
@@ -289,7 +312,7 @@ def _surrogate(value: object) -> Function:
 
 def _integrable(f: Function, role: str) -> Function:
     try:
-        steep = outgrows(f.expr)
+        steep = recall(f.recipe, "outgrows", lambda: atoms.outgrows(f.expr))
     except InputError:  # symbolic parameters leave it open
         return f
     if steep:
@@ -298,35 +321,61 @@ def _integrable(f: Function, role: str) -> Function:
     return f
 
 
-def _numbers(depth: object, sigma_w: object, sigma_b: object) -> tuple[int | sp.Symbol, sp.Expr, sp.Expr]:
-    if isinstance(depth, str | sp.Symbol):
-        level: int | sp.Symbol = (
-            sym.L if str(depth) == "L" else sp.Symbol(str(depth), integer=True, positive=True)
-        )
-    elif isinstance(depth, bool) or not hasattr(depth, "__index__"):
-        raise InputError(f"depth={depth!r} must be a whole number >= 1 (the number of weight layers)")
-    else:
-        level = int(depth.__index__())
-        if level < 1:
+def _depth(depth: object) -> int | sp.Symbol:
+    if hasattr(depth, "__index__") and not isinstance(depth, bool):
+        if (level := int(depth.__index__())) < 1:
             raise InputError(f"depth={depth!r} must be >= 1 (the number of weight layers)")
-    w, s = exact(sigma_w, "sigma_w"), exact(sigma_b, "sigma_b")
-    if w.is_positive is False or not w.is_real:
-        raise InputError(f"sigma_w={sigma_w!r} must be > 0")
-    if s.is_nonnegative is False or not s.is_real:
-        raise InputError(f"sigma_b={sigma_b!r} must be >= 0")
-    return level, w, s
+        return level
+    if isinstance(depth, str) or (hasattr(depth, "free_symbols") and isinstance(depth, sp.Symbol)):
+        return sym.L if str(depth) == "L" else sp.Symbol(str(depth), integer=True, positive=True)
+    raise InputError(f"depth={depth!r} must be a whole number >= 1 (the number of weight layers)")
+
+
+def _deviation(value: object, name: str, *, zero: bool) -> Fraction | sp.Expr:
+    """A number > 0, or >= 0 if it may be zero; a fraction where it is rational."""
+    found = fraction(value)
+    if found is not None:
+        fine = found >= 0 if zero else found > 0
+    else:
+        number = exact(value, name)
+        fine = number.is_real and (number.is_nonnegative if zero else number.is_positive) is not False
+    if not fine:
+        raise InputError(f"{name}={value!r} must be {'>=' if zero else '>'} 0")
+    return _light(number) if found is None else found
+
+
+def _light(number: Fraction | sp.Expr) -> Fraction | sp.Expr:
+    if isinstance(number, Fraction) or not number.is_Rational:
+        return number
+    return Fraction(int(number.p), int(number.q))
+
+
+def _kernel(
+    kind: str,
+    networks: tuple[Function, Function | None, Function, Function | None],
+    depth: object,
+    sigma_w: object,
+    sigma_b: object,
+) -> Kernel:
+    level = _depth(depth)
+    w, s = _deviation(sigma_w, "sigma_w", zero=False), _deviation(sigma_b, "sigma_b", zero=True)
+    known = dict(zip(("f1", "s1", "f2", "s2"), networks, strict=True))
+    return Kernel.later(
+        lambda: Kernel(kind, *networks, level, exact(w), exact(s)),
+        **known, kind=kind, depth=level, deviations=(w, s),
+    )  # fmt: skip
 
 
 def NNGP(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0) -> Kernel:
     """The covariance of the Gaussian process that a network of infinite width is at initialisation (S57)."""
     f = _activation(activation)
-    return Kernel("NNGP", f, None, f, None, *_numbers(depth, sigma_w, sigma_b))
+    return _kernel("NNGP", (f, None, f, None), depth, sigma_w, sigma_b)
 
 
 def NTK(activation: Function, depth: int | str, *, sigma_w: object = 1.0, sigma_b: object = 0.0) -> Kernel:
     """The neural tangent kernel (Jacot et al. 2018, Theorem 1); +inf at x = y for a network with jumps."""
     f = _activation(activation)
-    return Kernel("NTK", f, f.derivative, f, f.derivative, *_numbers(depth, sigma_w, sigma_b))
+    return _kernel("NTK", (f, f.derivative, f, f.derivative), depth, sigma_w, sigma_b)
 
 
 def SGNTK(
@@ -345,7 +394,7 @@ def SGNTK(
     f, s = _activation(activation), _surrogate(surrogate)
     if s != f.derivative:  # with its own derivative it is the NTK
         hypotheses.warn(s)
-    return Kernel("SGNTK", f, f.derivative, f, s, *_numbers(depth, sigma_w, sigma_b))
+    return _kernel("SGNTK", (f, f.derivative, f, s), depth, sigma_w, sigma_b)
 
 
 def GeneralizedNTK(
@@ -366,5 +415,4 @@ def GeneralizedNTK(
         raise InputError("GeneralizedNTK takes two pairs (activation, surrogate derivative)") from error
     f1, f2 = _activation(f1), _activation(f2)
     s1, s2 = _surrogate(s1), _surrogate(s2)
-    numbers = _numbers(depth, sigma_w, sigma_b)
-    return Kernel("GeneralizedNTK", f1, s1, f2, s2, *numbers)
+    return _kernel("GeneralizedNTK", (f1, s1, f2, s2), depth, sigma_w, sigma_b)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sympy import Rational as R
 
-from kernelcalc.compile import cache
+from kernelcalc import kept
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation, dual, mean
 from kernelcalc.functions.activations import ACTIVATIONS
@@ -46,7 +46,7 @@ def rows(kinds: Sequence[str] = KINDS, progress: Progress = lambda share: None) 
         def part(share: float, start: int = i) -> None:
             progress((start + share) / len(kinds))
 
-        yield from json.loads(cache.text(f"list of {kind}", partial(_text, kind, part)))
+        yield from json.loads(kept.text(f"list of {kind}", partial(_text, kind, part)))
 
 
 def _text(kind: str, progress: Progress) -> str:

@@ -23,4 +23,6 @@ sigma_b = sp.Symbol("sigma_b", nonnegative=True)  # standard deviation of the bi
 n0 = sp.Symbol("n_0", positive=True, integer=True)  # input dimension
 L = sp.Symbol("L", positive=True, integer=True)  # depth: the number of weight layers
 
+T = sp.Symbol("T", real=True)  # the tangent kernel of the layer before
+
 DETERMINANT = a * b - c**2

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from kernelcalc.compile.cache import store
+from kernelcalc.kept import store
 from kernelcalc.verify.claim import DERIVATIONS, Claim
 from kernelcalc.verify.judge import Verdict
 from kernelcalc.verify.run import Result, run

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernelcalc import kept
 from kernelcalc.compile import cache
-from kernelcalc.compile.store import ABANDONED_AFTER, MOST_FILES, KernelcalcCacheWarning, Store
+from kernelcalc.store import ABANDONED_AFTER, MOST_FILES, KernelcalcCacheWarning, Store
 
 SOURCE = """
 from kernelcalc.compile.vecmath import sqrt
@@ -46,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache for every test; the functions of this process are forgotten."""
     monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(cache, "_functions", {})
-    cache._store.cache_clear()
+    kept._store.cache_clear()
     return tmp_path / "signed-1"
 
 
@@ -123,10 +124,10 @@ def test_text_is_generated_once_per_key() -> None:
 
         return call
 
-    assert [cache.text("a", generate("α = 1")) for _ in range(2)] == ["α = 1"] * 2
-    cache._store.cache_clear()  # as in a new process
-    assert cache.text("a", generate("α = 1")) == "α = 1"
-    assert cache.text("b", generate("b")) == "b"
+    assert [kept.text("a", generate("α = 1")) for _ in range(2)] == ["α = 1"] * 2
+    kept._store.cache_clear()  # as in a new process
+    assert kept.text("a", generate("α = 1")) == "α = 1"
+    assert kept.text("b", generate("b")) == "b"
     assert calls == ["α = 1", "b"]
 
 
@@ -200,14 +201,17 @@ def test_killed_in_the_middle_of_a_write(folder: Path) -> None:
 
 def test_oldest_files_make_room(folder: Path) -> None:
     store = Store(folder)
-    store.put("old", b"")
-    os.utime(folder / "old", (0, 0))
+    store.put("code-old", b"")
+    store.put("fact-old", b"fact")
+    for name in ("code-old", "fact-old"):
+        os.utime(folder / name, (0, 0))
     for k in range(MOST_FILES):
-        (folder / f"filler-{k}").touch()
-    store.put("new", b"new")
-    assert store.get("old") is None
-    assert store.get("new") == b"new"
-    assert len(list(folder.iterdir())) == MOST_FILES + 1  # and the secret
+        (folder / f"code-{k}").touch()
+    store.put("code-new", b"new")
+    assert store.get("code-old") is None
+    assert store.get("code-new") == b"new"
+    assert store.get("fact-old") == b"fact"  # many of one kind do not push another out
+    assert len(list(folder.glob("code-*"))) == MOST_FILES
 
 
 # --- folders that cannot be used: one warning, right results

@@ -56,7 +56,7 @@ def test_gram_writes_the_matrix(output: str, data: NDArray[np.float64], recorded
 
 
 def test_surrogate_names_stand_for_derivatives(data: NDArray[np.float64], recorded: list[Any]) -> None:
-    from kernelcalc.functions.catalogue import function, function_by_name
+    from kernelcalc.functions.named import function, function_by_name
 
     erf = function_by_name("erf", m=3)
     for name, expected in (
@@ -116,7 +116,7 @@ def test_gram_refuses_files(content: str | None, folder: Path) -> None:
     importlib.util.find_spec("kernelcalc.gram") is None, reason="needs the evaluation of kernels"
 )
 def test_gram_agrees_with_the_reference(data: NDArray[np.float64]) -> None:
-    from kernelcalc.functions.catalogue import function_by_name
+    from kernelcalc.functions.named import function_by_name
     from kernelcalc.kernels import NNGP
 
     assert call("gram", *GOOD_GRAM).exit_code == 0

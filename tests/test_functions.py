@@ -30,7 +30,7 @@ def test_names_and_labels_are_unique() -> None:
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_every_entry_is_public_hashable_and_named(entry: Entry) -> None:
     f = entry()
-    assert getattr(kc, entry.name) is entry
+    assert getattr(kc, entry.name) == entry
     assert f == entry(*(p.default for p in entry.parameters))
     assert hash(f) == hash(entry())
     assert repr(f).startswith(entry.label)

@@ -12,6 +12,7 @@ import pytest
 import kernelcalc as kc
 from kernelcalc.gram import LARGE
 from kernelcalc.progress import share_done
+from kernelcalc.workers import Workers
 
 KERNEL = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 3, sigma_b=0.1)
 ULP = 2.0**-52
@@ -121,8 +122,6 @@ def test_the_operator_is_the_matrix() -> None:
 
 
 def test_threads_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kernelcalc.gram import _threads
-
     monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
-    assert _threads(None) == 3
-    assert _threads(2) == 2
+    assert Workers().count == 3
+    assert Workers(2).count == 2

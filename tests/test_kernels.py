@@ -13,9 +13,9 @@ from mpmath import mp, mpf
 
 import kernelcalc as kc
 from kernelcalc.functions.base import Function
-from kernelcalc.kernels import Kernel, T
+from kernelcalc.kernels import Kernel
 from kernelcalc.limits import limit
-from kernelcalc.symbols import L, a, b, c, n0, sigma_b, sigma_w, xx, xy, yy
+from kernelcalc.symbols import L, T, a, b, c, n0, sigma_b, sigma_w, xx, xy, yy
 
 R = sp.Rational
 SLOPE = kc.Erf().derivative

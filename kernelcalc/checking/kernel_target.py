@@ -19,8 +19,8 @@ from kernelcalc.checking.syntax import Name
 from kernelcalc.checking.targets import POINTS, Case, level, pair
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import shown
-from kernelcalc.kernels import Kernel, T
-from kernelcalc.symbols import L, a, b, c, n0, rho, xx, xy, yy
+from kernelcalc.kernels import Kernel
+from kernelcalc.symbols import L, T, a, b, c, n0, rho, xx, xy, yy
 
 Expr = Any  # SymPy carries no types
 State = dict[str, Expr]

@@ -19,7 +19,8 @@ from kernelcalc.checking.targets import ClaimTarget, ExpectationTarget, FormTarg
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.result import Expectation, dual, mean
 from kernelcalc.functions.base import Function
-from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME, function, function_by_name
+from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME
+from kernelcalc.functions.named import function, function_by_name
 from kernelcalc.kernels import NNGP, NTK, SGNTK, GeneralizedNTK, Kernel
 from kernelcalc.symbols import sigma_b, sigma_w
 from kernelcalc.verify.claim import Claim, collect, select

@@ -18,8 +18,8 @@ from kernelcalc.expectation.result import Expectation
 from kernelcalc.functions.expressions import complementary
 from kernelcalc.functions.normal import Phi
 from kernelcalc.functions.special import erfcx, goodwin_staton
-from kernelcalc.kernels import Kernel, T
-from kernelcalc.symbols import a, b, c, sigma_b, sigma_w
+from kernelcalc.kernels import Kernel
+from kernelcalc.symbols import T, a, b, c, sigma_b, sigma_w
 
 Expr = Any  # SymPy carries no types
 arcsine, root = sp.Function("arcsine"), sp.Function("root")  # clipped; each language defines them

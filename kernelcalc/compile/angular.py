@@ -9,18 +9,21 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy as sp
 
-from kernelcalc.compile import cache
+from kernelcalc import kept
 from kernelcalc.compile.evaluator import Evaluator, Lookup, Structure, evaluator_key
 from kernelcalc.compile.layout import SECOND, TABLE_HEADER
-from kernelcalc.compile.named import TABLE
 from kernelcalc.compile.piecewise import Vector
 from kernelcalc.errors import InputError
+from kernelcalc.late import Late
 
 if TYPE_CHECKING:
+    import sympy as sp
+
     from kernelcalc.compile.program import Program
     from kernelcalc.kernels import Kernel
+else:
+    sp = Late("sympy")
 
 SAME_NORM = 2.0**-48  # largest spread of squared norms, relative, that counts as rounding
 WANTED = 1e-11  # the largest error, relative to k(x, x), with which a table is used
@@ -67,14 +70,14 @@ def angular(kernel: Kernel, square: float) -> AngularEvaluator | None:
     angle = _angle(kernel, square)
     if angle is None:
         return None
-    numbers = (float(kernel.sigma_w**2), float(kernel.sigma_b**2))
-    return AngularEvaluator(kernel, min(int(kernel.depth), 2), numbers, _structure(), angle)
+    w2, s2 = (float(value**2) for value in kernel.deviations)
+    return AngularEvaluator(kernel, min(int(kernel.depth), 2), (w2, s2), _structure(), angle)
 
 
 @lru_cache(maxsize=64)
 def _angle(kernel: Kernel, square: float) -> Angle | None:
-    key = f"sphere {evaluator_key(kernel)} {kernel.depth} {kernel.sigma_w} {kernel.sigma_b} {square.hex()}"
-    found = cache.text(key, lambda: _make(kernel, square))
+    key = f"sphere {evaluator_key(kernel)} {kernel.depth} {kernel.deviations} {square.hex()}"
+    found = kept.text(key, lambda: _make(kernel, square))
     return None if found == "none" else Angle.from_text(found)
 
 
@@ -97,7 +100,7 @@ def _make(kernel: Kernel, square: float) -> str:
 
 @lru_cache(maxsize=1)
 def _structure() -> Structure:
-    return Structure(**json.loads(cache.text("kernels on a sphere", _derive)))
+    return Structure(**json.loads(kept.text("kernels on a sphere", _derive)))
 
 
 def _derive() -> str:
@@ -111,6 +114,7 @@ def _derive() -> str:
 def _program(*, close: bool) -> Program:
     from kernelcalc.compile.builder import p, q
     from kernelcalc.compile.close import root_p, root_q
+    from kernelcalc.compile.named import TABLE
     from kernelcalc.compile.program import Program, ax, ay, let
 
     small, value = sp.Symbol("t0", nonnegative=True), sp.Symbol("t1", real=True)
@@ -123,6 +127,7 @@ def _program(*, close: bool) -> Program:
 
 
 def _diagonal() -> Program:
+    from kernelcalc.compile.named import TABLE
     from kernelcalc.compile.program import Program
 
     lookup = sp.Function("lookup_side")

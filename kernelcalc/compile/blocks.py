@@ -100,7 +100,7 @@ def product(
 
 @inline
 def _chunk_single(d: int) -> int:
-    return 16 if d <= 64 else 32 if d <= 256 else 64
+    return 32 if d <= 64 else 64 if d <= 256 else 128
 
 
 @inline
@@ -118,9 +118,9 @@ def product_single(
 ) -> None:
     """As product, to the digits of float32, of packed tiles; fills up to STRIP_SINGLE columns.
 
-    Chunks of terms are summed in float32 and added in float64, so the error is at most (chunk + 2) 2^-24
-    sum_k |x_k y_k|. A chunk is a small part of a long row, its sums are small against |x| |y|, and so are
-    their roundings: together about 2^-25 |x| |y| where they are independent.
+    Half chunks of terms are summed in float32, and the chunks in float64, so the error is at most
+    (chunk/2 + 3) 2^-24 sum_k |x_k y_k|. A chunk is a small part of a long row, its sums are small against
+    |x| |y|, and so are their roundings: together about 2^-25 |x| |y| where they are independent.
     """
     wide()
     chunk = _chunk_single(d)

@@ -1,4 +1,4 @@
-"""Generated source and its machine code, kept on disk between processes.
+"""Machine code of generated source, kept on disk between processes (`kept.py`).
 
 Numba compiles a function of pointers and numbers once; what is kept is the object code, in a signed private
 file (`store.py`), and a later process links it with llvmlite alone: neither Numba nor SymPy is imported. The
@@ -8,28 +8,21 @@ name of a file is a hash of everything that determines its content, so nothing i
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import importlib.metadata
 import itertools
 import linecache
 import os
-import platform
-import sys
 import threading
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
 from kernelcalc.compile.processor import with_estimates
-from kernelcalc.compile.store import Store
+from kernelcalc.kept import digest, package, store
 
 if TYPE_CHECKING:
     from llvmlite.binding import LLJIT, TargetMachine
 
-PACKAGE = Path(__file__).parent.parent
 C_TYPES: dict[str, Any] = {
     "float64*": ctypes.c_void_p,
     "float32*": ctypes.c_void_p,
@@ -46,20 +39,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-def text(key: str, generate: Callable[[], str]) -> str:
-    """generate() or what it returned in an earlier process under the same key, for the same kernelcalc.
-
-    The key must say everything that generate depends on, apart from kernelcalc's own files and SymPy.
-    """
-    name = "text-" + _digest(_package(), importlib.metadata.version("sympy"), key)
-    kept = store().get(name)
-    if kept is not None:
-        return kept.decode()
-    result = generate()
-    store().put(name, result.encode())
-    return result
-
-
 def function(source: str, entry: str, arguments: tuple[str, ...]) -> Callable[..., None]:
     """The function `entry` of a module with this source as machine code; it returns nothing.
 
@@ -70,7 +49,7 @@ def function(source: str, entry: str, arguments: tuple[str, ...]) -> Callable[..
     machine = _machine()
     settings = [os.environ.get(f"NUMBA_{name}") for name in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")]
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
-    name = "code-" + _digest(_package(), versions, settings, *machine, source, entry, arguments)
+    name = "code-" + digest(package(), versions, settings, *machine, source, entry, arguments)
     with _lock:
         if name not in _functions:
             kept = store().get(name)
@@ -79,28 +58,6 @@ def function(source: str, entry: str, arguments: tuple[str, ...]) -> Callable[..
                 store().put(name, kept)
             _functions[name] = _link(kept, entry, arguments)
         return _functions[name]
-
-
-def store() -> Store:
-    """The store in $KERNELCALC_CACHE_DIR or, without it, in the user's cache folder."""
-    return _store(os.environ.get("KERNELCALC_CACHE_DIR") or platformdirs.user_cache_dir("kernelcalc"))
-
-
-@cache
-def _store(folder: str) -> Store:
-    return Store(Path(folder) / "signed-1")
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-@cache
-def _package() -> str:
-    """Changes with every file of kernelcalc and with the Python version."""
-    files = sorted(PACKAGE.rglob("*.py"))
-    contents = [(str(file), file.read_bytes()) for file in files]
-    return _digest(sys.implementation.cache_tag, platform.machine(), contents)
 
 
 def _machine() -> tuple[str, str]:
@@ -135,7 +92,7 @@ def _compile(source: str, entry: str, arguments: tuple[str, ...], target: Target
     import llvmlite.binding as llvm
     import numba
 
-    filename = f"<kernelcalc {_digest(source)[:16]}>"
+    filename = f"<kernelcalc {digest(source)[:16]}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     scope: dict[str, Any] = {"__name__": filename}
     exec(compile(source, filename, "exec"), scope)

@@ -32,7 +32,7 @@ from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
 from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
-from kernelcalc.compile.primitives import apart, as_single, fma, inline, offset, single, wide
+from kernelcalc.compile.primitives import apart, as_single, bits, fma, inline, offset, single, wide
 from kernelcalc.compile.vecmath import (
     acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, hypot, hypot4, log, root_angles,
     rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
@@ -86,7 +86,7 @@ class Tile:
     image: str  # where the mirror image is gathered, in place of the inner products
     stride: str
     product: str  # the matrix product
-    first: list[str]  # the first layer, and near_ones: how many pairs of a row may be close
+    first: list[str]  # the first layer, and near_ones: whether pairs of the row may be close
 
     def like(self, place: str) -> str:
         """Part of the work space as numbers of the kind of the layers."""
@@ -104,8 +104,7 @@ TILE_SINGLE = Tile(
     "product_single(offset(U, i0*d), ni, offset(V, j0*d), nj, d, mirror == 2, space)",
     [
         "near_ones = openingf(w, products, whole, *given)",
-        "if near_ones > 0:",
-        "    spent += near_ones",
+        "if near_ones:",
         "    if exact == 0 and SHARE*spent > ni*nj:",
         "        exact = 1",
         "        rest = mirror == 2, panel, offset(space, EXACT)",
@@ -115,6 +114,7 @@ TILE_SINGLE = Tile(
         "            if fine(products[j], inverse, inverses[j], scale, s2):",
         "                row_i, row_j = offset(X, (i0 + i)*d), offset(Y, (j0 + j)*d)",
         "                products[j] = inner_product(row_i, row_j, d)",
+        "                spent += 1",
         "    else:",
         "        mended(products, offset(space, EXACT + i*STRIDE), whole, *given)",
         "    openingf(w, products, whole, *given)",
@@ -244,7 +244,7 @@ class Module(Statements):
         lossy = "size" in self.program.outputs and not suffix
         lost, some = (" or lost(w, depth, j)", " or depth > 1") if lossy else ("", "")
         marking = [
-            f"        if near_ones > 0{some}:",
+            f"        if near_ones != 0{some}:",
             "            for j in range(m):",
             "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
             f"                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near){lost}:",

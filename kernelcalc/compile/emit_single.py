@@ -1,7 +1,7 @@
 """The part of a generated module that computes ordinary pairs in float32, for matrices of float32.
 
 Inner products come from a float32 product, but where the correlation r is so near to +-1 that its rounding
-would show in the kernel (q or p < MODERATE) from the float64 one: pair by pair, or for the whole tile if they
+would show in the kernel (|r| > MODERATE) from the float64 one: pair by pair, or for the whole tile if they
 are many. What a pair gets depends on the pair alone. r and c of the first layer are float64 numbers
 rounded once; the layers then compute with float32 numbers, twice as many at a time. There is no such part if
 a layer needs a function that vecsingle.py does not have.
@@ -18,7 +18,7 @@ FUNCTIONS = ("rsqrt", "sqrt", "copysign", "acute_angles", "half_angle_triple", "
 HEADER = f"""\
 from kernelcalc.compile.vecsingle import {", ".join(f"{name}f" for name in FUNCTIONS)}
 
-MODERATE = 0.15  # where errors of r are magnified by no more than 2
+MODERATE = 0.7  # up to this |r| its errors are magnified by no more than 2
 SHARE = 32  # a float64 product of the tile takes as long as this share of its inner products
 
 # a multiple of sixteen apart: LLVM would use half registers, for fear of loads from half a store
@@ -26,8 +26,7 @@ QF, PF, RF, CF, TF, SF = (k*STRIDE for k in range(6))
 
 @inline
 def fine(product, inverse, other, scale, s2):
-    r = fma(scale, product, s2)*(inverse*other)
-    return not (0.5 - 0.5*r >= MODERATE and 0.5 + 0.5*r >= MODERATE)
+    return not abs(fma(scale, product, s2)*(inverse*other)) <= MODERATE
 
 @inline
 def mended(products, exact, m, inverse, inverses, scale, s2, kept):
@@ -38,16 +37,23 @@ def mended(products, exact, m, inverse, inverses, scale, s2, kept):
         products[j] = exact[j] if sharp else products[j]
 
 @inline
+def opened(w, j, product, inverse, other, scale, s2):
+    c = fma(scale, product, s2)
+    r = c*(inverse*other)
+    w[RF + j], w[CF + j] = r, c
+    return bits(abs(r))
+
+@inline
 def openingf(w, products, m, inverse, inverses, scale, s2, kept):
     wide()
-    close = 0
-    for j in range(m):
-        c = fma(scale, products[j], s2)
-        r = c*(inverse*inverses[j])
-        w[RF + j], w[CF + j] = r, c
-        least = 0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r
-        close += 0 if least >= MODERATE or j >= kept else 1
-    return close
+    largest, whole = bits(MODERATE), kept//16*16  # bits of positive numbers have their order, NaN is above
+    for j in range(whole):
+        size = opened(w, j, products[j], inverse, inverses[j], scale, s2)
+        largest = size if size > largest else largest
+    for j in range(whole, m):
+        size = opened(w, j, products[j], inverse, inverses[j], scale, s2)
+        largest = size if size > largest and j < kept else largest
+    return largest > bits(MODERATE)
 """
 OPENING = ["c, r = w[CF + j], w[RF + j]", "q, p = 0.5 - 0.5*r, 0.5 + 0.5*r"]
 NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)")

@@ -6,28 +6,35 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import sympy as sp
 
+from kernelcalc import kept
 from kernelcalc.arrays import aligned
 from kernelcalc.compile import cache
 from kernelcalc.compile.layout import MARKS, SCRATCH, STRIDE, TILE
-from kernelcalc.compile.program import share
 from kernelcalc.compile.rounded import Rounded
 from kernelcalc.errors import InputError, Uncompiled, Undefined
-from kernelcalc.expectation.result import apart
+from kernelcalc.kept import recall
+from kernelcalc.late import Late
 
 if TYPE_CHECKING:
+    import sympy as sp
     from numpy.typing import NDArray
 
+    from kernelcalc.compile import means, planes, program
     from kernelcalc.compile.second import Second
+    from kernelcalc.expectation import result
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
+else:
+    sp, result = Late("sympy"), Late("kernelcalc.expectation.result")
+    means, planes, program = (Late(f"kernelcalc.compile.{x}") for x in ("means", "planes", "program"))
 
 HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
@@ -224,8 +231,6 @@ class Evaluator:
     @cached_property
     def mean(self) -> Lookup | None:
         """The mean that the factor looks up."""
-        from kernelcalc.compile import means, planes
-
         known = self.structure
         table_of = means.table_of if known.shift is None else planes.table_of
         return table_of(getattr(self.kernel, known.mean), known.shape) if known.mean else None
@@ -242,19 +247,15 @@ class Evaluator:
                 f" to {most:.3g}; scale the data"
             )
 
-    def points(self, data: Matrix, role: str, name: str) -> Points:
-        """The tables of all layers for the rows of data."""
+    def points(self, data: Matrix, role: str, name: str, known: Points | None = None) -> Points:
+        """The tables of all layers for the rows of data; known: those of the same rows in the other role."""
         n, dimension = data.shape
         w2, s2 = self.parameters[:2]
         values = np.zeros((self.depth, n))
-        squares = np.einsum("ij,ij->i", data, data)
-        powers = np.ones(n)
-        if not ((squares > dimension * 2.0**-390) & (squares < 2.0**390)).all():
-            exponents = np.frexp(np.abs(data).max(axis=1))[1]
-            powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
+        squares, powers = _norms(data) if known is None else (known.squares, known.powers)
         values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
-        if self.depth > 1 and zero.any() and (self.kernel.f1.jumps or self.kernel.f2.jumps):  # sign: 0/0
+        if self.depth > 1 and zero.any() and _jumps(self.kernel):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
             raise Undefined(
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
@@ -368,51 +369,73 @@ class Evaluator:
         return done
 
 
+def _norms(data: Matrix) -> tuple[Matrix, Matrix]:
+    """The squares and powers of Points."""
+    squares, powers = np.einsum("ij,ij->i", data, data), np.ones(len(data))
+    if not ((squares > data.shape[1] * 2.0**-390) & (squares < 2.0**390)).all():
+        exponents = np.frexp(np.abs(data).max(axis=1))[1]
+        powers = np.where(abs(exponents) < 200, 1.0, np.ldexp(1.0, np.clip(-exponents, -1000, 1000)))
+    return squares, powers
+
+
 def evaluator(kernel: Kernel) -> Evaluator:
     """The compiled kernel. Raises InputError where numbers or a closed form are missing."""
     if not isinstance(kernel.depth, int):
         raise InputError(f"{kernel!r}: give a number as depth before asking for values")
-    _, parameters = share([dict(f.parameters + g.parameters) for f, g in _apart(kernel)])
-    free = [str(value) for value in parameters.values() if not value.is_number]
-    free += [name for name in ("sigma_w", "sigma_b") if not getattr(kernel, name).is_number]
+    free = recall(kernel.recipe, "free", lambda: _free(kernel))
+    given = zip(("sigma_w", "sigma_b"), kernel.deviations, strict=True)
+    free += [name for name, value in given if not isinstance(value, Fraction) and not value.is_number]
     if free:
         raise InputError(f"{kernel!r}: give numbers for {', '.join(free)} before asking for values")
     structure = _structure(kernel)
-    numbers = (kernel.sigma_w**2, kernel.sigma_b**2, *_parameters(kernel, structure))
-    return Evaluator(kernel, kernel.depth, tuple(map(float, numbers)), structure)
+    w2, s2 = (float(value**2) for value in kernel.deviations)
+    rest = recall(kernel.recipe, "numbers", lambda: [float(x).hex() for x in _parameters(kernel, structure)])
+    return Evaluator(kernel, kernel.depth, (w2, s2, *map(float.fromhex, rest)), structure)
+
+
+def _free(kernel: Kernel) -> list[str]:
+    """Parameters of the functions that are not numbers."""
+    _, parameters = program.share([dict(f.parameters + g.parameters) for f, g in _apart(kernel)])
+    return [str(value) for value in parameters.values() if not value.is_number]
+
+
+def _jumps(kernel: Kernel) -> bool:
+    """Whether an activation does."""
+    return recall(kernel.recipe, "jumps", lambda: bool(kernel.f1.jumps or kernel.f2.jumps))
 
 
 def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     """What the code takes as parameters: for a tabulated mean its slope and weight."""
     pairs = _apart(kernel)
     if not structure.mean:
-        return list(share([dict(f.parameters + g.parameters) for f, g in pairs])[1].values())
-    from kernelcalc.compile.means import slope_and_weight
-
+        return list(program.share([dict(f.parameters + g.parameters) for f, g in pairs])[1].values())
     other = pairs[3][0 if structure.mean == "s2" else 1]
     given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
-    _, parameters = share([*given, dict(other.parameters)])
+    _, parameters = program.share([*given, dict(other.parameters)])
     tabled = getattr(kernel, structure.mean)
-    return [*parameters.values(), *slope_and_weight(tabled, structure.slope, structure.shift)]
+    return [*parameters.values(), *means.slope_and_weight(tabled, structure.slope, structure.shift)]
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
     """The functions of the expectations of a layer, in the order of Layer.expectations."""
     pairs = [(kernel.f1, kernel.f1), (kernel.f2, kernel.f2), (kernel.f1, kernel.f2)]
     pairs += [] if kernel.s1 is None or kernel.s2 is None else [(kernel.s1, kernel.s2)]
-    return [apart(*pair) for pair in pairs]
+    return [result.apart(*pair) for pair in pairs]
 
 
 def _key(kernel: Kernel, values: bool) -> str:
     """Everything that the source depends on; values: with the values of real parameters."""
+    return recall(kernel.recipe, f"key, {values}", lambda: _written(kernel, values))
 
+
+def _written(kernel: Kernel, values: bool) -> str:
     def content(f: Function, kept: dict[sp.Symbol, sp.Symbol]) -> str:
         given = f if values else f.symbolic
         known = [(str(kept[s]), sp.srepr(s), sp.srepr(x)) for s, x in given.parameters]
         return repr((sp.srepr(f.template), sp.srepr(f.masses), known))
 
     pairs = _apart(kernel)
-    names, _ = share([dict(f.parameters + g.parameters) for f, g in pairs])
+    names, _ = program.share([dict(f.parameters + g.parameters) for f, g in pairs])
     contents = [[content(f, kept) for f in pair] for pair, kept in zip(pairs, names, strict=True)]
     return repr((kernel.f1 == kernel.f2, kernel.symmetric, values, contents))
 
@@ -426,9 +449,9 @@ def _function(source: str, entry: str, dtype: str = "float64") -> Callable[..., 
 @lru_cache(maxsize=128)
 def _structure(kernel: Kernel) -> Structure:
     """Derived, or as an earlier process derived it. Raises Uncompiled where there is no code for it."""
-    found = json.loads(cache.text(_key(kernel, False), lambda: _derived(kernel, False)))
+    found = json.loads(kept.text(_key(kernel, False), lambda: _derived(kernel, False)))
     if found is None:  # the closed form holds for these values only
-        found = json.loads(cache.text(_key(kernel, True), lambda: _derived(kernel, True)))
+        found = json.loads(kept.text(_key(kernel, True), lambda: _derived(kernel, True)))
     if isinstance(found, str):
         raise Uncompiled(found)
     return Structure(**found)
@@ -451,13 +474,14 @@ def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile import named
     from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import covered, diagonal_program, program
+    from kernelcalc.compile.stable import covered, diagonal_program
+    from kernelcalc.compile.stable import program as derived
     from kernelcalc.compile.tape import FAR, POINT, texts
     from kernelcalc.compile.tape import NEAR as NEAR_STATE
 
     if not values and not _general(kernel):
         return json.dumps(None)
-    ordinary, close = program(kernel), program(kernel, close=True)
+    ordinary, close = derived(kernel), derived(kernel, close=True)
     same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
     module = Module(ordinary, close, same)
     kinds = [("near", close, NEAR_STATE), ("far", ordinary, FAR)]
@@ -476,7 +500,5 @@ def _derive(kernel: Kernel, values: bool) -> str:
 
 def _general(kernel: Kernel) -> bool:
     """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
-    from kernelcalc.expectation.result import dual
-
-    found = [dual(f.symbolic, g.symbolic) for f, g in _apart(kernel)]
+    found = [result.dual(f.symbolic, g.symbolic) for f, g in _apart(kernel)]
     return all(e.template is not None or (i == 3 and e.reduction) for i, e in enumerate(found))

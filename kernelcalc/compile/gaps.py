@@ -77,7 +77,8 @@ def _seems_homogeneous(form: sp.Expr) -> bool:
     """Whether form(4 a, b, 2 c) = 2 form at one point: large forms take SymPy minutes to compare."""
     point = {a: sp.Rational(7, 5), b: sp.Rational(3, 4), c: sp.Rational(2, 7)}
     wide = point | {a: 4 * point[a], c: 2 * point[c]}
-    rest = {s: sp.Rational(13 + 2 * i, 11) for i, s in enumerate(sorted(form.free_symbols - {a, b, c}, key=str))}
+    others = sorted(form.free_symbols - {a, b, c}, key=str)
+    rest = {s: sp.Rational(13 + 2 * i, 11) for i, s in enumerate(others)}
     ratio = sp.N(form.subs(wide | rest), 30) / sp.N(form.subs(point | rest), 30)
     return not (ratio.is_Float and abs(ratio - 2) > sp.Float("1e-20"))
 

@@ -1,8 +1,9 @@
 """What the first phase loses: forms without a rule in gaps.py are sums that may cancel.
 
-With every term t_i of E[f(X) f(Y)] and of the factor goes |t_i|: the sum of those over the value, an eighth of
-sqrt(a' b') standing in where the value passes through zero, says how many of the digits of the terms are
-left. Pairs for which some layer has a quotient above LIMIT are left to the second phase (second.py).
+The sum of the absolute values of the terms over the value, an eighth of sqrt(a' b') standing in where that
+passes through zero, times what a term is wrong by (measured, at worst), is the error to expect. Pairs for
+which it is above LIMIT in some layer, for c or the tangent kernel, are left to the second phase (second.py).
+What powers and exponentials make of errors in their arguments is not seen.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from kernelcalc.compile.builder import Builder, Inverse, s2, w2
+from kernelcalc.compile.builder import HALF, Builder, Inverse, s2, w2
+from kernelcalc.compile.quadrants import quadrant
 
-LIMIT = 10.0  # the error is then at most some 16 units of 2^-52: two for each unit of the quotient, at worst
+LIMIT = 16  # units of 2^-52
+QUARTER, OTHER = sp.Rational(8, 5), HALF  # of them, lost by terms of forms with a quarter plane, or without
 ZERO = sp.Rational(1, 8)  # of sqrt(a' b'): a smaller value counts as passing through zero
 
 
 def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -> dict[str, sp.Expr]:
-    """"size": of the terms of c; "spread": the least value they are compared with; "size factor", "size
-    transposed": of the terms of the factors."""
+    """"size", "size factor", "size transposed": errors of the terms of c and of the factors; "spread": the
+    least value they are compared with."""
     meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
-    parts = {"size": outputs["c"], "size factor": outputs.get("factor"), "size transposed": outputs.get("transposed")}
-    found = {name: magnitude(form, meaning) for name, form in parts.items() if form is not None}
+    parts = {"c": "size", "factor": "size factor", "transposed": "size transposed"}
+    unit = QUARTER if any(value.has(quadrant) for value in meaning.values()) else OTHER
+    found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
     roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
     return found | {"spread": ZERO * roots[0] * roots[1]}
 

@@ -12,19 +12,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
-import mpmath as mp
 import numpy as np
-import sympy as sp
 from numpy.polynomial.legendre import leggauss, legvander
 
-from kernelcalc.compile import cache
+from kernelcalc import kept
 from kernelcalc.compile.piecewise import Long, Sample, Table, Vector, long, tabulate
 from kernelcalc.errors import InputError
-from kernelcalc.expectation import waves
-from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
-from kernelcalc.symbols import z
+from kernelcalc.kept import recall
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    import mpmath as mp
+    import sympy as sp
+
+    from kernelcalc import symbols as sym
+    from kernelcalc.expectation import waves
+    from kernelcalc.functions import analysis
+else:
+    mp, sp, sym = Late("mpmath"), Late("sympy"), Late("kernelcalc.symbols")
+    waves, analysis = Late("kernelcalc.expectation.waves"), Late("kernelcalc.functions.analysis")
 
 ORDER = 28  # of the rule: exp(-y^2/2) on an octave, times a resolved function, to 2^-64
 LOWEST, HIGHEST = -112, 106  # octaves of z
@@ -57,7 +66,7 @@ def _even_part(f: Function) -> tuple[Callable[[Long], Long], list[float]]:
     """z > 0 -> h(z), each analytic piece by its own formula; and the cuts."""
     pieces = analysis.pieces(f.expr)
     starts = [float(piece.lo) for piece in pieces[1:]]
-    calls = [sp.lambdify(z, piece.expr, "mpmath") for piece in pieces]
+    calls = [sp.lambdify(sym.z, piece.expr, "mpmath") for piece in pieces]
 
     def one(x: mp.mpf) -> mp.mpf:
         return mp.mpf(calls[int(np.searchsorted(starts, float(x)))](x))
@@ -201,8 +210,17 @@ def _table(f: Function, shape: tuple[str, ...]) -> Table:
         values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
         return make(replace(base, parameters=values)).to_text()
 
-    kept = [(s.name, sp.srepr(x)) for s, x in f.parameters if s.name in shape]
-    return Table.from_text(cache.text(f"mean table {sp.srepr(f.template)} {kept}", generate))
+    return Table.from_text(kept.text(f"mean table {formula(f, shape)}", generate))
+
+
+def formula(f: Function, shape: tuple[str, ...] | None = None) -> str:
+    """The formula of f in its parameters, and the values of those named (None: of all)."""
+
+    def write() -> str:
+        values = [(s.name, sp.srepr(x)) for s, x in f.parameters if shape is None or s.name in shape]
+        return f"{sp.srepr(f.template)} {values}"
+
+    return recall(f.recipe, f"formula, {shape}", write)
 
 
 def table_of(f: Function, shape: Iterable[str]) -> Table:
@@ -225,8 +243,7 @@ def slope_and_weight(f: Function, slope: str, shift: str | None = None) -> tuple
 
         return weight(f, centred=shift is not None).hex()
 
-    values = [(s.name, sp.srepr(x)) for s, x in f.parameters]
-    found = cache.text(f"mean weight {shift is None} {sp.srepr(f.template)} {values}", generate)
+    found = kept.text(f"mean weight {shift is None} {formula(f)}", generate)
     beta = float(f.params[slope]) if slope else 1.0
     if shift is None:
         return beta, float.fromhex(found)

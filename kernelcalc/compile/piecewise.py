@@ -13,13 +13,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
-import mpmath as mp
 import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile.layout import TABLE_HEADER, TABLE_TERMS
 from kernelcalc.errors import InputError
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    import mpmath as mp
+else:
+    mp = Late("mpmath")
 
 Vector = NDArray[np.float64]
 Long = NDArray[np.longdouble]  # where it is no longer than a double, errors come out larger and are reported
@@ -89,7 +95,7 @@ class Table:
         return total
 
     def to_text(self) -> str:
-        """The table for `cache.text`."""
+        """The table for `kept.text`."""
         kept = base64.b64encode(self.coefficients.tobytes()).decode()
         numbers = [x.hex() for x in (self.tail, self.reach, self.error)]
         return json.dumps([self.low, self.bits, kept, numbers])

@@ -14,19 +14,27 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy as sp
 from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
 
-from kernelcalc.compile import cache
+from kernelcalc import kept
 from kernelcalc.compile.layout import PLANE_TERMS as TERMS
 from kernelcalc.compile.layout import TABLE_HEADER
+from kernelcalc.compile.means import formula
 from kernelcalc.errors import InputError
-from kernelcalc.expectation import numeric
 from kernelcalc.functions.base import Function
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from kernelcalc.expectation import numeric
+else:
+    sp, numeric = Late("sympy"), Late("kernelcalc.expectation.numeric")
 
 Vector = NDArray[np.float64]
 
@@ -75,7 +83,7 @@ class Plane:
         return float((2 * s - 1) ** powers @ c @ (2 * w - 1) ** powers)
 
     def to_text(self) -> str:
-        """The table for `cache.text`."""
+        """The table for `kept.text`."""
         kept = [base64.b64encode(part.tobytes()).decode() for part in (self.tree, self.coefficients)]
         return json.dumps([*kept, self.error.hex()])
 
@@ -224,8 +232,7 @@ def _table(f: Function, shape: tuple[str, ...]) -> Plane:
         values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
         return make(replace(base, parameters=values)).to_text()
 
-    kept = [(s.name, sp.srepr(x)) for s, x in f.parameters if s.name in shape]
-    return Plane.from_text(cache.text(f"plane table {sp.srepr(f.template)} {kept}", generate))
+    return Plane.from_text(kept.text(f"plane table {formula(f, shape)}", generate))
 
 
 def table_of(f: Function, shape: Iterable[str]) -> Plane:

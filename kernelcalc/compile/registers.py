@@ -56,25 +56,41 @@ def _add_products(
             return [builder.fpext(half, result) for half in halves]
 
         rows = [builder.gep(x, [builder.mul(row, count(r))]) for r in range(ROWS)]
-        before, body, after = builder.block, *(builder.append_basic_block() for _ in range(2))
-        builder.branch(body)
-        builder.position_at_end(body)
-        k = builder.phi(terms.type)
-        sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
-        place = builder.mul(k, count(width * VECTORS))
-        places = [part(panel, builder.add(place, count(width * v)), vector) for v in range(VECTORS)]
-        columns = [builder.load(place, align=align) for place in places]
-        at = builder.mul(term, k)
-        factors = [everywhere(builder.load(builder.gep(row, [at]))) for row in rows]
-        pairs = [(factor, column) for factor in factors for column in columns]
-        totals = [builder.call(fma, [*pair, s]) for pair, s in zip(pairs, sums, strict=True)]
-        after_k = builder.add(k, count(1))
-        starts = [count(0), *(ir.Constant(vector, None) for _ in sums)]
-        for phi, start, end in zip([k, *sums], starts, [after_k, *totals], strict=True):
-            phi.add_incoming(start, before)
-            phi.add_incoming(end, body)
-        builder.cbranch(builder.icmp_signed("<", after_k, terms), body, after)
-        builder.position_at_end(after)
+
+        def sums_from(first: Any, end: Any) -> list[Any]:
+            """Of the terms first <= k < end."""
+            before, body, after = builder.block, *(builder.append_basic_block() for _ in range(2))
+            zero = ir.Constant(vector, None)
+            builder.cbranch(builder.icmp_signed("<", first, end), body, after)
+            builder.position_at_end(body)
+            k = builder.phi(terms.type)
+            sums = [builder.phi(vector) for _ in range(ROWS * VECTORS)]
+            place = builder.mul(k, count(width * VECTORS))
+            places = [part(panel, builder.add(place, count(width * v)), vector) for v in range(VECTORS)]
+            columns = [builder.load(place, align=align) for place in places]
+            at = builder.mul(term, k)
+            factors = [everywhere(builder.load(builder.gep(row, [at]))) for row in rows]
+            pairs = [(factor, column) for factor in factors for column in columns]
+            totals = [builder.call(fma, [*pair, s]) for pair, s in zip(pairs, sums, strict=True)]
+            after_k = builder.add(k, count(1))
+            starts = [first, *(zero for _ in sums)]
+            for phi, start, following in zip([k, *sums], starts, [after_k, *totals], strict=True):
+                phi.add_incoming(start, before)
+                phi.add_incoming(following, body)
+            builder.cbranch(builder.icmp_signed("<", after_k, end), body, after)
+            builder.position_at_end(after)
+            results = [builder.phi(vector) for _ in sums]
+            for phi, total in zip(results, totals, strict=True):
+                phi.add_incoming(zero, before)
+                phi.add_incoming(total, body)
+            return results
+
+        if double:
+            totals = sums_from(count(0), terms)
+        else:  # two halves, each of which rounds half as much
+            half = builder.sdiv(terms, count(2))
+            parts = sums_from(count(0), half), sums_from(half, terms)
+            totals = [builder.fadd(x, y) for x, y in zip(*parts, strict=True)]
 
         def finish(add: bool) -> None:
             for i, total in enumerate(totals):
@@ -135,7 +151,8 @@ def _address(typingctx: Any, pointer: Any) -> Any:
 add_products = cast(Callable[[Any, int, int, Any, int, Any, int, int], None], _add_products)
 """add_products(x, r, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i r + k s] p[24 k + j].
 
-i < 8, j < 24, k < n, n >= 1; more: 0 overwrites. Of float32 x and p twice as many columns; out is float64.
+i < 8, j < 24, k < n; more: 0 overwrites. Of float32 x and p twice as many columns, and the two halves of the
+terms summed apart; out is float64.
 """
 
 stream_line = cast(Callable[[Any, Any], None], _stream_line)

@@ -26,12 +26,29 @@ SHALLOW = 30  # largest depth of layers in float32, whose error grows by an ulp 
 
 
 SOURCE = """\
+from math import inf
+
 from kernelcalc.compile.blocks import pack_single
+from kernelcalc.compile.primitives import apart, bits, single, wide
 
 def packed(x, rows, d, tile):
     pack_single(x, rows, d, tile)
+
+def narrowed(x, count, y, extremes):
+    wide()
+    apart()
+    least, largest = bits(inf), 0  # bits of positive numbers have their order, NaN is above
+    for k in range(count):
+        y[k] = single(x[k])
+        size = bits(abs(x[k]))
+        least = size if size < least and size > 0 else least
+        largest = size if size > largest else largest
+    extremes[0], extremes[1] = least, largest
 """
-SIGNATURE = ("float64*", "int64", "int64", "float32*")
+SIGNATURES = {
+    "packed": ("float64*", "int64", "int64", "float32*"),
+    "narrowed": ("float64*", "int64", "float32*", "int64*"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,12 +78,22 @@ class Rounded:
 def pack(tile: tuple[Matrix, Single]) -> None:
     """Round the rows of a tile."""
     rows, place = tile
-    _packed()(rows.ctypes.data, *rows.shape, place.ctypes.data)
+    _function("packed")(rows.ctypes.data, *rows.shape, place.ctypes.data)
 
 
-@lru_cache(maxsize=1)
-def _packed() -> Callable[..., None]:
-    return cache.function(SOURCE, "packed", SIGNATURE)
+def _narrowed(numbers: Matrix) -> Single | None:
+    """The numbers rounded; None where one is too large or too small."""
+    result = aligned(numbers.shape, np.float32)
+    extremes = np.empty(2, dtype=np.int64)
+    given = np.ascontiguousarray(numbers)
+    _function("narrowed")(given.ctypes.data, given.size, result.ctypes.data, extremes.ctypes.data)
+    least, largest = extremes.view(np.float64)
+    return result if least >= 1 / SAFE and largest <= SAFE else None
+
+
+@lru_cache(maxsize=len(SIGNATURES))
+def _function(name: str) -> Callable[..., None]:
+    return cache.function(SOURCE, name, SIGNATURES[name])
 
 
 def rounded(code: Evaluator, rows: Points, columns: Points, numbers: Matrix) -> Rounded | None:
@@ -76,14 +103,13 @@ def rounded(code: Evaluator, rows: Points, columns: Points, numbers: Matrix) -> 
         return None
     if rows.hard.any() or columns.hard.any():
         return None
-    for part in (rows.table, columns.table, rows.values, columns.values, numbers):
-        size = np.abs(part)
-        if ((size > 0) & (size < 1 / SAFE)).any() or not size.max(initial=0) <= SAFE:
-            return None
+    parts = rows.table, columns.table, numbers, rows.values, columns.values
+    narrow = [_narrowed(part) for part in parts]
+    row, column, rest = narrow[:3]
+    if row is None or column is None or rest is None or any(part is None for part in narrow):
+        return None
     sides = tuple(
         (data, aligned((-(-len(data) // TILE), TILE * data.shape[1]), np.float32))
         for data in ([rows.data] if columns.data is rows.data else [rows.data, columns.data])
     )
-    row, column = aligned(rows.table.shape, np.float32), aligned(columns.table.shape, np.float32)
-    row[...], column[...] = rows.table, columns.table
-    return Rounded(row, column, numbers.astype(np.float32), sides)
+    return Rounded(row, column, rest, sides)

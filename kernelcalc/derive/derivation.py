@@ -14,7 +14,7 @@ from kernelcalc.expectation.engine import written
 from kernelcalc.expectation.problem import E, Z
 from kernelcalc.expectation.result import Expectation, dual, mean
 from kernelcalc.functions.base import Function
-from kernelcalc.functions.catalogue import function_by_name
+from kernelcalc.functions.named import function_by_name
 from kernelcalc.symbols import a, b, c, v, z
 from kernelcalc.trace import Step, recording
 from kernelcalc.verify.claim import Claim

@@ -2,25 +2,37 @@
 
 A function is its regular part (a SymPy expression in ``symbols.z``) plus Dirac masses. Parameters stay
 symbols in ``template`` so that one derivation serves all their values; ``expr`` has the values put in.
+
+A function made by calls with plain arguments, Erf(2).derivative, has these as its recipe: where an earlier
+process has made it, its formula is not made before it is needed, and what is ``remembered`` is known at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, partial, wraps
 from itertools import chain, count
 from types import MappingProxyType
-
-import sympy as sp
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions import analysis
-from kernelcalc.functions.decide import distinct
-from kernelcalc.functions.periodic import kinks, nearest, rising, unrolled
-from kernelcalc.symbols import mu, z
+from kernelcalc.kept import digest, recipe, remembered
+from kernelcalc.late import Deferred, Late
 
-Masses = tuple[tuple[sp.Expr, sp.Expr], ...]
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from kernelcalc import symbols as sym
+    from kernelcalc.functions import analysis, decide, periodic
+else:
+    sp, sym = Late("sympy"), Late("kernelcalc.symbols")
+    analysis, decide = Late("kernelcalc.functions.analysis"), Late("kernelcalc.functions.decide")
+    periodic = Late("kernelcalc.functions.periodic")
+
+P = ParamSpec("P")
+Masses: TypeAlias = "tuple[tuple[sp.Expr, sp.Expr], ...]"
 RESERVED = {"z", "a", "b", "c", "v"}  # the argument, variances and the covariance
 
 
@@ -54,8 +66,30 @@ def shown(value: sp.Expr) -> str:
     return repr(float(value)) if is_float else str(value)
 
 
-@dataclass(frozen=True)
-class Function:
+def fraction(value: object) -> Fraction | None:
+    """A plain number as a fraction; None for all else."""
+    if isinstance(value, float):
+        return Fraction(value) if abs(value) < float("inf") else None
+    return Fraction(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else None
+
+
+def planned(make: Callable[P, Function]) -> Callable[P, Function]:
+    """What makes functions, so that they have a recipe and are made when their formula is needed."""
+
+    @wraps(make)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Function:
+        written = recipe(make.__qualname__, args, kwargs)
+        if not written:
+            return make(*args, **kwargs)
+        made = Function.later(partial(make, *args, **kwargs), recipe=written)
+        _ = made.fingerprint  # fails as make does, unless an earlier process made it
+        return made
+
+    return call
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Deferred):
     """f(z) = regular part + sum of weight * delta(z - location); hashable, compared by content.
 
     name: how people call it; template: regular part in z and parameter symbols; parameters: pairs
@@ -64,12 +98,25 @@ class Function:
 
     name: str
     template: sp.Expr
-    parameters: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
-    masses: Masses = ()
-    source: str = field(default="", compare=False)
+    parameters: tuple[tuple[sp.Symbol, sp.Expr], ...] = field(default_factory=tuple)
+    masses: Masses = field(default_factory=tuple)
+    source: str = field(default_factory=str)
+    recipe: str = field(default="", init=False)
+
+    @remembered
+    def fingerprint(self) -> str:
+        """What tells functions apart: name, formula, parameters and masses."""
+        parameters = [(sp.srepr(s), sp.srepr(value)) for s, value in self.parameters]
+        return digest(self.name, sp.srepr(self.template), parameters, sp.srepr(self.masses))
+
+    def __eq__(self, other: object) -> bool:
+        return self.fingerprint == other.fingerprint if isinstance(other, Function) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def __post_init__(self) -> None:
-        unknown = self.template.free_symbols - {z} - {symbol for symbol, _ in self.parameters}
+        unknown = self.template.free_symbols - {sym.z} - {symbol for symbol, _ in self.parameters}
         if unknown:
             raise InputError(
                 f"{self.name}: unexpected symbols {sorted(map(str, unknown))}; use z for the argument"
@@ -111,6 +158,7 @@ class Function:
             parameters=tuple((names.get(s, s), value.xreplace(dict(names))) for s, value in self.parameters),
         )
 
+    @planned
     def with_params(self, **values: object) -> Function:
         """The same function with other parameter values."""
         unknown = set(values) - set(self.params)
@@ -129,6 +177,7 @@ class Function:
         free = next(word for word in names if word not in self.params)
         return sp.Symbol(free, **assumptions), exact(value, name)
 
+    @planned
     def centred(self, theta: object) -> Function:
         """f(z - theta), theta a real number or symbol: a surrogate derivative centred at a threshold."""
         symbol, value = self._new_parameter(theta, "theta", real=True)
@@ -139,11 +188,12 @@ class Function:
         return replace(
             self,
             name=f"{self.name}[z - {shown(value)}]",
-            template=self.template.subs(z, z - symbol),
+            template=self.template.subs(sym.z, sym.z - symbol),
             parameters=(*self.parameters, (symbol, value)),
             masses=tuple((t + symbol, w) for t, w in self.masses),
         )
 
+    @planned
     def smoothed(self, epsilon: object) -> Function:
         """z -> E f(z + epsilon Z), Z standard normal, epsilon > 0: its means and duals are those of f at
         variances v + epsilon^2; a bounded f becomes Lipschitz. InputError where the rules find no formula."""
@@ -154,8 +204,10 @@ class Function:
             raise InputError(f"{self!r}: epsilon={epsilon!r} must be > 0")
         return smoothed(self, symbol, value)
 
+    @planned
     def shifted(self, by: object) -> Function:
         """f(z + mu) for a number, or for a symbol: kc.symbols.mu, or "mu" for short."""
+        mu = sym.mu
         value = mu if by == mu.name else exact(by, "shift")
         if value == 0:
             return self
@@ -164,7 +216,7 @@ class Function:
         return replace(
             self,
             name=f"{self.name}[z + {shown(value)}]",
-            template=self.template.subs(z, z + mu),
+            template=self.template.subs(sym.z, sym.z + mu),
             masses=tuple((t - mu, w) for t, w in self.masses),
             parameters=(*self.parameters, (mu, value)),
         )
@@ -172,28 +224,34 @@ class Function:
     @cached_property
     def derivative(self) -> Function:
         """The derivative as a distribution: regular part plus a mass of the height of every jump."""
+        return self._derived()
+
+    @planned
+    def _derived(self) -> Function:
         if self.masses:
             raise InputError(f"{self.name} has Dirac masses; its derivative is not a measure")
-        if self.template.has(nearest):  # these are continuous
-            return Function(f"{self.name}'", self.template.diff(z), self.parameters)
+        if self.template.has(periodic.nearest):  # these are continuous
+            return Function(f"{self.name}'", self.template.diff(sym.z), self.parameters)
         regular, masses = analysis.derivative(self.template)
         return Function(f"{self.name}'", regular, self.parameters, tuple(masses))
 
     @cached_property
     def _finite(self) -> sp.Expr:
         """The regular part with what repeats for ever cut off after one period: its bounds are the same."""
-        return unrolled(self.expr)
+        return periodic.unrolled(self.expr)
 
     @cached_property
     def breakpoints(self) -> tuple[sp.Expr, ...]:
         """Every kink and jump of the regular part, sorted; of a wave those of many periods."""
         found = analysis.breakpoints(self._finite)
-        return tuple(distinct([*found, *kinks(self.expr)]) if self.expr.has(nearest, rising) else found)
+        if not self.expr.has(periodic.nearest, periodic.rising):
+            return tuple(found)
+        return tuple(decide.distinct([*found, *periodic.kinks(self.expr)]))
 
     @cached_property
     def jumps(self) -> Masses:
         """Pairs (location, height) of the jumps of the regular part."""
-        if self.expr.has(rising):
+        if self.expr.has(periodic.rising):
             raise InputError(f"{self!r} has infinitely many jumps")
         return tuple(analysis.jumps(self._finite))
 
@@ -214,12 +272,12 @@ class Function:
         sign = {"even": 1, "odd": -1}.get(parity or "", 0)
         return parity if sign and all(masses.get(-t) == sign * w for t, w in self.deltas) else None
 
-    @cached_property
+    @remembered
     def bounded(self) -> bool:
         """Whether sup |f| is finite (a Dirac mass is not)."""
         return not self.masses and analysis.bounded(self._finite)
 
-    @cached_property
+    @remembered
     def steep(self) -> bool:
         """Whether the slope of the regular part is unbounded between its jumps; far quicker than its
         supremum, the Lipschitz constant."""
@@ -237,14 +295,18 @@ class Function:
 
     def __call__(self, x: float) -> float:
         """The regular part at x."""
-        value = self.expr.subs(z, exact(x, "x"))
+        value = self.expr.subs(sym.z, exact(x, "x"))
         if not value.is_number:
             raise InputError(f"{self!r}: give numbers for {', '.join(sorted(map(str, value.free_symbols)))}")
         return float(value)
 
-    def __repr__(self) -> str:
+    @remembered
+    def _words(self) -> str:
         inner = ", ".join(f"{name}={shown(value)}" for name, value in self.params.items())
         return f"{self.name}({inner})" if inner else self.name
+
+    def __repr__(self) -> str:
+        return self._words
 
     def _repr_latex_(self) -> str:
         from kernelcalc.display import function_latex

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import sympy as sp
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.base import Function, exact
+from kernelcalc.functions.base import Function, exact, planned
+from kernelcalc.kept import recall
+from kernelcalc.late import Deferred, Late
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from kernelcalc.functions import catalogue
+else:
+    sp, catalogue = Late("sympy"), Late("kernelcalc.functions.catalogue")
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,17 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Deferred):
     """One named family; calling it with parameter values gives a Function."""
 
     name: str  # the public name, kc.<name>
     label: str  # the name in formulas and on the command line
     expr: sp.Expr
-    parameters: tuple[Parameter, ...] = ()
-    source: str = ""
+    parameters: tuple[Parameter, ...] = field(default_factory=tuple)
+    source: str = field(default_factory=str)
+    recipe: str = field(default="", init=False, compare=False)
 
+    @planned
     def __call__(self, *args: object, **kwargs: object) -> Function:
         names = [p.symbol.name for p in self.parameters]
         if len(args) > len(names) or set(kwargs) - set(names) or set(names[: len(args)]) & set(kwargs):
@@ -61,6 +71,15 @@ class Entry:
     def __repr__(self) -> str:
         inner = ", ".join(f"{p.symbol}={p.default}" for p in self.parameters)
         return f"{self.name}({inner})"
+
+
+def named(name: str) -> Entry | None:
+    """The family of the catalogue with this public name; without its formula as long as none is needed."""
+    if name not in recall("the catalogue", "names", lambda: list(catalogue.BY_NAME)):
+        return None
+    return Entry.later(lambda: catalogue.BY_NAME[name], name=name, recipe=name)
+
+
 
 
 def as_function(value: object, role: str = "") -> Function:

@@ -6,6 +6,7 @@ import warnings
 
 from kernelcalc.errors import InputError, SurrogateWarning
 from kernelcalc.functions.base import Function, shown
+from kernelcalc.kept import recall
 
 TRAINING = "Theorem E.5 (training; bounded and Lipschitz)"
 SIGN = "Lemma E.7 and (S78) (the limit of sign networks; bounded and continuous)"
@@ -19,6 +20,10 @@ def violations(s: Function) -> tuple[tuple[str, str], ...]:
 
     Raises InputError where symbolic parameters leave it open.
     """
+    return tuple((theorem, why) for theorem, why in recall(s.recipe, "violations", lambda: _violations(s)))
+
+
+def _violations(s: Function) -> list[tuple[str, str]]:
     jumps = ", ".join(f"z = {shown(t)}" for t, _ in s.jumps)
     found = []
     try:
@@ -35,7 +40,7 @@ def violations(s: Function) -> tuple[tuple[str, str], ...]:
         found += [(TRAINING, f"it jumps at {jumps}"), (SIGN, f"it jumps at {jumps}")]
     elif s.steep:
         found.append((TRAINING, "its slope is unbounded"))
-    return tuple(found)
+    return found
 
 
 def warn(s: Function) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-
-import sympy as sp
+from typing import TYPE_CHECKING
 
 from kernelcalc.errors import InputError
-from kernelcalc.functions.base import Function, exact, shown
-from kernelcalc.symbols import z
+from kernelcalc.functions.base import Function, exact, planned, shown
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from kernelcalc import symbols as sym
+else:
+    sp, sym = Late("sympy"), Late("kernelcalc.symbols")
 
 
 def _numbers(values: Iterable[object], name: str) -> list[sp.Expr]:
@@ -29,6 +35,7 @@ def _increasing(values: Sequence[sp.Expr], name: str) -> None:
             raise InputError(f"{name} must increase: {shown(t)} follows {shown(s)}")
 
 
+@planned
 def MultiStep(thresholds: Iterable[object], weights: Iterable[object] | None = None) -> Function:
     """sum_j w_j 1_{z > t_j}: a quantised activation; equal weights 1 unless given.
 
@@ -39,10 +46,11 @@ def MultiStep(thresholds: Iterable[object], weights: Iterable[object] | None = N
     if len(at) != len(heights) or not at:
         raise InputError(f"MultiStep needs one weight for each threshold; got {len(heights)} for {len(at)}")
     _increasing(at, "thresholds")
-    expr = sp.Add(*(w * sp.Heaviside(z - t) for t, w in zip(at, heights, strict=True)))
+    expr = sp.Add(*(w * sp.Heaviside(sym.z - t) for t, w in zip(at, heights, strict=True)))
     return Function(f"multi_step[{_list(at)}; {_list(heights)}]", expr)
 
 
+@planned
 def PiecewiseLinear(knots: Iterable[object], slopes: Iterable[object], value: object = 0) -> Function:
     """The continuous function with the given kinks, the slopes from left to right, and f(first kink) = value.
 
@@ -53,15 +61,16 @@ def PiecewiseLinear(knots: Iterable[object], slopes: Iterable[object], value: ob
     if len(rates) != len(at) + 1 or not at:
         raise InputError(f"PiecewiseLinear needs one slope more than knots; got {len(rates)} for {len(at)}")
     _increasing(at, "knots")
-    bends = zip(at, pairwise(rates), strict=True)
+    bends, z = zip(at, pairwise(rates), strict=True), sym.z
     expr = start + rates[0] * (z - at[0])
     expr += sp.Add(*((after - before) * (z - t) * sp.Heaviside(z - t) for t, (before, after) in bends))
     return Function(f"piecewise_linear[{_list(at)}; {_list(rates)}; {shown(start)}]", expr)
 
 
+@planned
 def Polynomial(coefficients: Iterable[object]) -> Function:
     """sum_j p_j z^j, the coefficients from p_0 on."""
     found = _numbers(coefficients, "coefficients")
     if not found:
         raise InputError("Polynomial needs at least one coefficient")
-    return Function(f"polynomial[{_list(found)}]", sp.Add(*(p * z**j for j, p in enumerate(found))))
+    return Function(f"polynomial[{_list(found)}]", sp.Add(*(p * sym.z**j for j, p in enumerate(found))))

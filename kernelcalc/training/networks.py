@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import Function
-from kernelcalc.functions.catalogue import function_by_name
-from kernelcalc.functions.named import surrogate_by_name
+from kernelcalc.functions.named import function_by_name, surrogate_by_name
 from kernelcalc.kernels import NNGP, NTK, SGNTK, Kernel
 
 

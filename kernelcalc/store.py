@@ -18,7 +18,8 @@ from pathlib import Path
 
 SECRET_BYTES = 32
 SIGNATURE_BYTES = hashlib.sha256().digest_size
-MOST_FILES = 512
+MOST_FILES = 512  # of a kind: what stands in a name before the first hyphen;
+MOST_FACTS = 4096  # of those of a few bytes
 TEMPORARY = ".tmp-"
 ABANDONED_AFTER = 3600.0  # seconds after which a temporary file is taken for the rest of a killed process
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -107,18 +108,17 @@ class Store:
     def _tidy(self) -> None:
         """Remove what killed processes left and, of too many files, the oldest."""
         now = time.time()
-        kept: list[tuple[float, Path]] = []
-        for path in self.folder.iterdir():
-            try:
-                age = now - path.lstat().st_mtime
-                if path.name.startswith(TEMPORARY) and age > ABANDONED_AFTER:
-                    path.unlink()
-                elif path.name != "secret":
-                    kept.append((age, path))
-            except FileNotFoundError:  # another process was faster
-                continue
-        for _, path in sorted(kept, reverse=True)[: max(0, len(kept) - MOST_FILES)]:
-            path.unlink(missing_ok=True)
+        kinds: dict[str, list[str]] = {}
+        for name in os.listdir(self.folder):
+            kinds.setdefault(name.partition("-")[0], []).append(name)
+        for kind, names in kinds.items():
+            paths, most = [self.folder / name for name in names], MOST_FACTS if kind == "fact" else MOST_FILES
+            if kind + "-" == TEMPORARY:
+                gone = [path for path in paths if now - _written(path) > ABANDONED_AFTER]
+            else:
+                gone = sorted(paths, key=_written)[: len(paths) - most] if len(paths) > most else []
+            for path in gone:
+                path.unlink(missing_ok=True)
 
     def _warn(self, error: OSError) -> None:
         with self._lock:
@@ -131,6 +131,14 @@ class Store:
             KernelcalcCacheWarning,
             stacklevel=2,
         )
+
+
+def _written(path: Path) -> float:
+    """When, or now if another process has just removed it."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _mode(status: os.stat_result, bits: int) -> bool:
