@@ -32,7 +32,7 @@ def text(key: str, generate: Callable[[], str], kind: str = "text") -> str:
 
     The key must say everything that generate depends on, apart from kernelcalc's own files and SymPy.
     """
-    name = f"{kind}-" + digest(package(), importlib.metadata.version("sympy"), key)
+    name = f"{kind}-" + digest(package(), version("sympy"), key)
     kept = store().get(name)
     if kept is not None:
         return kept.decode()
@@ -49,6 +49,12 @@ def store() -> Store:
 @cache
 def _store(folder: str) -> Store:
     return Store(Path(folder) / "signed-1")
+
+
+@cache
+def version(package: str) -> str:
+    """Of an installed package, which is not imported for it."""
+    return importlib.metadata.version(package)
 
 
 def digest(*parts: object) -> str:

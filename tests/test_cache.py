@@ -114,6 +114,17 @@ def test_source_that_needs_the_runtime_is_refused(body: str) -> None:
         cache.function(f"import numpy as np\n\ndef entry(x):\n    {body}\n", "entry", ("float64*",))
 
 
+def test_inlined_functions_have_no_machine_code_of_their_own() -> None:
+    from kernelcalc.compile import vecmath
+    from kernelcalc.compile.lowering import Inlined, Text
+
+    check()
+    function: Any = vecmath.sqrt
+    assert {type(made.library) for made in function.overloads.values()} == {Text}
+    assert type(function) is Inlined
+    assert function(4.0) == 2.0  # for a call from Python there is
+
+
 def test_text_is_generated_once_per_key() -> None:
     calls: list[str] = []
 

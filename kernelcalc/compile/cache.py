@@ -8,7 +8,6 @@ name of a file is a hash of everything that determines its content, so nothing i
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import itertools
 import linecache
 import os
@@ -18,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kernelcalc.compile.processor import with_estimates
-from kernelcalc.kept import digest, package, store
+from kernelcalc.kept import digest, package, store, version
 
 if TYPE_CHECKING:
     from llvmlite.binding import LLJIT, TargetMachine
@@ -48,7 +47,7 @@ def function(source: str, entry: str, arguments: tuple[str, ...]) -> Callable[..
     """
     machine = _machine()
     settings = [os.environ.get(f"NUMBA_{name}") for name in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")]
-    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    versions = [version(name) for name in ("numba", "llvmlite")]
     name = "code-" + digest(package(), versions, settings, *machine, source, entry, arguments)
     with _lock:
         if name not in _functions:
@@ -92,6 +91,8 @@ def _compile(source: str, entry: str, arguments: tuple[str, ...], target: Target
     import llvmlite.binding as llvm
     import numba
 
+    from kernelcalc.compile.lowering import TextCompiler
+
     filename = f"<kernelcalc {digest(source)[:16]}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     scope: dict[str, Any] = {"__name__": filename}
@@ -99,7 +100,8 @@ def _compile(source: str, entry: str, arguments: tuple[str, ...], target: Target
     known: Any = numba.types  # untyped
     plain = [getattr(known, name.rstrip("*")) for name in arguments]
     types = [known.CPointer(t) if name.endswith("*") else t for t, name in zip(plain, arguments, strict=True)]
-    compiled = numba.cfunc(numba.void(*types), forceinline=True, error_model="numpy")(scope[entry])
+    options: dict[str, Any] = {"forceinline": True, "error_model": "numpy", "pipeline_class": TextCompiler}
+    compiled = numba.cfunc(numba.void(*types), **options)(scope[entry])
     module = llvm.parse_assembly(with_estimates(compiled.inspect_llvm(), _machine()[1]))
     declared = [f.name for f in module.functions if f.is_declaration]
     runtime = [name for name in declared if name.startswith(("Py", "numba_", "NRT_"))]

@@ -205,9 +205,11 @@ class Evaluator:
         return {}
 
     def prepare(self, dtype: str = "float64", rounded: Rounded | None = None) -> None:
-        """Compile or load what tiles need, before threads do it one after another."""
-        for entry in ("tile" if rounded is None else "tilef", "close"):
-            _function(self.structure.source, entry, dtype)
+        """Compile or load what all tiles need, before threads do it one after another.
+
+        The code of close pairs comes with the first of them.
+        """
+        _function(self.structure.source, "tile" if rounded is None else "tilef", dtype)
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
@@ -232,8 +234,10 @@ class Evaluator:
     def mean(self) -> Lookup | None:
         """The mean that the factor looks up."""
         known = self.structure
+        if not known.mean:
+            return None
         table_of = means.table_of if known.shift is None else planes.table_of
-        return table_of(getattr(self.kernel, known.mean), known.shape) if known.mean else None
+        return table_of(getattr(self.kernel, known.mean), known.shape)
 
     def _check_reach(self, values: Matrix) -> None:
         """InputError where a variance is beyond the table of the mean."""

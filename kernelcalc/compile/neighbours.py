@@ -16,9 +16,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import numba
-
 from kernelcalc.compile.layout import STRIDE, TILE, A, B, C, D, P, Q, R, S, T
+from kernelcalc.compile.lowering import Inlined
 from kernelcalc.compile.pairs import (
     comparison,
     gram_determinant,
@@ -38,8 +37,7 @@ STEEP = 0.25  # least share of |D|^2 that must be orthogonal to x
 
 def _fused(function: F) -> F:
     """As pairs.summed, with products fused into the sums."""
-    options: dict[str, Any] = {"fastmath": {"reassoc", "nsz", "contract"}, "forceinline": True}
-    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+    return cast(F, Inlined(function, fastmath={"reassoc", "nsz", "contract"}))
 
 
 @_fused

@@ -16,12 +16,12 @@ range of floats. A row is an array or, in generated code, a pointer; n is its le
 """
 
 import math
-from typing import Any, cast
+from typing import cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelcalc.compile.lowering import Inlined
 from kernelcalc.compile.primitives import F, fma, inline, wide
 from kernelcalc.compile.twofold import (
     ZERO,
@@ -47,8 +47,7 @@ BOOST = 2.0**500
 
 def summed(function: F) -> F:
     """Compile a loop that sums floats in any order: it becomes vector code; explicit fma stays as it is."""
-    options: dict[str, Any] = {"fastmath": {"reassoc", "nsz"}, "forceinline": True}
-    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+    return cast(F, Inlined(function, fastmath={"reassoc", "nsz"}))
 
 
 @summed

@@ -13,13 +13,14 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from kernelcalc.compile.lowering import Inlined
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def inline(function: F) -> F:
     """Compile a scalar function that LLVM must inline: a loop that calls it can then become vector code."""
-    options: dict[str, Any] = {"forceinline": True, "no_cfunc_wrapper": True}
-    return cast(F, numba.njit(error_model="numpy", **options)(function))
+    return cast(F, Inlined(function))
 
 
 def compiled(function: F) -> F:
