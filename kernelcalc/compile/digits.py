@@ -131,13 +131,25 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     return {"root_q": q, "root_p": p, "r": r, "d": scale * real(xx - yy), "a_x": a, "a_y": b, "c": c}
 
 
-def evaluate(tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int) -> tuple[Number, ...]:
-    """c, T and S after depth layers, from the state of the first."""
+def constants(tape: Tape, numbers: dict[str, Any]) -> dict[int, Number]:
+    """What is the same for all pairs, by register."""
+    registers = _loaded(tape, numbers)
+    run(tape.first, registers)
+    return {x: registers[x] for i in tape.first for x in i.results}
+
+
+def _loaded(tape: Tape, numbers: dict[str, Any]) -> list[Number]:
     registers: list[Number] = [mp.mpf(0)] * tape.registers
     for name, value in numbers.items():
         registers[tape.inputs[name]] = mp.mpmathify(value)
     for register, text in tape.constants.items():
         registers[register] = number(text)
+    return registers
+
+
+def evaluate(tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int) -> tuple[Number, ...]:
+    """c, T and S after depth layers, from the state of the first."""
+    registers = _loaded(tape, numbers)
     state = state | {"T": state["c"], "S": state["c"]}
     for name, value in state.items():
         registers[tape.inputs[name]] = value

@@ -18,16 +18,17 @@ from dataclasses import dataclass
 
 from kernelcalc.compile.emit_close import Close
 from kernelcalc.compile.emit_single import Single
+from kernelcalc.compile.losses import LIMIT
 from kernelcalc.compile.program import Program, level, outermost
 from kernelcalc.compile.statements import Statements, quantities
 
-HEADER = """\
+HEADER = f"""\
 from math import copysign, inf
 from kernelcalc.compile.blocks import (
     PRODUCT_SPACE, STRIDE, TILE, inner_product, product, product_single, settle, stream, stream_transposed,
     write_transposed,
 )
-from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, P, Q, R, S, T
+from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
 from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
@@ -38,6 +39,7 @@ from kernelcalc.compile.vecmath import (
 )
 
 LANES = TILE*STRIDE + PRODUCT_SPACE
+LIMIT = {LIMIT}
 
 @inline
 def first(w, products, m, inverse, inverses, scale, s2, kept, near):
@@ -49,6 +51,10 @@ def first(w, products, m, inverse, inverses, scale, s2, kept, near):
         w[T + j], w[S + j], w[C + j] = c, c, c
         close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near or j >= kept else 1
     return close
+
+@inline
+def lost(w, depth, j):
+    return depth > 1 and not w[E + j] <= LIMIT
 
 @inline
 def copy(source, m, target):
@@ -175,12 +181,12 @@ class Module(Statements):
 
     def _advance(self) -> list[str]:
         """One layer for the pairs of a row: the first, later ones, and the last, which hands nothing on."""
-        keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S")}
+        keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S", "e")}
         first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
         lines = []
         for name, arguments, opening, program, read in (
-            ("advance", first, OPENING, made, keep | {"T": "c", "S": "c"}),
+            ("advance", first, OPENING, made, keep | {"T": "c", "S": "c", "e": "0.0"}),
             ("again", later, [STATE], level(made), keep),
             ("last", later, [STATE], outermost(level(made)), keep),
         ):
@@ -235,6 +241,16 @@ class Module(Statements):
     def _tile_at(self, made: Tile, result: str, mirrored: str) -> list[str]:
         """The tile of columns j0.., its result and mirror image being in these lanes."""
         counts, suffix = self.counts(), made.suffix.lower()
+        lossy = "size" in self.program.outputs and not suffix
+        lost, some = (" or lost(w, depth, j)", " or depth > 1") if lossy else ("", "")
+        marking = [
+            f"        if near_ones != 0{some}:",
+            "            for j in range(m):",
+            "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
+            f"                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near){lost}:",
+            "                    marks[1 + count] = i*TILE + j + (TILE*TILE if r < 0.0 else 0)",
+            "                    count += 1",
+        ]
         step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
         return [
             f"    {made.product}",
@@ -250,12 +266,7 @@ class Module(Statements):
             "        given = inverse, inverses, scale, s2, m",
             f"        tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
             *(f"        {line}" for line in made.first),
-            "        if near_ones:",
-            "            for j in range(m):",
-            "                r = fma(scale, products[j], s2)*(inverse*inverses[j])",
-            "                if not (0.5 - 0.5*r >= near and 0.5 + 0.5*r >= near):",
-            "                    marks[1 + count] = i*TILE + j + (TILE*TILE if r < 0.0 else 0)",
-            "                    count += 1",
+            *([] if lossy else marking),
             "        for l in range(1, depth - 1):",
             f"            at_row += {step_row}",
             f"            at_column += {step_column}",
@@ -264,6 +275,7 @@ class Module(Statements):
             f"                again{suffix}(w, whole, *tables)",
             "            else:",
             f"                last{suffix}(w, whole, *tables)",
+            *(marking if lossy else []),
             "        if past:",
             f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",
             "        else:",

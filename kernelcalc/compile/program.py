@@ -45,7 +45,8 @@ class Program:
     constants: from sigma_w^2 (w2), sigma_b^2 (s2) and the parameters; row, column: from those and the
     variance a of a point; pair: from those of row (suffix _x) and column (suffix _y) and q, p, r.
     outputs: meaning -> expression, "a" for a point, "c", "q", "p", "r", "factor", "transposed" for a pair;
-    "unit_x", "unit_y": what the tangent kernel is to be multiplied with before the factor.
+    "unit_x", "unit_y": what the tangent kernel is to be multiplied with before the factor; "size", "spread",
+    "size factor", "size transposed": see losses.py.
     """
 
     parameters: tuple[sp.Symbol, ...]
@@ -98,9 +99,13 @@ def level(program: Program) -> Program:
     return replace(program, pair=tuple(pair), outputs=outputs)
 
 
+def _is_size(name: str) -> bool:
+    return name.startswith("size")
+
+
 def outermost(program: Program) -> Program:
     """The program of the last layer: what it computes for a next one is left out."""
-    kept = ("c", "factor", "transposed", "unit_x", "unit_y")
+    kept = ("c", "factor", "transposed", "unit_x", "unit_y", "spread", *filter(_is_size, program.outputs))
     outputs = {name: value for name, value in program.outputs.items() if name in kept}
     needed = {symbol for value in outputs.values() for symbol in sp.sympify(value).free_symbols}
     pair: list[Let] = []

@@ -63,10 +63,15 @@ PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
 
 def available(tape: Tape) -> bool:
     """Whether lanes.py or lanes_normal.py has all operations; quarter planes need digits.py behind them."""
-    known = list(OPERATIONS)
     if "quadrant" in tape.operations and not digits.available(tape):
         return False
-    return all(known.index(name) < known.index("sin") for name in tape.operations)
+    return _doubled([*tape.layer, *tape.last]) and (_doubled(tape.first) or digits.available(tape))
+
+
+def _doubled(code: Sequence[Instruction]) -> bool:
+    """Whether lanes.py has all of these operations."""
+    known = list(OPERATIONS)
+    return all(known.index(i.operation) < known.index("sin") for i in code)
 
 
 def two(value: Any) -> tuple[float, float]:
@@ -99,8 +104,13 @@ class Machine:
         with mp.workdps(DIGITS):
             for register, text in placed.constants.items():
                 fixed[register, :2] = np.array(two(digits.number(text, kept=True)))[:, None]
+            if not (first := placed.first if _doubled(placed.first) else []):
+                for register, value in digits.constants(placed, numbers).items():
+                    fixed[register, :2] = np.array(two(value))[:, None]
+                    fixed[register, 2] = abs(float(value)) * 2.0**-104
+                words = words[len(placed.first) :]
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
-        lengths = map(len, (placed.first, placed.layer, placed.last))
+        lengths = map(len, (first, placed.layer, placed.last))
         counts = np.array([*lengths, kept, tangent, placed.registers], dtype=np.int64)
         module = "lanes_normal" if "quadrant" in placed.operations else "lanes"
         return cls(names, state, words, counts, fixed, placed.registers, module)

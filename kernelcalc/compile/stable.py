@@ -25,6 +25,7 @@ from kernelcalc.compile import named
 from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.close import RootBuilder, step
 from kernelcalc.compile.gaps import arcsine_form, gap, homogeneous_form
+from kernelcalc.compile.losses import losses
 from kernelcalc.compile.program import Program, share
 from kernelcalc.errors import Uncompiled
 from kernelcalc.kernels import Kernel
@@ -128,6 +129,8 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         name: builder.at_pair(value) if name in ("factor", "transposed") else value
         for name, value in outputs.items()
     }
+    if not close and not covered(kernel):
+        outputs |= losses(outputs, builder, inverse)
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
     return Program(parameters, constants, row, column, pair, outputs)
 

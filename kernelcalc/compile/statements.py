@@ -92,13 +92,34 @@ class Statements:
         if "factor" not in program.outputs:
             lines.append(f"{keep['c']} = cross")
         unit = "".join(f"*{program.outputs[x]}" for x in ("unit_x", "unit_y") if x in program.outputs)
+        if "e" in keep and "size" in program.outputs:
+            lines.append(f"before_T, before_S = {read['T']}, {read['S']}")
         for total, factor in (("T", "factor"), ("S", "transposed")):
             if factor in program.outputs:
                 value = self.value(program.outputs[factor])
                 lines.append(f"{keep[total]} = fma({read[total]}{unit}, {value}, cross)")
         state = [x for x in STATE if x in keep and x in program.outputs]
         values = ", ".join(self.value(program.outputs[x]) for x in state)
+        lines += self._lost(program, keep, read)
         return [*lines, *([f"{', '.join(keep[x] for x in state)} = {values}"] if state else [])]
+
+    def _lost(self, program: Program, keep: dict[str, str], read: dict[str, str]) -> list[str]:
+        """The largest quotient of losses.py so far, where the program has one."""
+        if "e" not in keep or "size" not in program.outputs:
+            return []
+        lines = [
+            f"size, least = {self.value(program.outputs['size'])}, {self.value(program.outputs['spread'])}",
+            f"lost, most = size/max(abs(cross), least), {read['e']}",
+            "most = most if lost <= most else lost",
+        ]
+        for total, factor in (("T", "factor"), ("S", "transposed")):
+            if factor in program.outputs:
+                size = f"fma({self.value(program.outputs[f'size {factor}'])}, abs(before_{total}), size)"
+                lines += [
+                    f"lost = {size}/max(abs({keep[total]}), least)",
+                    "most = most if lost <= most else lost",
+                ]
+        return [*lines, f"{keep['e']} = most"]
 
     def pairs(
         self,

@@ -1,0 +1,44 @@
+"""Sums that cancel: float64 knows, and leaves such pairs to the second phase."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from exact_kernels import exact, ulps
+
+import kernelcalc as kc
+from kernelcalc.compile.gaps import homogeneous_form
+from kernelcalc.compile.losses import magnitude
+from kernelcalc.kernels import Kernel
+
+
+@pytest.mark.parametrize(
+    ("kernel", "size"),
+    [
+        (kc.NTK(kc.HardTanh(), 3, sigma_b=0.2), 3.0),  # 60 units without the second phase
+        (kc.NTK(kc.ELU(), 3), 0.4),  # 200
+        (kc.NTK(kc.Sin(), 2), 1e-4),  # 10^8
+    ],
+    ids=["hard-tanh", "elu", "sin"],
+)
+def test_entries_that_cancel_keep_their_digits(kernel: Kernel, size: float) -> None:
+    X = size * np.random.default_rng(2).standard_normal((5, 6))
+    K = kernel(X)
+    for i, j in ((1, 0), (2, 0), (3, 1), (4, 2), (4, 3)):
+        ((wanted,),) = exact([kernel], X[i], X[j], [kernel.depth])
+        assert ulps(K[i, j], wanted) <= 16
+        assert K[j, i] == K[i, j]
+
+
+def test_the_size_of_a_sum_is_that_of_its_terms() -> None:
+    x, y, t = sp.symbols("x y t", real=True)
+    assert magnitude(3 * x - 2 * t * y, {t: x - y}) == 3 * abs(x) + 2 * abs(y) * (abs(x) + abs(y))
+    assert magnitude(t**2, {t: x - y}) == (abs(x) + abs(y)) ** 2
+
+
+def test_forms_that_are_not_homogeneous_are_told_apart_at_once() -> None:
+    assert homogeneous_form(sp.sympify(kc.dual(kc.ReLU()).template)) is not None
+    assert homogeneous_form(sp.sympify(kc.dual(kc.Abs()).template)) is not None
+    for f in (kc.RectifiedQuadratic(), kc.MexicanHat("beta"), kc.Sin("B", "phi")):
+        assert homogeneous_form(sp.sympify(kc.dual(f).template)) is None
