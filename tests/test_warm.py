@@ -36,6 +36,8 @@ kernels = [
     kc.GeneralizedNTK((erf, erf.derivative), (erf, erf.derivative), 2),
 ]
 print(kernels[0](X, dtype=np.float32).tobytes().hex())
+deep = kc.SGNTK(kc.Sign(), erf.derivative, depth=40, sigma_b=0.1)  # in double-double
+print(deep(X[:3]).tobytes().hex(), deep(near[:3]).tobytes().hex())
 for kernel in kernels:
     print(kernel(X).tobytes().hex(), kernel(near).tobytes().hex(), kernel.diag(X).tobytes().hex())
 print(*(name for name in ("sympy", "mpmath", "numba", "gmpy2") if name in sys.modules))
@@ -158,6 +160,7 @@ def test_deviations_are_fractions_where_they_can_be() -> None:
     same = kc.NTK(kc.ReLU(), 2, sigma_w=sp.Rational(1, 2))
     assert (light, hash(light)) == (same, hash(same))
     assert light.sigma_w == sp.Rational(1, 2)
+    assert np.isinf(kc.NTK(kc.ReLU(), 2, sigma_w=1e200)(np.eye(2))[0, 0])  # beyond floats, as its value
     root = kc.NTK(kc.ReLU(), 2, sigma_w=sp.sqrt(2))
     assert root.deviations[0] == sp.sqrt(2)
     assert np.allclose(root(np.eye(2)), kc.NTK(kc.ReLU(), 2, sigma_w=2**0.5)(np.eye(2)), rtol=1e-14)

@@ -15,6 +15,7 @@ from kernelcalc.compile.evaluator import Evaluator, Lookup, Structure, evaluator
 from kernelcalc.compile.layout import SECOND, TABLE_HEADER
 from kernelcalc.compile.piecewise import Vector
 from kernelcalc.errors import InputError
+from kernelcalc.functions.base import nearest_float
 from kernelcalc.late import Late
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def angular(kernel: Kernel, square: float) -> AngularEvaluator | None:
     angle = _angle(kernel, square)
     if angle is None:
         return None
-    w2, s2 = (float(value**2) for value in kernel.deviations)
+    w2, s2 = (nearest_float(value**2) for value in kernel.deviations)
     return AngularEvaluator(kernel, min(int(kernel.depth), 2), (w2, s2), _structure(), angle)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -18,6 +18,7 @@ from kernelcalc.compile import cache
 from kernelcalc.compile.layout import MARKS, SCRATCH, STRIDE, TILE
 from kernelcalc.compile.rounded import Rounded
 from kernelcalc.errors import InputError, Uncompiled, Undefined
+from kernelcalc.functions.base import nearest_float
 from kernelcalc.kept import recall
 from kernelcalc.late import Late
 
@@ -169,8 +170,10 @@ class Evaluator:
     @cached_property
     def exact_numbers(self) -> tuple[Any, ...]:
         """sigma_w^2, sigma_b^2 and the parameters before they are rounded."""
-        kernel = self.kernel
-        return (kernel.sigma_w**2, kernel.sigma_b**2, *_parameters(kernel, self.structure))
+        kernel, structure = self.kernel, self.structure
+        found = recall(kernel.recipe, "fractions", lambda: _fractions(_parameters(kernel, structure)))
+        rest = _parameters(kernel, structure) if found is None else [Fraction(x) for x in found]
+        return (*(x**2 for x in kernel.deviations), *rest)
 
     def second(self, dimension: int) -> Second | None:
         """The second phase; None where it has nothing to add."""
@@ -191,8 +194,7 @@ class Evaluator:
     def steep(self) -> bool:
         """Whether a surrogate with a mass divides by roots of variances that differ from layer to layer."""
         kernel, (w2, s2) = self.kernel, self.parameters[:2]
-        sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
-        return s2 < SLIGHT * w2 and any(s is not None and s.masses and not f.jumps for f, s in sides)
+        return s2 < SLIGHT * w2 and recall(kernel.recipe, "lone mass", lambda: _lone_mass(kernel))
 
     @cached_property
     def deep(self) -> bool:
@@ -411,7 +413,7 @@ def evaluator(kernel: Kernel) -> Evaluator:
     if free:
         raise InputError(f"{kernel!r}: give numbers for {', '.join(free)} before asking for values")
     structure = _structure(kernel)
-    w2, s2 = (float(value**2) for value in kernel.deviations)
+    w2, s2 = (nearest_float(value**2) for value in kernel.deviations)
     rest = recall(kernel.recipe, "numbers", lambda: [float(x).hex() for x in _parameters(kernel, structure)])
     return Evaluator(kernel, kernel.depth, (w2, s2, *map(float.fromhex, rest)), structure)
 
@@ -437,6 +439,18 @@ def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     _, parameters = program.share([*given, dict(other.parameters)])
     tabled = getattr(kernel, structure.mean)
     return [*parameters.values(), *means.slope_and_weight(tabled, structure.slope, structure.shift)]
+
+
+def _lone_mass(kernel: Kernel) -> bool:
+    """Whether a surrogate has a mass where its activation does not jump."""
+    sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
+    return any(s is not None and bool(s.masses) and not f.jumps for f, s in sides)
+
+
+def _fractions(numbers: Iterable[sp.Expr | float]) -> list[str] | None:
+    """The numbers as texts, if all are rational."""
+    given = [sp.Rational(x) if isinstance(x, float) else x for x in numbers]
+    return [str(x) for x in given] if all(x.is_Rational for x in given) else None
 
 
 def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:

@@ -8,28 +8,35 @@ that is not enough either, in mpmath (digits.py), up to MOST instructions. `unse
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-import mpmath as mp
 import numpy as np
 
-from kernelcalc.compile import cache, digits
+from kernelcalc.compile import cache
 from kernelcalc.compile.evaluator import Space
 from kernelcalc.compile.layout import STRIDE, TILE
-from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, POINT, RESULTS, Instruction, Tape, allocate
+from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, PI, POINT, RESULTS, Instruction, Tape, allocate
+from kernelcalc.functions.base import nearest_float
+from kernelcalc.late import Late
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import mpmath as mp
     from numpy.typing import NDArray
 
+    from kernelcalc.compile import digits
     from kernelcalc.compile.evaluator import Evaluator, Points
 
     Matrix = NDArray[np.float64]
     Integers = NDArray[np.int64]
+else:
+    mp, digits = Late("mpmath"), Late("kernelcalc.compile.digits")
 
 SOURCE = """\
 from kernelcalc.compile.rows import evaluate
@@ -48,6 +55,7 @@ SIGNATURE = (
 LANES, WORDS = 64, 8  # as in lanes.py, which is not imported here: it needs Numba
 SIZE = 3 * LANES
 DIGITS = 50
+LEFT_OF_PI = 1.2246467991473532e-16  # pi less the float next to it
 ENOUGH = 2.0**-50  # the relative error with which a value is settled
 TINY = -2038  # log2 of a product of two variances, below which their covariance is 0 in float64
 UNSURE = 2.0**-40  # of the sum of the absolute values of its terms, below which a sum may be rounding
@@ -76,10 +84,20 @@ def _doubled(code: Sequence[Instruction]) -> bool:
 
 def two(value: Any) -> tuple[float, float]:
     """A number as a double-double."""
+    if isinstance(value, Fraction):
+        high = nearest_float(value)
+        return high, float(value - Fraction(high)) if np.isfinite(high) else 0.0
     with mp.workdps(DIGITS):
         exact = +mp.mpmathify(value)
         high = float(exact)
         return high, float(exact - high) if np.isfinite(high) else 0.0
+
+
+def _constant(text: str) -> tuple[float, float]:
+    """A constant of a tape as a double-double."""
+    if text == PI:
+        return math.pi, LEFT_OF_PI
+    return two(Fraction(1, 2**1060) if text == "tiny" else Fraction(text))
 
 
 @dataclass(frozen=True)
@@ -101,14 +119,15 @@ class Machine:
         fixed = np.zeros((kept, 3, LANES))
         for name, value in numbers.items():
             fixed[placed.inputs[name], :2] = np.array(two(value))[:, None]
-        with mp.workdps(DIGITS):
-            for register, text in placed.constants.items():
-                fixed[register, :2] = np.array(two(digits.number(text, kept=True)))[:, None]
-            if not (first := placed.first if _doubled(placed.first) else []):
+        for register, text in placed.constants.items():
+            fixed[register, :2] = np.array(_constant(text))[:, None]
+        first = placed.first if _doubled(placed.first) else []
+        if len(first) < len(placed.first):
+            with mp.workdps(DIGITS):
                 for register, value in digits.constants(placed, numbers).items():
                     fixed[register, :2] = np.array(two(value))[:, None]
                     fixed[register, 2] = abs(float(value)) * 2.0**-104
-                words = words[len(placed.first) :]
+            words = words[len(placed.first) :]
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
         lengths = map(len, (first, placed.layer, placed.last))
         counts = np.array([*lengths, kept, tangent, placed.registers], dtype=np.int64)
@@ -223,8 +242,11 @@ class Second:
     @cached_property
     def _first(self) -> tuple[float, ...]:
         """w2/n0 and s2, in two floats each."""
+        w2, s2 = self.numbers["w2"], self.numbers["s2"]
+        if isinstance(w2, Fraction):
+            return *two(w2 / self.dimension), *two(s2)
         with mp.workdps(DIGITS):
-            return (*two(mp.mpmathify(self.numbers["w2"]) / self.dimension), *two(self.numbers["s2"]))
+            return *two(mp.mpmathify(w2) / self.dimension), *two(s2)
 
     @cached_property
     def _table(self) -> Matrix:

@@ -11,13 +11,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import sympy as sp
-
-from kernelcalc.compile.printer import _divides, _variability
-from kernelcalc.compile.program import Let, Program
 from kernelcalc.errors import Uncompiled
-from kernelcalc.symbols import a
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from kernelcalc import symbols as sym
+    from kernelcalc.compile import printer
+    from kernelcalc.compile.program import Let, Program
+else:
+    sp, sym, printer = Late("sympy"), Late("kernelcalc.symbols"), Late("kernelcalc.compile.printer")
 
 # in the order of their numbers in lanes.py: operands, results
 OPERATIONS: dict[str, tuple[int, int]] = {
@@ -206,11 +212,11 @@ class Lowering:
 
     def _product(self, expr: sp.Expr) -> int:
         """In the order of printer.py: nothing may leave the range of floats in between."""
-        over, under = expr.as_numer_denom() if any(map(_divides, expr.args)) else (expr, sp.S.One)
+        over, under = expr.as_numer_denom() if any(map(printer._divides, expr.args)) else (expr, sp.S.One)
         groups: list[list[int]] = [[], [], [], []]
         for arg in sorted(sp.Mul.make_args(over), key=str):
             if arg not in (-1, 1):
-                groups[_variability(arg)].append(self.value(arg))
+                groups[printer._variability(arg)].append(self.value(arg))
         shared, row, column, pair = (self._times(group) for group in groups)
         total = self._times([*shared, *self._times([*row, *column]), *pair])
         result = total[0] if total else self.constant("1")
@@ -320,7 +326,7 @@ def tape(program: Program, names: Sequence[str]) -> Tape:
         lowered.let(statement)
     for statements, side in ((program.row, "a_x"), (program.column, "a_y")):
         for statement in statements:
-            lowered.let(statement, {a: sp.Symbol(side, positive=True)})
+            lowered.let(statement, {sym.a: sp.Symbol(side, positive=True)})
     outputs = _outputs(lowered, program, names)
     every = lowered.code
     layer = _needed(every, set(outputs.values()))
@@ -346,7 +352,7 @@ def tape(program: Program, names: Sequence[str]) -> Tape:
 
 def _outputs(lowered: Lowering, program: Program, names: Sequence[str]) -> dict[str, int]:
     """The registers of the next state and of the results, of row, column and pair."""
-    own = {a: sp.Symbol("a_x", positive=True)} if "a_y" not in names else {}
+    own = {sym.a: sp.Symbol("a_x", positive=True)} if "a_y" not in names else {}
     found: dict[str, int] = {}
     for statement in program.pair:
         lowered.let(statement)
@@ -355,7 +361,7 @@ def _outputs(lowered: Lowering, program: Program, names: Sequence[str]) -> dict[
             continue
         value = sp.sympify(program.outputs[name])
         if name in ("a_x", "a_y"):
-            value = value.xreplace({a: sp.Symbol(name, positive=True)})
+            value = value.xreplace({sym.a: sp.Symbol(name, positive=True)})
         found[name] = lowered.value(value)
     found["c"] = lowered.value(sp.sympify(program.outputs["c"])) if "c" in program.outputs else found["a_x"]
     units = [

@@ -73,6 +73,14 @@ def fraction(value: object) -> Fraction | None:
     return Fraction(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else None
 
 
+def nearest_float(value: Fraction | sp.Expr) -> float:
+    """The float next to an exact number >= 0; infinite beyond all floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
 def planned(make: Callable[P, Function]) -> Callable[P, Function]:
     """What makes functions, so that they have a recipe and are made when their formula is needed."""
 
