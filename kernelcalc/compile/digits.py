@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
-
-import mpmath as mp
+from typing import TYPE_CHECKING, Any
 
 from kernelcalc.compile.tape import PI, RESULTS, Instruction, Tape
-from kernelcalc.functions.normal import wedge
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    import mpmath as mp
+
+    from kernelcalc.functions import normal
+else:
+    mp, normal = Late("mpmath"), Late("kernelcalc.functions.normal")
 
 Number = Any
-TINY = mp.mpf(2) ** -1000  # constants below stand for 0 where float64 ends
+TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
 
 
 def number(text: str, kept: bool = False) -> Number:
@@ -60,7 +65,7 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
         if size == 0 or size > 1e6 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
             found = mp.ncdf(-size) if A < 0 else mp.mpf(0)
         else:
-            found = wedge(size, A)
+            found = normal.wedge(size, A)
         return -found if h < 0 else found
 
     return (h < 0 and k < 0) + side(h, A) + side(k, B)
@@ -81,18 +86,18 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "root_angles": _root_angles,
     "angles": lambda y, x: (mp.atan2(y, x), mp.atan2(y, -x)),
     "sin_minus_t_cos": _sin_minus_t_cos,
-    "exp": mp.exp,
-    "log": mp.log,
-    "erf": mp.erf,
-    "erfc": mp.erfc,
-    "sinh": mp.sinh,
-    "cosh": mp.cosh,
-    "sin": mp.sin,
-    "cos": mp.cos,
+    "exp": lambda x: mp.exp(x),
+    "log": lambda x: mp.log(x),
+    "erf": lambda x: mp.erf(x),
+    "erfc": lambda x: mp.erfc(x),
+    "sinh": lambda x: mp.sinh(x),
+    "cosh": lambda x: mp.cosh(x),
+    "sin": lambda x: mp.sin(x),
+    "cos": lambda x: mp.cos(x),
     "asin": lambda x: mp.re(mp.asin(x)),
-    "phi": mp.ncdf,
+    "phi": lambda x: mp.ncdf(x),
     "quadrant": _quadrant,
-    "hypot": mp.hypot,
+    "hypot": lambda x, y: mp.hypot(x, y),
 }
 
 

@@ -202,7 +202,7 @@ def _wave(f: Function, x: Vector) -> Sample:
 
 
 @lru_cache(maxsize=64)
-def _table(f: Function, shape: tuple[str, ...]) -> Table:
+def _table(f: Function, key: str) -> Table:
     def generate() -> str:
         from kernelcalc.compile.named import canonical
 
@@ -210,7 +210,7 @@ def _table(f: Function, shape: tuple[str, ...]) -> Table:
         values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
         return make(replace(base, parameters=values)).to_text()
 
-    return Table.from_text(kept.text(f"mean table {formula(f, shape)}", generate))
+    return Table.from_text(kept.text(f"mean table {key}", generate))
 
 
 def formula(f: Function, shape: tuple[str, ...] | None = None) -> str:
@@ -228,7 +228,7 @@ def table_of(f: Function, shape: Iterable[str]) -> Table:
 
     shape: the names of the parameters that are more than slope and amplitude; f has numbers for them.
     """
-    return _table(f, tuple(shape))
+    return _table(f, formula(f, tuple(shape)))
 
 
 @lru_cache(maxsize=256)

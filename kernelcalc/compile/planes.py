@@ -224,7 +224,7 @@ def _make(f: Function) -> Plane:
 
 
 @lru_cache(maxsize=16)
-def _table(f: Function, shape: tuple[str, ...]) -> Plane:
+def _table(f: Function, key: str) -> Plane:
     def generate() -> str:
         from kernelcalc.compile.named import canonical
 
@@ -232,9 +232,9 @@ def _table(f: Function, shape: tuple[str, ...]) -> Plane:
         values = tuple((s, x) for s, x in f.parameters if s in dict(base.parameters))
         return make(replace(base, parameters=values)).to_text()
 
-    return Plane.from_text(kept.text(f"plane table {formula(f, shape)}", generate))
+    return Plane.from_text(kept.text(f"plane table {key}", generate))
 
 
 def table_of(f: Function, shape: Iterable[str]) -> Plane:
     """The table of G(mu, v) of f with unit slope and amplitude, centred at 0, as `means.table_of`."""
-    return _table(f, tuple(shape))
+    return _table(f, formula(f, tuple(shape)))
