@@ -15,12 +15,13 @@ import platform
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import platformdirs
 
+from kernelcalc.late import unlocked
 from kernelcalc.store import Store
 
 PACKAGE = Path(__file__).parent
@@ -104,7 +105,7 @@ def recall(of: str, what: str, find: Callable[[], T]) -> T:
     return result
 
 
-class remembered(cached_property[T]):
+class remembered(unlocked[T]):
     """A cached property that later processes know, too, if the object has a recipe; as `recall`."""
 
     def __init__(self, find: Callable[[Any], T]) -> None:

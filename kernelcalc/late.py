@@ -6,11 +6,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+T = TypeVar("T")
+
+
+class unlocked(cached_property[T]):
+    """As Python 3.12 has it: two threads may both compute it. Up to 3.11 one waits for the other, and two
+    properties that need each other, of different objects, wait for ever."""
+
+    if not TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any:
+            if instance is None:
+                return self
+            found = vars(instance)[self.attrname] = self.func(instance)
+            return found
 
 
 class Late:

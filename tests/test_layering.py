@@ -20,7 +20,7 @@ MAY_IMPORT: dict[
     "errors": set(),
     "late": set(),
     "store": set(),
-    "kept": {"store"},  # between processes
+    "kept": {"late", "store"},  # between processes
     "symbols": set(),
     "arrays": set(),
     "files": BASE,

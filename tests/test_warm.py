@@ -7,6 +7,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -164,6 +165,26 @@ def test_deviations_are_fractions_where_they_can_be() -> None:
     root = kc.NTK(kc.ReLU(), 2, sigma_w=sp.sqrt(2))
     assert root.deviations[0] == sp.sqrt(2)
     assert np.allclose(root(np.eye(2)), kc.NTK(kc.ReLU(), 2, sigma_w=2**0.5)(np.eye(2)), rtol=1e-14)
+
+
+def test_threads_do_not_wait_for_each_other() -> None:
+    class Asked:
+        def __init__(self, mine: threading.Event, other: threading.Event) -> None:
+            self.mine, self.other, self.recipe = mine, other, ""
+
+        @kept.remembered
+        def both(self) -> bool:
+            self.mine.set()
+            return self.other.wait(timeout=20)
+
+    one, two = threading.Event(), threading.Event()
+    asked = Asked(one, two), Asked(two, one)
+    threads = [threading.Thread(target=getattr, args=(x, "both")) for x in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert [x.both for x in asked] == [True, True]
 
 
 def test_facts_that_cannot_be_kept_are_found_again(folder: Path) -> None:

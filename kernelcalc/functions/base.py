@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property, partial, wraps
+from functools import partial, wraps
 from itertools import chain, count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 
 from kernelcalc.errors import InputError
 from kernelcalc.kept import digest, recipe, remembered
-from kernelcalc.late import Deferred, Late
+from kernelcalc.late import Deferred, Late, unlocked
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -140,18 +140,18 @@ class Function(Deferred):
         """Parameter name -> value."""
         return MappingProxyType({s.name: value for s, value in self.parameters})
 
-    @cached_property
+    @unlocked
     def expr(self) -> sp.Expr:
         """The regular part, in z, with the parameters' values."""
         return self._put(self.template)
 
-    @cached_property
+    @unlocked
     def deltas(self) -> Masses:
         """Dirac masses as pairs (location, weight)."""
         put = ((self._put(t), self._put(w)) for t, w in self.masses)
         return tuple((t, w) for t, w in put if w != 0)
 
-    @cached_property
+    @unlocked
     def symbolic(self) -> Function:
         """The same function with its parameters left as symbols (integer ones shape the formula: they keep
         their values)."""
@@ -229,7 +229,7 @@ class Function(Deferred):
             parameters=(*self.parameters, (mu, value)),
         )
 
-    @cached_property
+    @unlocked
     def derivative(self) -> Function:
         """The derivative as a distribution: regular part plus a mass of the height of every jump."""
         return self._derived()
@@ -243,12 +243,12 @@ class Function(Deferred):
         regular, masses = analysis.derivative(self.template)
         return Function(f"{self.name}'", regular, self.parameters, tuple(masses))
 
-    @cached_property
+    @unlocked
     def _finite(self) -> sp.Expr:
         """The regular part with what repeats for ever cut off after one period: its bounds are the same."""
         return periodic.unrolled(self.expr)
 
-    @cached_property
+    @unlocked
     def breakpoints(self) -> tuple[sp.Expr, ...]:
         """Every kink and jump of the regular part, sorted; of a wave those of many periods."""
         found = analysis.breakpoints(self._finite)
@@ -256,19 +256,19 @@ class Function(Deferred):
             return tuple(found)
         return tuple(decide.distinct([*found, *periodic.kinks(self.expr)]))
 
-    @cached_property
+    @unlocked
     def jumps(self) -> Masses:
         """Pairs (location, height) of the jumps of the regular part."""
         if self.expr.has(periodic.rising):
             raise InputError(f"{self!r} has infinitely many jumps")
         return tuple(analysis.jumps(self._finite))
 
-    @cached_property
+    @unlocked
     def kinks(self) -> tuple[sp.Expr, ...]:
         """Locations where the regular part is continuous but its derivative jumps."""
         return tuple(analysis.kinks(self._finite))
 
-    @cached_property
+    @unlocked
     def parity(self) -> str | None:
         """ "even", "odd" or None, masses included."""
         parity = analysis.parity(self._finite)
@@ -291,12 +291,12 @@ class Function(Deferred):
         supremum, the Lipschitz constant."""
         return analysis.steep(self._finite)
 
-    @cached_property
+    @unlocked
     def lipschitz(self) -> sp.Expr | None:
         """The Lipschitz constant, or None where there is none."""
         return None if self.masses else analysis.lipschitz(self._finite)
 
-    @cached_property
+    @unlocked
     def envelope(self) -> tuple[sp.Expr, sp.Expr] | None:
         """(c, m) with |f(u)| <= c + m |u| for all u (the linear envelope, S50), or None."""
         return None if self.masses else analysis.envelope(self._finite)
