@@ -8,6 +8,7 @@ a wrong result.
 
 import hashlib
 import hmac
+import itertools
 import os
 import stat
 import tempfile
@@ -17,6 +18,7 @@ import warnings
 from pathlib import Path
 
 SECRET_BYTES = 32
+TIDIED_EVERY = 100  # puts of a process, beginning with the first
 SIGNATURE_BYTES = hashlib.sha256().digest_size
 MOST_FILES = 512  # of a kind: what stands in a name before the first hyphen;
 MOST_FACTS = 4096  # of those of a few bytes
@@ -44,6 +46,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._warned = False
+        self._puts = itertools.count()
         self._lock = threading.Lock()
 
     def get(self, name: str) -> bytes | None:
@@ -66,7 +69,8 @@ class Store:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_folder()
             self._write(name, _sign(self._secret(), name, content) + content)
-            self._tidy()
+            if next(self._puts) % TIDIED_EVERY == 0:
+                self._tidy()
         except OSError as error:
             self._warn(error)
 

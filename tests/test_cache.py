@@ -218,6 +218,7 @@ def test_oldest_files_make_room(folder: Path) -> None:
         os.utime(folder / name, (0, 0))
     for k in range(MOST_FILES):
         (folder / f"code-{k}").touch()
+    store = Store(folder)  # as another process
     store.put("code-new", b"new")
     assert store.get("code-old") is None
     assert store.get("code-new") == b"new"

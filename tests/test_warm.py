@@ -4,6 +4,7 @@ what the function itself says."""
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def test_a_warm_process_imports_neither_sympy_nor_mpmath() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache."""
     monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kept, "_facts", itertools.count())
     return tmp_path / "signed-1"
 
 
@@ -198,7 +200,10 @@ def test_facts_that_cannot_be_kept_are_found_again(folder: Path) -> None:
     assert len(found) == 1
     assert kept.recall("another", "size", find) == kept.recall("", "size", find) == 3
     assert len(found) == 3
+    kept._facts = itertools.count(kept.MOST_NEW)  # a sweep over parameters
+    assert [kept.recall("the last", "size", find) for _ in range(2)] == [3, 3]
+    assert len(found) == 5
     for path in folder.glob("fact-*"):
         path.write_bytes(b"[1, 2]")
     assert kept.recall("an object", "size", find) == 3
-    assert len(found) == 4
+    assert len(found) == 6
