@@ -12,7 +12,8 @@ from kernelcalc.compile.digits import evaluate, first_layer
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.program import share
 from kernelcalc.compile.stable import program
-from kernelcalc.compile.tape import NEAR, tape
+from kernelcalc.compile.tape import NEAR
+from kernelcalc.compile.taping import tape
 from kernelcalc.functions.normal import FAR, Phi, Phi2, bivariate_normal_cdf, normal_cdf, wedge
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
