@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,11 @@ def _over(x: Number, y: Number) -> Number:
     return x / y if y != 0 else mp.nan if x == 0 else mp.sign(x) * mp.inf
 
 
+def _ending(function: Callable[[Number], Number], low: float, high: float) -> Callable[[Number], Number]:
+    """The function with its limits beyond all floats, where mpmath would not come to an end."""
+    return lambda x: mp.mpf(low if x < 0 else high) if mp.mag(x) > normal.BEYOND else function(x)
+
+
 def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles."""
 
@@ -86,16 +92,16 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "root_angles": _root_angles,
     "angles": lambda y, x: (mp.atan2(y, x), mp.atan2(y, -x)),
     "sin_minus_t_cos": _sin_minus_t_cos,
-    "exp": lambda x: mp.exp(x),
+    "exp": _ending(lambda x: mp.exp(x), 0.0, math.inf),
     "log": lambda x: mp.log(x),
-    "erf": lambda x: mp.erf(x),
-    "erfc": lambda x: mp.erfc(x),
+    "erf": _ending(lambda x: mp.erf(x), -1.0, 1.0),
+    "erfc": _ending(lambda x: mp.erfc(x), 2.0, 0.0),
     "sinh": lambda x: mp.sinh(x),
     "cosh": lambda x: mp.cosh(x),
     "sin": lambda x: mp.sin(x),
     "cos": lambda x: mp.cos(x),
     "asin": lambda x: mp.re(mp.asin(x)),
-    "phi": lambda x: mp.ncdf(x),
+    "phi": _ending(lambda x: mp.ncdf(x), 0.0, 1.0),
     "quadrant": _quadrant,
     "hypot": lambda x, y: mp.hypot(x, y),
 }

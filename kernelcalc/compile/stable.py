@@ -28,6 +28,7 @@ from kernelcalc.compile.gaps import arcsine_form, gap, homogeneous_form
 from kernelcalc.compile.losses import losses
 from kernelcalc.compile.program import Program, share
 from kernelcalc.errors import Uncompiled
+from kernelcalc.expectation.result import Expectation
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
@@ -58,11 +59,17 @@ def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
     tabled = layer.factor is not None and named.role(layer.factor) != ""
     given = [dict(e.values) for e in layer.expectations[:3]]
     names, values = share([*given, named.given(layer.factor)] if layer.factor is not None else given)
-    pairs = [(sp.sympify(e.template), sp.sympify(e.symbolic_diagonal)) for e in layer.expectations[:3]]
+
+    def at_point(e: Expectation) -> sp.Expr:
+        """Mixed expectations at X = Y may have a form for some values of the parameters only: not used."""
+        mixed = kernel.f1 != kernel.f2 and e not in (layer.first, layer.second)
+        return sp.Integer(0) if mixed else sp.sympify(e.symbolic_diagonal)
+
+    pairs = [(sp.sympify(e.template), at_point(e)) for e in layer.expectations[:3]]
     if layer.factor is not None and tabled:
         pairs.append(named.forms(layer.factor))
     elif layer.factor is not None:
-        pairs.append((sp.sympify(layer.factor.template), sp.sympify(layer.factor.symbolic_diagonal)))
+        pairs.append((sp.sympify(layer.factor.template), at_point(layer.factor)))
     forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
     factor, diagonal = forms[3] if layer.factor is not None else (None, sp.Integer(0))
     parameters = tuple(values)

@@ -14,12 +14,16 @@ For h, k > 0, where the value may be tiny, both terms are positive.
 from __future__ import annotations
 
 import math
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 import mpmath as mp
 import sympy as sp
 
 GUARD = 15  # decimal digits beyond those asked for
+BEYOND = 5000  # log2 of a square larger than what floats can lead to
+STEEP = 8.0
 FAR = 12  # times the digits: square of the distance from which W is an asymptotic series
 
 
@@ -54,7 +58,9 @@ def wedge(h: Any, A: Any) -> Any:
         return above - wedge(h, -A)
     square = h * h + A * A
     if square > FAR * mp.mp.dps:
-        with mp.workdps(mp.mp.dps + int(mp.log10(square)) + 3):  # what the exponential loses
+        if mp.mag(square) > BEYOND:
+            return mp.mpf(0)
+        with mp.workdps(mp.mp.dps + mp.mag(square) // 3 + 5):  # what the exponential loses
             return h * mp.exp(-(h * h + A * A) / 2) * _far(square, A) / (2 * mp.pi)
     with mp.workdps(mp.mp.dps + int(square / 4) + 5):  # W > exp(-square/2) up to a power
         if h >= A:
@@ -65,24 +71,40 @@ def wedge(h: Any, A: Any) -> Any:
 def _far(square: Any, A: Any) -> Any:
     """Int_0^oo exp(-A t - t^2/2)/(square + 2 A t + t^2) dt: the fraction's series in t, term by term.
 
-    The moments M_n = Int t^n exp(-A t - t^2/2) dt obey M_(n+1) = n M_(n-1) - A M_n, which loses what another
-    solution gains on them; the terms fall below exp(-square/2) of the first before they rise.
+    The terms fall below exp(-square/2) of the first before they rise.
     """
-    size, slope, digits = float(min(square, mp.mpf(10) ** 300)), float(min(A, mp.mpf(10) ** 150)), mp.mp.dps
-    last, small, lost = 0, digits + 5.0, 0.0
+    size, small, last = float(min(square, 1e300)), mp.mp.dps + 5.0, 0
     while small > 0:
         last += 1
         small -= math.log10(size / last) / 2 - math.log10(1 + 1 / last)
-        root = math.hypot(slope, 2 * math.sqrt(last))
-        lost += 2 * math.log10((slope + root) / (2 * math.sqrt(last)))
-    with mp.workdps(digits + int(lost) + 10):
-        before, moment = mp.mpf(1), mp.sqrt(mp.pi / 2) * mp.exp(A * A / 2) * mp.erfc(A / mp.sqrt(2))
-        older, weight, total = mp.mpf(0), 1 / square, mp.mpf(0)
-        for n in range(last + 1):
-            total += weight * moment
-            before, moment = moment, (n * before if n else 1) - A * moment
-            older, weight = weight, -(2 * A * weight + older) / square
-    return +total
+    older, weight, total = mp.mpf(0), 1 / square, mp.mpf(0)
+    for moment in _moments(A, last):
+        total += weight * moment
+        older, weight = weight, -(2 * A * weight + older) / square
+    return total
+
+
+def _moments(A: Any, last: int) -> list[Any]:
+    """M_n = Int_0^oo t^n exp(-A t - t^2/2) dt up to n = last: M_(n+1) = n M_(n-1) - A M_n, M_1 = 1 - A M_0.
+
+    Upwards this loses what another solution gains on M_n; for large A the fraction
+    M_n/M_(n-1) = n/(A + M_(n+1)/M_n) converges quickly.
+    """
+    if A > STEEP:
+        ratio, ratios = A * 0, []
+        for n in range(last + 10 + math.ceil((mp.mp.dps / float(min(A, 1e100))) ** 2), 0, -1):
+            ratio = n / (A + ratio)
+            ratios.append(ratio)
+        return list(accumulate(reversed(ratios[-last:]), mul, initial=1 / (A + ratio)))
+    slope, lost = float(A), 0.0
+    for n in range(1, last + 1):
+        lost += 2 * math.asinh(slope / (2 * math.sqrt(n))) / math.log(10)
+    with mp.workdps(mp.mp.dps + int(lost) + 10):
+        first = mp.sqrt(mp.pi / 2) * mp.exp(A * A / 2) * mp.erfc(A / mp.sqrt(2))
+        moments = [first, 1 - A * first]
+        for n in range(1, last):
+            moments.append(n * moments[-2] - A * moments[-1])
+    return moments
 
 
 def bivariate_normal_cdf(h: Any, k: Any, r: Any) -> Any:
