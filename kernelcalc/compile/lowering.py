@@ -67,13 +67,13 @@ class Inlined(CPUDispatcher):
     """A function for compiled code. Called from Python, it is compiled once more, as Numba does it."""
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
-        options |= {"nopython": True, "error_model": "numpy", "forceinline": True}
-        options |= {"no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-        super().__init__(function, targetoptions=options, pipeline_class=TextCompiler)
+        self._options = options | {"error_model": "numpy", "forceinline": True}
+        alone = {"nopython": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+        super().__init__(function, targetoptions=self._options | alone, pipeline_class=TextCompiler)
 
     @cached_property
     def _called(self) -> Callable[..., Any]:
-        made: Callable[..., Any] = numba.njit(error_model="numpy")(self.py_func)
+        made: Callable[..., Any] = numba.njit(**self._options)(self.py_func)
         return made
 
     def __call__(self, *arguments: Any) -> Any:
