@@ -8,11 +8,12 @@ import sympy as sp
 from mpmath import mp, mpf
 
 import kernelcalc as kc
-from kernelcalc.compile.digits import evaluate, first_layer
+from kernelcalc.compile.digits import OPERATIONS, evaluate, first_layer
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.program import share
 from kernelcalc.compile.stable import program
-from kernelcalc.compile.tape import NEAR, tape
+from kernelcalc.compile.tape import NEAR
+from kernelcalc.compile.taping import tape
 from kernelcalc.functions.normal import FAR, Phi, Phi2, bivariate_normal_cdf, normal_cdf, wedge
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
@@ -60,6 +61,9 @@ def test_triangles_beyond_all_floats_take_no_time() -> None:
     assert wedge(mpf(1), mpf(2) ** 10**6) == 0
     value = wedge(mpf(1), mpf(2) ** 1000)
     assert -mp.log(value) == pytest.approx(mpf(2) ** 1999)
+    far = mpf(2) ** 10**6
+    ends = {"phi": (0, 1), "erf": (-1, 1), "erfc": (2, 0), "exp": (0, mp.inf)}
+    assert {name: (OPERATIONS[name](-far), OPERATIONS[name](far)) for name in ends} == ends
 
 
 def test_outside_of_its_domain_it_is_no_number() -> None:
@@ -155,6 +159,9 @@ def test_limits() -> None:
 KERNELS: dict[str, Kernel] = {
     "hard-tanh": kc.NTK(kc.HardTanh(), 3, sigma_b=0.2),
     "threshold": kc.SGNTK(kc.Step(1), kc.Gaussian(2).centred(1), 3, sigma_w=2.0, sigma_b=0.2),
+    "step, gradients of ReLU": kc.GeneralizedNTK(
+        (kc.Step(1), kc.Step(1).derivative), (kc.ReLU(), kc.ReLU().derivative), 2, sigma_b=0.2
+    ),
     "sign, gradients of hard-tanh": kc.GeneralizedNTK(
         (kc.Sign(), kc.Sign().derivative), (kc.HardTanh(), kc.HardTanh().derivative), 3, sigma_b=0.2
     ),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kernelcalc import kept
-from kernelcalc.compile.evaluator import Evaluator, Lookup, Structure, evaluator_key
+from kernelcalc.compile.evaluator import Evaluator, Lookup
 from kernelcalc.compile.layout import SECOND, TABLE_HEADER
 from kernelcalc.compile.piecewise import Vector
+from kernelcalc.compile.structure import Structure, evaluator_key
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import nearest_float
 from kernelcalc.late import Late

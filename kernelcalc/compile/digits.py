@@ -9,7 +9,7 @@ from typing import Any
 import mpmath as mp
 
 from kernelcalc.compile.tape import PI, RESULTS, Instruction, Tape
-from kernelcalc.functions.normal import wedge
+from kernelcalc.functions.normal import BEYOND, wedge
 
 Number = Any
 TINY = mp.mpf(2) ** -1000  # constants below stand for 0 where float64 ends
@@ -51,6 +51,11 @@ def _over(x: Number, y: Number) -> Number:
     return x / y if y != 0 else mp.nan if x == 0 else mp.sign(x) * mp.inf
 
 
+def _ending(function: Callable[[Number], Number], low: float, high: float) -> Callable[[Number], Number]:
+    """The function with its limits beyond all floats, where mpmath would not come to an end."""
+    return lambda x: mp.mpf(low if x < 0 else high) if mp.mag(x) > BEYOND else function(x)
+
+
 def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles."""
 
@@ -81,16 +86,16 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "root_angles": _root_angles,
     "angles": lambda y, x: (mp.atan2(y, x), mp.atan2(y, -x)),
     "sin_minus_t_cos": _sin_minus_t_cos,
-    "exp": mp.exp,
+    "exp": _ending(mp.exp, 0.0, mp.inf),
     "log": mp.log,
-    "erf": mp.erf,
-    "erfc": mp.erfc,
+    "erf": _ending(mp.erf, -1.0, 1.0),
+    "erfc": _ending(mp.erfc, 2.0, 0.0),
     "sinh": mp.sinh,
     "cosh": mp.cosh,
     "sin": mp.sin,
     "cos": mp.cos,
     "asin": lambda x: mp.re(mp.asin(x)),
-    "phi": mp.ncdf,
+    "phi": _ending(mp.ncdf, 0.0, 1.0),
     "quadrant": _quadrant,
     "hypot": mp.hypot,
 }

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from kernelcalc import kept
 from kernelcalc.arrays import aligned
-from kernelcalc.compile import cache
 from kernelcalc.compile.layout import MARKS, SCRATCH, STRIDE, TILE
 from kernelcalc.compile.rounded import Rounded
-from kernelcalc.errors import InputError, Uncompiled, Undefined
+from kernelcalc.compile.structure import (
+    Structure,
+    compiled,
+    fractions,
+    free_names,
+    jumps,
+    lone_mass,
+    parameters_of,
+    structure_of,
+)
+from kernelcalc.errors import InputError, Undefined
 from kernelcalc.functions.base import nearest_float
 from kernelcalc.kept import recall
 from kernelcalc.late import Late
 
 if TYPE_CHECKING:
-    import sympy as sp
     from numpy.typing import NDArray
 
-    from kernelcalc.compile import means, planes, program
+    from kernelcalc.compile import means, planes
     from kernelcalc.compile.second import Second
-    from kernelcalc.expectation import result
-    from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
 else:
-    sp, result = Late("sympy"), Late("kernelcalc.expectation.result")
-    means, planes, program = (Late(f"kernelcalc.compile.{x}") for x in ("means", "planes", "program"))
+    means, planes = (Late(f"kernelcalc.compile.{x}") for x in ("means", "planes"))
 
 HUGE_PAGE = 2**21  # bytes
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
@@ -44,44 +46,6 @@ DEEP_CLOSE = 20  # the same for pairs of close points, which take more steps a l
 DEEP_STEEP = 10  # the same where the factor of a layer divides by roots of the variances: quadratic in layers
 SLIGHT = 2.0**-10  # of sigma_b^2/sigma_w^2, below which variances hand on their roundings from layer to layer
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
-POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
-RESULT = "result*"  # float64 or float32
-SINGLE = "float32*"
-SIGNATURES: dict[str, tuple[str, ...]] = {
-    "constants": (POINTER,),
-    "rows": (*(INTEGER,) * 2, *(POINTER,) * 3),
-    "columns": (*(INTEGER,) * 2, *(POINTER,) * 3),
-    "same": (*(INTEGER,) * 3, *(POINTER,) * 3),
-    "tile": (
-        *(POINTER,) * 2,
-        *(INTEGER,) * 8,
-        NUMBER,
-        *(POINTER,) * 5,
-        *(RESULT, INTEGER) * 2,
-        "int64*",
-        POINTER,
-    ),
-    "tilef": (
-        *(POINTER,) * 2,
-        *(INTEGER,) * 8,
-        NUMBER,
-        *(POINTER,) * 2,
-        *(SINGLE,) * 5,
-        POINTER,
-        *(RESULT, INTEGER) * 2,
-        "int64*",
-        POINTER,
-    ),
-    "close": (
-        *(POINTER,) * 2,
-        *(INTEGER,) * 8,
-        *(POINTER,) * 8,
-        *(RESULT, INTEGER) * 2,
-        "int64*",
-        *(POINTER,) * 5,
-    ),
-}
-
 
 class Lookup(Protocol):
     """A table at the end of the numbers of a kernel."""
@@ -114,27 +78,6 @@ class Points:
         return zero
 
 
-@dataclass(frozen=True)
-class Structure:
-    """What kernels that differ in numbers only have in common."""
-
-    source: str
-    quantities: dict[str, int]  # numbers that point tables hold per layer and point: row, column; close, both
-    constants: int
-    tangent: bool
-    mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
-    shape: list[str]  # the parameters on which the table depends
-    slope: str  # the parameter that scales its argument
-    shift: str | None = None  # the one that shifts it, "" for none; None: a table of one variable
-    tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
-    covered: bool = True  # whether gaps.py has a rule for the covariance
-
-    @property
-    def in_float32(self) -> bool:
-        """Whether there is code for layers in float32."""
-        return "def tilef(" in self.source
-
-
 class Space:
     """The arrays one thread works in."""
 
@@ -165,14 +108,14 @@ class Evaluator:
 
     def _call(self, entry: str, *arguments: Any, dtype: str = "float64") -> None:
         passed = [x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x for x in arguments]
-        _function(self.structure.source, entry, dtype)(*passed)
+        compiled(self.structure.source, entry, dtype)(*passed)
 
     @cached_property
     def exact_numbers(self) -> tuple[Any, ...]:
         """sigma_w^2, sigma_b^2 and the parameters before they are rounded."""
         kernel, structure = self.kernel, self.structure
-        found = recall(kernel.recipe, "fractions", lambda: _fractions(_parameters(kernel, structure)))
-        rest = _parameters(kernel, structure) if found is None else [Fraction(x) for x in found]
+        found = recall(kernel.recipe, "fractions", lambda: fractions(parameters_of(kernel, structure)))
+        rest = parameters_of(kernel, structure) if found is None else [Fraction(x) for x in found]
         return (*(x**2 for x in kernel.deviations), *rest)
 
     def second(self, dimension: int) -> Second | None:
@@ -194,7 +137,7 @@ class Evaluator:
     def steep(self) -> bool:
         """Whether a surrogate with a mass divides by roots of variances that differ from layer to layer."""
         kernel, (w2, s2) = self.kernel, self.parameters[:2]
-        return s2 < SLIGHT * w2 and recall(kernel.recipe, "lone mass", lambda: _lone_mass(kernel))
+        return s2 < SLIGHT * w2 and recall(kernel.recipe, "lone mass", lambda: lone_mass(kernel))
 
     @cached_property
     def deep(self) -> bool:
@@ -230,7 +173,7 @@ class Evaluator:
 
         The code of close pairs comes with the first of them.
         """
-        _function(self.structure.source, "tile" if rounded is None else "tilef", dtype)
+        compiled(self.structure.source, "tile" if rounded is None else "tilef", dtype)
 
     def numbers(self, dimension: int) -> Matrix:
         """The numbers as the code takes them: parameters, sigma_w^2/n0, and the constants of the program."""
@@ -280,7 +223,7 @@ class Evaluator:
         squares, powers = _norms(data) if known is None else (known.squares, known.powers)
         values[0] = (w2 / dimension) * squares + s2
         zero = values[0] == 0
-        if self.depth > 1 and zero.any() and _jumps(self.kernel):  # sign: 0/0
+        if self.depth > 1 and zero.any() and jumps(self.kernel):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
             raise Undefined(
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
@@ -407,135 +350,14 @@ def evaluator(kernel: Kernel) -> Evaluator:
     """The compiled kernel. Raises InputError where numbers or a closed form are missing."""
     if not isinstance(kernel.depth, int):
         raise InputError(f"{kernel!r}: give a number as depth before asking for values")
-    free = recall(kernel.recipe, "free", lambda: _free(kernel))
+    free = recall(kernel.recipe, "free", lambda: free_names(kernel))
     given = zip(("sigma_w", "sigma_b"), kernel.deviations, strict=True)
     free += [name for name, value in given if not isinstance(value, Fraction) and not value.is_number]
     if free:
         raise InputError(f"{kernel!r}: give numbers for {', '.join(free)} before asking for values")
-    structure = _structure(kernel)
+    structure = structure_of(kernel)
     w2, s2 = (nearest_float(value**2) for value in kernel.deviations)
-    rest = recall(kernel.recipe, "numbers", lambda: [float(x).hex() for x in _parameters(kernel, structure)])
-    return Evaluator(kernel, kernel.depth, (w2, s2, *map(float.fromhex, rest)), structure)
-
-
-def _free(kernel: Kernel) -> list[str]:
-    """Parameters of the functions that are not numbers."""
-    _, parameters = program.share([dict(f.parameters + g.parameters) for f, g in _apart(kernel)])
-    return [str(value) for value in parameters.values() if not value.is_number]
-
-
-def _jumps(kernel: Kernel) -> bool:
-    """Whether an activation does."""
-    return recall(kernel.recipe, "jumps", lambda: bool(kernel.f1.jumps or kernel.f2.jumps))
-
-
-def _parameters(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
-    """What the code takes as parameters: for a tabulated mean its slope and weight."""
-    pairs = _apart(kernel)
-    if not structure.mean:
-        return list(program.share([dict(f.parameters + g.parameters) for f, g in pairs])[1].values())
-    other = pairs[3][0 if structure.mean == "s2" else 1]
-    given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
-    _, parameters = program.share([*given, dict(other.parameters)])
-    tabled = getattr(kernel, structure.mean)
-    return [*parameters.values(), *means.slope_and_weight(tabled, structure.slope, structure.shift)]
-
-
-def _lone_mass(kernel: Kernel) -> bool:
-    """Whether a surrogate has a mass where its activation does not jump."""
-    sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
-    return any(s is not None and bool(s.masses) and not f.jumps for f, s in sides)
-
-
-def _fractions(numbers: Iterable[sp.Expr | float]) -> list[str] | None:
-    """The numbers as texts, if all are rational."""
-    given = [sp.Rational(x) if isinstance(x, float) else x for x in numbers]
-    return [str(x) for x in given] if all(x.is_Rational for x in given) else None
-
-
-def _apart(kernel: Kernel) -> list[tuple[Function, ...]]:
-    """The functions of the expectations of a layer, in the order of Layer.expectations."""
-    pairs = [(kernel.f1, kernel.f1), (kernel.f2, kernel.f2), (kernel.f1, kernel.f2)]
-    pairs += [] if kernel.s1 is None or kernel.s2 is None else [(kernel.s1, kernel.s2)]
-    return [result.apart(*pair) for pair in pairs]
-
-
-def _key(kernel: Kernel, values: bool) -> str:
-    """Everything that the source depends on; values: with the values of real parameters."""
-    return recall(kernel.recipe, f"key, {values}", lambda: _written(kernel, values))
-
-
-def _written(kernel: Kernel, values: bool) -> str:
-    def content(f: Function, kept: dict[sp.Symbol, sp.Symbol]) -> str:
-        given = f if values else f.symbolic
-        known = [(str(kept[s]), sp.srepr(s), sp.srepr(x)) for s, x in given.parameters]
-        return repr((sp.srepr(f.template), sp.srepr(f.masses), known))
-
-    pairs = _apart(kernel)
-    names, _ = program.share([dict(f.parameters + g.parameters) for f, g in pairs])
-    contents = [[content(f, kept) for f in pair] for pair, kept in zip(pairs, names, strict=True)]
-    return repr((kernel.f1 == kernel.f2, kernel.symmetric, values, contents))
-
-
-@lru_cache(maxsize=1024)
-def _function(source: str, entry: str, dtype: str = "float64") -> Callable[..., None]:
-    types = tuple(name.replace("result", dtype) for name in SIGNATURES[entry])
-    return cache.function(source, entry, types)
-
-
-@lru_cache(maxsize=128)
-def _structure(kernel: Kernel) -> Structure:
-    """Derived, or as an earlier process derived it. Raises Uncompiled where there is no code for it."""
-    found = json.loads(kept.text(_key(kernel, False), lambda: _derived(kernel, False)))
-    if found is None:  # the closed form holds for these values only
-        found = json.loads(kept.text(_key(kernel, True), lambda: _derived(kernel, True)))
-    if isinstance(found, str):
-        raise Uncompiled(found)
-    return Structure(**found)
-
-
-def _derived(kernel: Kernel, values: bool) -> str:
-    """As _derive; the reason as a text where there is no compiled form."""
-    try:
-        return _derive(kernel, values)
-    except Uncompiled as error:
-        return json.dumps(str(error))
-
-
-def evaluator_key(kernel: Kernel) -> str:
-    """What tells the functions of a kernel apart, the values of their parameters included."""
-    return _key(kernel, True)
-
-
-def _derive(kernel: Kernel, values: bool) -> str:
-    """A Structure as JSON; null where it depends on the values of the parameters."""
-    from kernelcalc.compile import named
-    from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import covered, diagonal_program
-    from kernelcalc.compile.stable import program as derived
-    from kernelcalc.compile.tape import FAR, POINT, texts
-    from kernelcalc.compile.tape import NEAR as NEAR_STATE
-
-    if not values and not _general(kernel):
-        return json.dumps(None)
-    ordinary, close = derived(kernel), derived(kernel, close=True)
-    same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
-    module = Module(ordinary, close, same)
-    kinds = [("near", close, NEAR_STATE), ("far", ordinary, FAR)]
-    kinds += [] if same is None else [("point", same, POINT)]
-    made = Structure(
-        module.text(),
-        module.counts(),
-        module.constant_count,
-        kernel.layer.factor is not None,
-        *named.needs(kernel.layer.factor),
-        texts(kinds),
-        covered(kernel),
+    rest = recall(
+        kernel.recipe, "numbers", lambda: [float(x).hex() for x in parameters_of(kernel, structure)]
     )
-    return json.dumps(vars(made))
-
-
-def _general(kernel: Kernel) -> bool:
-    """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
-    found = [result.dual(f.symbolic, g.symbolic) for f, g in _apart(kernel)]
-    return all(e.template is not None or (i == 3 and e.reduction) for i, e in enumerate(found))
+    return Evaluator(kernel, kernel.depth, (w2, s2, *map(float.fromhex, rest)), structure)
