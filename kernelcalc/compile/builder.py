@@ -18,6 +18,7 @@ r = sp.Symbol("r", real=True)
 d = sp.Symbol("d", real=True)  # a_x - a_y, known more exactly than the difference of the rounded variances
 HALF = sp.Rational(1, 2)
 TINY = sp.Float(2.0**-1060)  # added to what may be 0 where only 0/0 is to be avoided
+LEAST = sp.Float(2.0**-1022)  # the same under a root; no smaller, or each fused operation takes 100 cycles
 Inverse = tuple[sp.Expr, sp.Expr]  # 1/sqrt of the next variances, of the row and of the column
 
 

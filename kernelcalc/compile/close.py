@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from kernelcalc.compile.builder import TINY, Builder, Inverse, Omega, d, r, s2, w2
+from kernelcalc.compile.builder import LEAST, TINY, Builder, Inverse, Omega, d, r, s2, w2
 from kernelcalc.compile.gaps import arcsine_form, from_0, homogeneous_form
-from kernelcalc.compile.program import angles, hypot, hypot4, root_angles, sin_minus_t_cos
+from kernelcalc.compile.program import angles, hypot, hypot4, root_angles, rsqrt, sin_minus_t_cos
 from kernelcalc.symbols import a
 
 root_q, root_p = sp.Symbol("root_q", nonnegative=True), sp.Symbol("root_p", nonnegative=True)
@@ -129,7 +129,7 @@ def _next(
     """sqrt(q'), sqrt(p') and r', given the root of D'/(a' b')."""
     cross = builder.at_pair(w2 * C + s2)
     ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
-    small = builder.at_pair(root / sp.sqrt(2 * (1 + sp.Abs(ratio))))
+    small = builder.at_pair(root * rsqrt(2 * (1 + sp.Abs(ratio))))
     large = builder.at_pair(sp.sqrt(1 - small**2))
     return (
         sp.Piecewise((small, cross >= 0), (large, True)),
@@ -214,8 +214,8 @@ class _Arcsine:
         at = self.builder.at_pair
         sine, cosine = at(2 * self.omega.root_q * self.omega.root_p), at(sp.Abs(self.omega.r))
         g = self.omega_1.r
-        under = at(sp.sqrt(sine * g + cosine * self.sine_1 + TINY))
-        root = at(2 * at(root_q * root_p) * at(g / under))
+        under = at(rsqrt(sine * g + cosine * self.sine_1 + LEAST))
+        root = at(2 * at(root_q * root_p) * at(g * under))
         return self._rooted(root, at(cosine * g + sine * self.sine_1))
 
     def _rooted(self, root: sp.Expr, cosine: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
@@ -239,8 +239,8 @@ class _Arcsine:
         cpsi = at((alx + aly) / (2 * (row[0] * column[0] + row[1] * column[1])))
         spsi = at(row[1] * column[0] + row[0] * column[1])
         cosine = self.omega_1.r
-        twice = at(sp.sqrt(2 * (self.sine_1 * cpsi + cosine * spsi) + TINY))
-        root = at(at(self.spread * by) * at(bx / under) / twice)
+        twice = at(rsqrt(2 * (self.sine_1 * cpsi + cosine * spsi) + LEAST))
+        root = at(at(self.spread * by) * at(bx / under) * twice)
         return self._rooted(root, at(cosine * cpsi + self.sine_1 * spsi))
 
     def _turn(self) -> sp.Expr:
