@@ -203,6 +203,7 @@ def test_masses_that_meet_are_infinite() -> None:
     delta = kc.Sign().derivative
     assert kc.dual(delta).diagonal == sp.oo
     assert kc.dual(delta, kc.function("-sign(z)").derivative).diagonal == -sp.oo
+    assert kc.dual(kc.Box().derivative).diagonal == sp.oo  # squares of a difference of parameters
     assert kc.dual(kc.function("sign(z-1)").derivative, delta).diagonal == 0
     assert kc.dual(kc.function("tanh(z)")).diagonal is None
     assert kc.mean(kc.ReLU()).diagonal is None

@@ -33,9 +33,8 @@ def diagonal(e: Expectation) -> sp.Expr | None:
     if not f.deltas and not g.deltas:
         found = _of_product(e.f, e.g) if e.template is None or e.template.has(Phi2) else None
         return _continuous(e.template) if found is None and e.template is not None else found
-    meeting = [w * u for t, w in f.deltas for r, u in g.deltas if t == r]
-    if meeting:
-        signs = {sp.sign(product) for product in meeting}
+    signs = {_sign(w, u) for t, w in f.deltas for r, u in g.deltas if t == r}
+    if signs:
         return sp.oo * signs.pop() if len(signs) == 1 else None
     total = sp.Integer(0)
     for masses, other in ((f, g), (g, f)):
@@ -50,6 +49,11 @@ def diagonal(e: Expectation) -> sp.Expr | None:
             return None
         total += rest
     return tidy(total)
+
+
+def _sign(w: sp.Expr, u: sp.Expr) -> sp.Expr:
+    """The sign of a product of two weights, which are not 0."""
+    return next((sp.Integer(s) for s in (1, -1) if sp.expand(w - s * u) == 0), sp.sign(w * u))
 
 
 def _value(f: Function, t: sp.Expr) -> sp.Expr:
