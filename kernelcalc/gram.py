@@ -283,7 +283,8 @@ def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Matrix:
     from kernelcalc.compile import mehler
 
     values, bounds = mehler.gram(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"))
-    wrong = float(bounds.max() / np.abs(values).max())
+    finite = ~np.isinf(values)
+    wrong = float(bounds[finite].max(initial=0.0) / np.abs(values[finite]).max(initial=0.0))
     if not wrong <= LOOSE:
         warnings.warn(
             f"{kernel!r} has no closed form; its series is only known to {wrong:.1e} here:"
