@@ -11,7 +11,7 @@ R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
     Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + |c'|)),  G = sqrt(a' b').
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
-R7  what needs bivariate normal integrals, for functions with kinks: integrals over the correlation (price.py).
+R7  bivariate normal integrals of functions with kinks: integrals over the correlation (price.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
