@@ -32,6 +32,8 @@ FUNCTIONS = {
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "phi": normal_cdf,
     "quadrant": lambda *sides: quarter_plane(*sides),
+    "quarter": lambda *sides: quarter_plane(*sides[:4]),
+    "wedges": lambda h: mp.nan,
     "conditioned": lambda h, k, q, p, r: (h - r * k) / (2 * mp.sqrt(q * p)),
     "t_minus_sin": lambda t, s: t - mp.sin(t),
     "sin_minus_t_cos": lambda t, s, k: s - t * k,

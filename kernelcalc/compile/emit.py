@@ -20,7 +20,7 @@ from kernelcalc.compile.emit_close import Close
 from kernelcalc.compile.emit_single import Single
 from kernelcalc.compile.losses import LIMIT
 from kernelcalc.compile.program import Program, level, outermost
-from kernelcalc.compile.statements import Statements, quantities
+from kernelcalc.compile.statements import Statements, blocks, size
 
 HEADER = f"""\
 from math import copysign, inf
@@ -61,6 +61,10 @@ def copy(source, m, target):
     wide()
     for j in range(m):
         target[j] = source[j]
+"""
+
+WEDGES = """
+from kernelcalc.compile.wedges import quarter, wedges
 """
 
 STATE = "q, p, r = w[Q + j], w[P + j], w[R + j]"
@@ -132,13 +136,14 @@ class Module(Statements):
     """
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
-        super().__init__((program, close), HEADER)
+        self.header = HEADER + WEDGES*bool(blocks(program, "row"))
+        super().__init__((program, close), self.header)
         self.program, self.diagonal = program, same
         self.near, self.single = Close(close, self), Single(program, self)
 
     def text(self) -> str:
         """The whole source."""
-        parts = [HEADER, *self.constants()]
+        parts = [self.header, *self.constants()]
         for role in ("row", "column"):
             name = f"def {role}s_of_tile(m, n, depth, values, numbers, table):"
             head = ["@inline", name, "    wide()", "    apart()"]
@@ -155,7 +160,7 @@ class Module(Statements):
 
     def counts(self) -> dict[str, int]:
         """How many quantities the point tables hold, those of close pairs and others."""
-        ordinary = {role: len(quantities(self.program, role)) for role in ("row", "column")}
+        ordinary = {role: size(self.program, role) for role in ("row", "column")}
         return ordinary | {"close": sum(self.near.counts())}
 
     def _same(self) -> list[str]:
