@@ -19,9 +19,9 @@ def reals(value: ArrayLike) -> NDArray[np.float64]:
     return given.astype(np.float64, copy=False)
 
 
-def aligned(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
-    """Zeros that begin with a cache line: no load of a whole register then touches two."""
+def aligned(shape: tuple[int, ...], dtype: DTypeLike = np.float64, clear: bool = True) -> NDArray[Any]:
+    """Zeros, or anything if not clear, from the start of a cache line: no load of a register touches two."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.zeros(size + LINE, np.uint8)
+    memory = (np.zeros if clear else np.empty)(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size].view(dtype).reshape(shape)

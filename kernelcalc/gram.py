@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kernelcalc.arrays import reals
+from kernelcalc.arrays import aligned, reals
 from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
@@ -283,7 +283,8 @@ def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Matrix:
     from kernelcalc.compile import mehler
 
     values, bounds = mehler.gram(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"))
-    wrong = float(bounds.max() / np.abs(values).max())
+    finite = ~np.isinf(values)
+    wrong = float(bounds[finite].max(initial=0.0) / np.abs(values[finite]).max(initial=0.0))
     if not wrong <= LOOSE:
         warnings.warn(
             f"{kernel!r} has no closed form; its series is only known to {wrong:.1e} here:"
@@ -355,7 +356,7 @@ def _output(out: NDArray[Any] | None, dtype: DTypeLike | None, shape: tuple[int,
     if wanted not in (np.float64, np.float32):
         raise InputError(f"dtype must be float64 or float32, not {wanted}")
     if out is None:
-        return np.empty(shape, wanted)
+        return aligned(shape, wanted, clear=False)
     if out.shape != shape or out.dtype != wanted or not out.flags.c_contiguous or not out.flags.writeable:
         raise InputError(f"out must be a writeable C-contiguous {wanted} array of shape {shape}")
     return out

@@ -16,6 +16,7 @@ from kernelcalc.compile.statements import Statements
 
 FUNCTIONS = ("rsqrt", "sqrt", "copysign", "acute_angles", "half_angle_triple", "sin_minus_t_cos")
 HEADER = f"""\
+from kernelcalc.compile.registers import open_line
 from kernelcalc.compile.vecsingle import {", ".join(f"{name}f" for name in FUNCTIONS)}
 
 MODERATE = 0.7  # up to this |r| its errors are magnified by no more than 2
@@ -47,8 +48,9 @@ def opened(w, j, product, inverse, other, scale, s2):
 def openingf(w, products, m, inverse, inverses, scale, s2, kept):
     wide()
     largest, whole = bits(MODERATE), kept//16*16  # bits of positive numbers have their order, NaN is above
-    for j in range(whole):
-        size = opened(w, j, products[j], inverse, inverses[j], scale, s2)
+    for j in range(0, whole, 16):
+        given = offset(products, j), offset(inverses, j), inverse, scale, s2
+        size = open_line(*given, offset(w, RF + j), offset(w, CF + j))
         largest = size if size > largest else largest
     for j in range(whole, m):
         size = opened(w, j, products[j], inverse, inverses[j], scale, s2)

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss
 
-from kernelcalc.compile import mehler
-from kernelcalc.compile.hermite import series
+from kernelcalc.compile.hermite import dual, panels, series
 from kernelcalc.compile.piecewise import Long, Vector
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric
@@ -117,7 +116,7 @@ def angle_functions(g: Function, h: Function, sd: float) -> tuple[AngleFunction,
     for sign in (1.0, -1.0):
         values = np.empty(x.size)
         r = sign * (1 - 2 * x.ravel()[far] ** 2)
-        sums, bounds = mehler.dual(left, right.repeated(len(r)), r[None], np.zeros((1, len(r))))
+        sums, bounds = dual(left, right.repeated(len(r)), r[None], np.zeros((1, len(r))))
         values[far] = sums[0]
         inner = np.flatnonzero(~far)
         values[inner] = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[0]) for i in inner]
@@ -139,24 +138,15 @@ def _nested(g: Function, h: Function, sd: float, x: float, sign: float, orders: 
     images = (kinks_h[:, None] / r + np.concatenate([-steps, steps])).ravel() if abs(r) > 0.05 else []
     near = (kinks_g[:, None] + np.concatenate([-GRADED, [0.0], GRADED]) / 4).ravel()
     cuts = np.unique([*np.arange(-REACH, REACH + OUTER, OUTER), *near, *images])
-    u, outer = _panels(np.clip(cuts, -REACH, REACH)[None], orders[0])
+    u, outer = panels(np.clip(cuts, -REACH, REACH)[None], orders[0])
     u, outer = u[0], outer[0] * np.exp(-u[0] ** 2 / 2) / np.sqrt(2 * np.pi)
     base = np.arange(-REACH, REACH + INNER, INNER)
     own = (kinks_h[None, :] - r * u[:, None]) / s if s > 0 else np.zeros((len(u), 0))
     spread = np.concatenate([-GRADED, [0.0], GRADED])
     graded = (own[:, :, None] + spread).reshape(len(u), -1)
     cuts = np.sort(np.concatenate([np.broadcast_to(base, (len(u), len(base))), graded], axis=1), axis=1)
-    w, inner = _panels(np.clip(cuts, -REACH, REACH), orders[1])
+    w, inner = panels(np.clip(cuts, -REACH, REACH), orders[1])
     y = sd * (r * u[:, None] + s * w)
     values = numeric._values(h)(y.ravel()).reshape(y.shape)
     means = (values * inner * np.exp(-(w**2) / 2)).sum(axis=1) / np.sqrt(2 * np.pi)
     return float((outer * numeric._values(g)(sd * u)) @ means)
-
-
-def _panels(cuts: Vector, order: int) -> tuple[Vector, Vector]:
-    """Nodes and weights between neighbouring cuts, row by row."""
-    t, w = leggauss(order)
-    middle, half = (cuts[:, 1:] + cuts[:, :-1]) / 2, (cuts[:, 1:] - cuts[:, :-1]) / 2
-    nodes = middle[:, :, None] + half[:, :, None] * t
-    weights = half[:, :, None] * w
-    return nodes.reshape(len(cuts), -1), weights.reshape(len(cuts), -1)

@@ -231,6 +231,17 @@ def table_of(f: Function, shape: Iterable[str]) -> Table:
     return _table(f, formula(f, tuple(shape)))
 
 
+@lru_cache(maxsize=64)
+def scaled_table(f: Function) -> tuple[Table, float, float]:
+    """A table, beta and A with E f(Z) = A table(beta x), Z ~ N(0, x^2). InputError where there is none."""
+    from kernelcalc.compile.named import canonical
+
+    found = canonical(f.symbolic)
+    table = table_of(f, [s.name for s, _ in found.base.parameters])
+    slope, weight = slope_and_weight(f, str(found.scale) if found.scale != 1 else "")
+    return table, slope, weight
+
+
 @lru_cache(maxsize=256)
 def slope_and_weight(f: Function, slope: str, shift: str | None = None) -> tuple[float, ...]:
     """beta and A with G(v) = A G1(beta^2 v), G1 the tabulated mean; slope: the name of beta, "" for 1.

@@ -5,7 +5,8 @@
 costs two multiply-adds per pair and term, like a matrix product. Cut after K terms it is wrong by at most
 |r|^K tail_f tail_g. What a layer does to the errors of the layer before is bounded by Price's formula and
 Cauchy-Schwarz: |d/dr E f g| <= |f'| |g'| sd_f sd_g, the norms again from the coefficients. Rounding of the
-sums is counted as 4 K eps times the norms. Bounds are absolute; equal rows take one-dimensional integrals.
+sums is counted as 4 K eps times the norms. Bounds are absolute. Masses of surrogate derivatives are met by
+conditioning (``masses``), rows that are equal or opposite by one-dimensional integrals.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelcalc.compile.hermite import EPS, Series, Vector, series
-from kernelcalc.errors import InputError
-from kernelcalc.expectation import numeric
+from kernelcalc.compile import masses
+from kernelcalc.compile.hermite import EPS, Series, Vector, dual, series
+from kernelcalc.errors import Undefined
 
 if TYPE_CHECKING:
     from kernelcalc.functions.base import Function
@@ -30,7 +31,7 @@ Pair = tuple[Vector, Vector]  # values and bounds
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer needs of the points of one side."""
+    """What one layer needs of the points of one side; derivative: of the regular part."""
 
     variances: Vector
     activation: Series
@@ -55,15 +56,25 @@ class Side:
 
 def side(kernel: Kernel, data: Vector, role: str) -> Side:
     """Variances and coefficients of the row ("row") or column points."""
-    f, s = (kernel.f1, kernel.s1) if role == "row" else (kernel.f2, kernel.s2)
+    own, other = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
+    (f, s), (g, u) = (own, other) if role == "row" else (other, own)
     w2, s2 = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
     variances = w2 / data.shape[1] * np.einsum("ij,ij->i", data, data) + s2
     layers = []
     for _ in range(int(kernel.depth) - 1):
         deviations = np.sqrt(variances)
-        layers.append(Layer(variances, series(f, deviations), None if s is None else series(s, deviations)))
+        derivative = None if s is None or u is None else _met(s, u, deviations)
+        layers.append(Layer(variances, _met(f, g, deviations), derivative))
         variances = w2 * layers[-1].activation.norms ** 2 + s2
     return Side(data, (*layers, Layer(variances, _nothing(len(data)), None)))
+
+
+def _met(f: Function, g: Function, deviations: Vector) -> Series:
+    """The series of the regular part of f, with more terms if that of g is long and does not end."""
+    f = masses.regular(f)
+    if f.expr == 0:
+        return _nothing(len(deviations))
+    return series(f, deviations, whole=bool(g.breakpoints))
 
 
 def _nothing(n: int) -> Series:
@@ -76,30 +87,63 @@ def block(kernel: Kernel, rows: Side, columns: Side) -> Pair:
     c = w2 / rows.data.shape[1] * (rows.data @ columns.data.T) + s2
     first = np.sqrt(np.outer(rows.layers[0].variances, columns.layers[0].variances))
     wrong = 4 * EPS * (1 + np.sqrt(rows.data.shape[1])) * first
-    same = _same(rows.data, columns.data) & (kernel.f1 == kernel.f2)
+    lines = {1: _same(rows.data, columns.data)}
+    if s2 == 0:
+        lines[-1] = _same(rows.data, -columns.data) & ~lines[1]
     total, total_wrong = c, wrong
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
         sizes = np.sqrt(np.outer(x.variances, y.variances))
         with np.errstate(invalid="ignore", divide="ignore"):
             r = np.where(sizes > 0, np.clip(c / sizes, -1.0, 1.0), 0.0)
             dr = np.where(sizes > 0, wrong / sizes, 0.0) + 4 * EPS
-        value, error = dual(x.activation, y.activation, r, dr)
-        value = np.where(same, x.activation.norms[:, None] ** 2, value)
+        law = x.variances, y.variances, r, dr, lines
+        value, error = _expected(kernel.f1, kernel.f2, x.activation, y.activation, *law)
         c, wrong = w2 * value + s2, w2 * error + 2 * EPS * np.abs(w2 * value + s2)
-        if x.derivative is None or y.derivative is None:
+        if kernel.s1 is None or kernel.s2 is None:
             total, total_wrong = c, wrong
-            continue
-        factor, factor_wrong = dual(x.derivative, y.derivative, r, dr)
-        if same.any():
-            exact, exact_wrong = _products(kernel, x)
-            factor = np.where(same, exact[:, None], factor)
-            factor_wrong = np.where(same, exact_wrong[:, None], factor_wrong)
-        factor, factor_wrong = w2 * factor, w2 * factor_wrong
-        total_wrong = (
-            wrong + np.abs(factor) * total_wrong + (np.abs(total) + total_wrong) * factor_wrong
-        ) * (1 + 8 * EPS)
-        total = c + total * factor
+        else:
+            assert x.derivative is not None
+            assert y.derivative is not None
+            factor, error = _expected(kernel.s1, kernel.s2, x.derivative, y.derivative, *law)
+            factor, error = w2 * factor, w2 * error
+            total_wrong = (wrong + np.abs(factor) * total_wrong + (np.abs(total) + total_wrong) * error) * (
+                1 + 8 * EPS
+            )
+            total = c + total * factor
+        lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
     return total, total_wrong + 2 * EPS * np.abs(total)
+
+
+def _expected(
+    f: Function,
+    g: Function,
+    left: Series,
+    right: Series,
+    a: Vector,
+    b: Vector,
+    r: Vector,
+    dr: Vector,
+    lines: dict[int, NDArray[np.bool_]],
+) -> Pair:
+    """E f(X) g(Y) and bounds; left, right: the series of the regular parts; lines: where Y = X and Y = -X."""
+    value, error = dual(left, right, r, dr)
+    if f.deltas or g.deltas:
+        more, wrong = masses.factor(f, g, a, b, r, dr)
+        value, error = value + more, error + wrong
+    for sign, places in lines.items():
+        on = np.asarray(places.any(axis=1))
+        if on.any():
+            exact, bound = np.zeros((2, len(on)))
+            exact[on], bound[on] = _on_line(f, g, left.norms[on], a[on], sign)
+            value, error = np.where(places, exact[:, None], value), np.where(places, bound[:, None], error)
+    return value, error
+
+
+def _on_line(f: Function, g: Function, norms: Vector, v: Vector, sign: int) -> Pair:
+    """E f(X) g(sign X)."""
+    if f == g and sign == 1 and not f.deltas:
+        return norms**2, 16 * EPS * norms**2
+    return masses.on_line(f, g, v, sign)
 
 
 def _same(X: Vector, Z: Vector) -> NDArray[np.bool_]:
@@ -110,52 +154,12 @@ def _same(X: Vector, Z: Vector) -> NDArray[np.bool_]:
     return equal
 
 
-def dual(f: Series, g: Series, r: Vector, dr: Vector) -> Pair:
-    """E f(X) g(Y) at correlations r known up to dr, and bounds; f, g for the rows and columns of r."""
-    count = min(f.values.shape[1], g.values.shape[1])
-    left, right = f.values[:, :count], g.values[:, :count]
-    both = [k for k in range(count) if left[:, k].any() and right[:, k].any()]
-    total, square = np.zeros_like(r), r * r
-    for k, next_lower in zip(reversed(both), [*reversed(both[:-1]), 0], strict=True):  # Horner's rule
-        total += np.outer(left[:, k], right[:, k])
-        step = k - next_lower
-        total *= r if step == 1 else square if step == 2 else r**step
-    norms = np.outer(f.norms, g.norms)
-    cut = np.abs(r) ** count * np.outer(rest(f, count), rest(g, count))
-    coefficients = np.outer(f.errors, np.abs(right).sum(axis=1))
-    coefficients += np.outer(np.abs(left).sum(axis=1), g.errors)
-    slopes = np.outer(f.slopes, g.slopes)
-    return total, cut + coefficients + slopes * dr + 4 * EPS * np.sqrt(count) * norms
-
-
-def rest(f: Series, count: int) -> Vector:
-    """The norm of what is left beyond `count` terms."""
-    found: Vector = np.sqrt(f.tails**2 + (f.values[:, count:] ** 2).sum(axis=1))
-    return found
-
-
-def _products(kernel: Kernel, layer: Layer) -> Pair:
-    """E s1(X) s2(X) for the points of a layer."""
-    assert kernel.s1 is not None
-    assert kernel.s2 is not None
-    product = _product(kernel.s1, kernel.s2)
-    known, place = np.unique(layer.variances, return_inverse=True)
-    found = [numeric.mean(product, float(v)) if v > 0 else numeric.Bounded(product(0.0), 0.0) for v in known]
-    values, bounds = (np.array(part)[place] for part in zip(*found, strict=True))
-    if not np.isfinite(bounds).all():
-        raise InputError(f"{kernel!r}: the mean of {product!r} is not resolved in float64")
-    return values, bounds
-
-
-def _product(f: Function, g: Function) -> Function:
-    from kernelcalc.functions.base import Function
-
-    return Function(f"({f.name}) * ({g.name})", f.expr * g.expr)
-
-
 def gram(kernel: Kernel, X: Vector, Z: Vector | None) -> Pair:
     """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X."""
+    _defined(kernel, X, "X")
     rows = side(kernel, X, "row")
+    if Z is not None:
+        _defined(kernel, Z, "Z")
     columns = rows if Z is None and kernel.symmetric else side(kernel, X if Z is None else Z, "column")
     n, p = len(rows.data), len(columns.data)
     values, bounds = np.empty((n, p)), np.empty((n, p))
@@ -164,3 +168,13 @@ def gram(kernel: Kernel, X: Vector, Z: Vector | None) -> Pair:
             here = slice(i, i + BLOCK), slice(j, j + BLOCK)
             values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]))
     return values, bounds
+
+
+def _defined(kernel: Kernel, data: Vector, name: str) -> None:
+    """Undefined for a row of zeros without bias where an activation jumps."""
+    if kernel.depth == 1 or kernel.sigma_b != 0 or not (kernel.f1.jumps or kernel.f2.jumps):
+        return
+    zero = np.flatnonzero(~data.any(axis=1))
+    if len(zero):
+        row = f"{name}[{zero[0]}] is a zero row and sigma_b = 0"
+        raise Undefined(f"{row}: {kernel!r} is not defined there (0/0)")

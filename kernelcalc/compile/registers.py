@@ -112,6 +112,46 @@ def _add_products(
 
 
 @intrinsic
+def _open_line(
+    typingctx: Any, products: Any, inverses: Any, inverse: Any, scale: Any, s2: Any, r: Any, c: Any
+) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        products, inverses, *numbers, r, c = args
+        double, whole = ir.VectorType(ir.DoubleType(), 8), ir.VectorType(ir.IntType(64), 8)
+
+        def function(name: str, result: Any, *given: Any) -> Any:
+            known = builder.module.globals.get(name)
+            return known or ir.Function(builder.module, ir.FunctionType(result, given), name)
+
+        def everywhere(number: Any) -> Any:
+            nothing = ir.Constant(double, ir.Undefined)
+            one = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+            first = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
+            return builder.shuffle_vector(one, nothing, first)
+
+        def part(pointer: Any, start: int) -> Any:
+            place = builder.gep(pointer, [ir.Constant(ir.IntType(64), start)])
+            return builder.load(builder.bitcast(place, double.as_pointer()), align=8)
+
+        fma = function("llvm.fma.v8f64", double, double, double, double)
+        inverse, scale, s2 = (everywhere(number) for number in numbers)
+        cs = [builder.call(fma, [scale, part(products, start), s2]) for start in (0, 8)]
+        rs = [builder.fmul(x, builder.fmul(inverse, part(inverses, 8 * h))) for h, x in enumerate(cs)]
+        for pointer, halves in ((r, rs), (c, cs)):
+            line = ir.VectorType(ir.FloatType(), 16)
+            low, high = (builder.fptrunc(half, ir.VectorType(ir.FloatType(), 8)) for half in halves)
+            order = ir.Constant(ir.VectorType(ir.IntType(32), 16), list(range(16)))
+            together = builder.shuffle_vector(low, high, order)
+            builder.store(together, builder.bitcast(pointer, line.as_pointer()), align=4)
+        unsigned = ir.Constant(whole, [2**63 - 1] * 8)
+        low, high = (builder.and_(builder.bitcast(half, whole), unsigned) for half in rs)
+        larger = builder.select(builder.icmp_signed(">", low, high), low, high)
+        return builder.call(function("llvm.vector.reduce.smax.v8i64", ir.IntType(64), whole), [larger])
+
+    return types.int64(products, inverses, *[types.float64] * 3, r, c), emit
+
+
+@intrinsic
 def _stream_line(typingctx: Any, source: Any, target: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         double = isinstance(args[1].type.pointee, ir.DoubleType)
@@ -153,6 +193,13 @@ add_products = cast(Callable[[Any, int, int, Any, int, Any, int, int], None], _a
 
 i < 8, j < 24, k < n; more: 0 overwrites. Of float32 x and p twice as many columns, and the two halves of the
 terms summed apart; out is float64.
+"""
+
+open_line = cast(Callable[[Any, Any, float, float, float, Any, Any], int], _open_line)
+"""open_line(p, v, u, s, b, r, c): c[j] = s p[j] + b and r[j] = c[j] u v[j], rounded to float32, for j < 16.
+
+Returns the bits of the largest |r[j]| before it is rounded. A loop of Numba's would store eight at a time,
+and a load of sixteen that follows has to wait until both stores have left the processor's queue.
 """
 
 stream_line = cast(Callable[[Any, Any], None], _stream_line)

@@ -1,10 +1,10 @@
 """Float64 values of Gaussian expectations that have no closed form, each with a bound of its error.
 
 E f(X) g(Y) is the Mehler series  sum_k rho^k f_k g_k,  f_k = E[f(sqrt(a) U) h_k(U)] in orthonormal Hermite
-polynomials h_k of a standard normal U. Cut at k = K it is wrong by at most |rho|^K sqrt(tail_f tail_g),
-tail_f = E f^2 - sum_{k<K} f_k^2 (Cauchy-Schwarz). The coefficients are integrals over panels that end at
-every kink and jump and are halved until a Legendre series resolves f; two rules tell their error. Masses of f
-meet g by conditioning: Y | X = t ~ N(ct/a, D/a). What float64 loses inside of f itself is not seen.
+polynomials h_k of a standard normal U. Cut at k = K it is wrong by at most |rho|^K tail_f tail_g,
+tail_f^2 = E (f - sum_{k<K} f_k h_k)^2 (Cauchy-Schwarz). The coefficients are integrals over panels that end
+at every kink and jump and are halved until a Legendre series resolves f; two rules tell their error. Masses
+of f meet g by conditioning: Y | X = t ~ N(ct/a, D/a). What float64 loses inside of f itself is not seen.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ WIDTH = 0.5  # of a panel at most: it resolves Hermite functions up to degree 10
 GRID = 4097  # points among which the largest value is sought
 MOST = 4096  # panels halved at once
 FINEST = -8  # next to a kink, 0 and the highest peak the first panels have the width 2^FINEST in z
+STEP = 1 / 24  # where Hermite functions up to degree 1024 are summed
 COUNTS = (64, 256, 1024)  # terms of the series tried in turn
 ENOUGH = 8 * EPS  # of the norms of f and g: what a longer series cannot better
 
@@ -67,17 +68,13 @@ UNKNOWN = Bounded(float("nan"), float("inf"))
 
 
 class Coefficients(NamedTuple):
-    """Hermite coefficients of a function, bounds of their errors, and the norm sqrt(E f^2)."""
+    """Hermite coefficients of a function, bounds of their errors, the norm sqrt(E f^2), and that of what the
+    coefficients leave over."""
 
     values: Vector
     errors: Vector
     norm: float
-
-    @property
-    def tail(self) -> float:
-        """The norm of what the coefficients leave over, from above."""
-        rest = self.norm**2 - float(self.values @ self.values) + 2 * float(self.errors @ np.abs(self.values))
-        return float(np.sqrt(max(rest, 0.0) + ENOUGH * self.norm**2))
+    tail: float
 
 
 class _Unresolved(Exception):
@@ -98,9 +95,11 @@ def _values(f: Function) -> Callable[[Vector], Vector]:
 
     def values(x: Vector) -> Vector:
         found = np.empty_like(x)
-        index = np.searchsorted(starts, x)
         with np.errstate(all="ignore"):
-            for i, call in enumerate(calls):
+            if len(calls) == 1:
+                found[:] = calls[0](x)
+            index = np.searchsorted(starts, x) if len(calls) > 1 else starts
+            for i, call in enumerate(calls if len(calls) > 1 else ()):
                 found[index == i] = call(x[index == i])  # a constant piece gives a number
         if not np.isfinite(found).all():
             raise _Unresolved
@@ -175,22 +174,48 @@ def _regular_mean(f: Function, mu: float, sd: float) -> Bounded:
 @lru_cache(maxsize=1024)
 def coefficients(f: Function, sd: float, count: int) -> Coefficients:
     """The first Hermite coefficients of the regular part of f(sd U)."""
-    found, norms = [], []
+    found, norms, tails = [], [], []
     for rule in RULES:
         u, weights = _nodes(_panels(f, 0.0, sd), rule)
         values = _values(f)(sd * u) * _root_density(u)
         norms.append(float(np.sqrt(np.sum(weights * values**2))))
         before, now = np.zeros_like(u), _root_density(u)  # Hermite functions: bounded for every degree
-        row = np.empty(count)
+        row, left = np.empty(count), values.copy()
         for k in range(count):
             row[k] = np.sum(weights * values * now)
+            left -= row[k] * now
             before, now = now, (u * now - np.sqrt(k) * before) / np.sqrt(k + 1)
         found.append(row)
+        tails.append(float(np.sum(weights * left**2)))
     errors = 2 * np.abs(found[0] - found[1]) + 4 * EPS * norms[1]
     if f.parity:
         odd = np.arange(count) % 2 == (1 if f.parity == "even" else 0)
         found[1][odd] = errors[odd] = 0.0
-    return Coefficients(found[1], errors, max(norms))
+    inside, beyond = max(tails), float(outside(found[1][None], float(np.abs(u).max()))[0])
+    return Coefficients(found[1], errors, max(norms), np.sqrt(inside + beyond) + ENOUGH * max(norms))
+
+
+def outside(values: Vector, reach: float) -> Vector:
+    """The integrals over |u| > reach of the squares of the series with these coefficients (n, K), times the
+    density: beyond the function's reach all of them is error."""
+    count = values.shape[1]
+    even, odd = (values[:, k::2] @ _far(count, np.ceil(reach))[k::2] for k in (0, 1))
+    return 2 * STEP * (even**2 + odd**2).sum(axis=1)  # type: ignore[no-any-return]  # NumPy's sums
+
+
+@lru_cache(maxsize=16)
+def _far(count: int, reach: float) -> Vector:
+    """The first Hermite functions (count, points) from reach to where they vanish."""
+    u = np.arange(reach, 2 * np.sqrt(count) + 6, STEP)
+    rows = np.empty((count, len(u)))
+    before, now, power = np.zeros_like(u), np.full_like(u, (2 * np.pi) ** -0.25), -(u**2) / 4
+    for k in range(count):
+        rows[k] = now * np.exp(power)
+        before, now = now, (u * now - np.sqrt(k) * before) / np.sqrt(k + 1)
+        size = np.maximum(np.abs(now), 1.0)
+        before, now, power = before / size, now / size, power + np.log(size)
+    rows[:, :1] *= np.sqrt(0.5)  # the end of a trapezoidal rule for squares
+    return rows
 
 
 # ---------------------------------------------------------------- expectations

@@ -1,0 +1,87 @@
+"""The generalised NTK of a true network and its smooth twin (S47): masses and kinks against any twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kernelcalc as kc
+from kernelcalc.compile.hermite import series
+from kernelcalc.expectation import numeric
+from kernelcalc.functions.base import Function
+from kernelcalc.kernels import Kernel
+
+RNG = np.random.default_rng(5)
+X, Y = RNG.standard_normal((2, 6))
+ROWS = np.array([X, Y, -X, X + 1e-5 * Y])
+EQUAL, RANDOM, OPPOSITE, CLOSE = (0, 0), (0, 1), (0, 2), (0, 3)
+TWINS = [
+    (kc.Sign(), kc.Sigmoid(), 3, 0.1, (EQUAL, RANDOM, CLOSE)),
+    (kc.Sign(), kc.Tanh(), 2, 0.0, (EQUAL, OPPOSITE)),
+    (kc.Softplus(), kc.Sign(), 2, 0.1, (RANDOM, OPPOSITE)),
+    (kc.Step(0.5), kc.Sigmoid(), 2, 0.1, (EQUAL, RANDOM, CLOSE)),
+    (kc.HardTanh(), kc.Tanh(), 2, 0.1, (EQUAL, CLOSE)),
+    (kc.MultiStep((-1, 0, 1), (1, 1, 1)), kc.Softsign(), 2, 0.0, (RANDOM, OPPOSITE)),
+]
+
+
+def twins(f: Function, g: Function, depth: int, sigma_b: float) -> Kernel:
+    return kc.GeneralizedNTK((f, f.derivative), (g, g.derivative), depth, sigma_w=1.2, sigma_b=sigma_b)
+
+
+@pytest.mark.parametrize(("f", "g", "depth", "sigma_b", "pairs"), TWINS, ids=str)
+def test_values_lie_within_their_bounds(
+    f: Function, g: Function, depth: int, sigma_b: float, pairs: tuple[tuple[int, int], ...]
+) -> None:
+    k = twins(f, g, depth, sigma_b)
+    rows = ROWS if CLOSE in pairs else ROWS[:3]
+    K, bounds = k(rows), k.error_bound(rows)
+    for i, j in pairs:
+        exact = k.reference(ROWS[i], ROWS[j], digits=16)
+        assert abs(K[i, j] - exact) <= bounds[i, j] + 1e-15 * abs(exact)
+    assert bounds.max() <= 1e-12 * np.abs(K).max()
+
+
+CLOSED = [(kc.Heaviside(), kc.Erf()), (kc.Heaviside(), kc.HardTanh()), (kc.ReLU(), kc.HardTanh()),
+          (kc.HardTanh(), kc.Erf()), (kc.Step(0.5), kc.GELU()), (kc.Step(0.5), kc.ReLU())]  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "g"), CLOSED, ids=str)
+def test_pairs_in_closed_form(f: Function, g: Function) -> None:
+    for e in (kc.dual(f, g), kc.dual(g.derivative, f.derivative)):
+        exact = float(e.reference(1.4, 0.6, -0.7, digits=17))
+        assert e.closed_form
+        assert e(1.4, 0.6, -0.7) == pytest.approx(exact, rel=4e-16)
+
+
+def test_masses_and_the_line() -> None:
+    """Two functions that jump where there is no closed form: infinite at equal rows only."""
+    f = kc.function("where(z > 0, tanh(z) + 1, 0)")
+    k = kc.NTK(f, 2, sigma_b=0.1)
+    K = k(ROWS[:3])
+    assert np.isinf(np.diag(K)).all()
+    assert np.isfinite(K[~np.eye(3, dtype=bool)]).all()
+    exact = k.reference(X, Y, digits=14)
+    assert abs(K[0, 1] - exact) <= 1e-13 * abs(exact)
+    with pytest.raises(kc.Undefined, match="zero row"):
+        kc.NTK(f, 2)(np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("f", [kc.ReLU6(), kc.MultiStep((-1, 2), (1, -2)), kc.Sign()], ids=str)
+def test_coefficients_of_piecewise_polynomials(f: Function) -> None:
+    """By parts, against integrals over panels."""
+    deviations = np.array([0.2, 1.7])
+    found = series(f, deviations)
+    for i, sd in enumerate(deviations):
+        panels = numeric.coefficients(f, sd, 1024)
+        assert found.values[i] == pytest.approx(panels.values, abs=1e-13 * panels.norm)
+        assert found.tails[i] == pytest.approx(panels.tail, rel=1e-5)
+
+
+def test_what_a_series_leaves_over_is_seen_to_the_last_digits() -> None:
+    """tanh: the tail falls below the square root of the precision."""
+    found = series(kc.Tanh(), np.array([0.5, 1.0]), whole=True)
+    assert (found.tails <= 2e-14 * found.norms).all()
+    short = series(kc.Tanh(), np.array([1.0]))
+    rest = np.sqrt((found.values[1, short.values.shape[1] :] ** 2).sum())
+    assert short.tails[0] == pytest.approx(rest, rel=1e-3)
