@@ -224,7 +224,8 @@ class Task:
         given = self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space
         self.code.tile(*given, self.rounded)
         i, ni, j, nj = where
-        if self.code.structure.shift is not None and np.isnan(out[:ni, :nj]).any():
+        own = mirrored is not None and i == j  # its diagonal is written at the end
+        if self.code.structure.shift is not None and np.isnan(np.tril(out[:ni, :nj], -1) if own else out).any():
             raise InputError(
                 f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
             )
