@@ -224,8 +224,10 @@ class Task:
         given = self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space
         self.code.tile(*given, self.rounded)
         i, ni, j, nj = where
-        own = mirrored is not None and i == j  # its diagonal is written at the end
-        if self.code.structure.shift is not None and np.isnan(np.tril(out[:ni, :nj], -1) if own else out).any():
+        lost = np.isnan(out[:ni, :nj])
+        if mirrored is not None and i == j:
+            np.fill_diagonal(lost, False)  # it is written at the end
+        if self.code.structure.shift is not None and lost.any():
             raise InputError(
                 f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
             )
