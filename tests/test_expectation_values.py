@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,8 @@ from steps import POINT, POINTS, at, close
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.expectation import engine, numeric
+from kernelcalc.compile import structure
+from kernelcalc.expectation import diagonal, engine, numeric
 from kernelcalc.expectation.intervals import pole
 from kernelcalc.expectation.problem import NoRule
 from kernelcalc.expectation.result import Expectation, apart
@@ -207,6 +209,18 @@ def test_masses_that_meet_are_infinite() -> None:
     assert kc.dual(kc.function("sign(z-1)").derivative, delta).diagonal == 0
     assert kc.dual(kc.function("tanh(z)")).diagonal is None
     assert kc.mean(kc.ReLU()).diagonal is None
+
+
+def test_where_the_order_of_kinks_matters_the_diagonal_holds_for_its_values_only() -> None:
+    """[X > 1/2][X > 1] = [X > 1]: code that is kept must not take that for other thresholds."""
+    f, g = kc.Step(0.5), kc.StepSurrogate(tau=1)
+    e = kc.dual(f, g)
+    assert close(at(e.diagonal, R(7, 5)), quadrature.dual(f, g, R(7, 5), R(7, 5), R(7, 5), digits=25), 20)
+    assert not diagonal.general(e)
+    assert diagonal.general(kc.dual(kc.Step(0.5)))
+    assert kc.dual(kc.Step(1), kc.Triangle(W=0.5)).diagonal == 0
+    kernel = kc.GeneralizedNTK((kc.ThresholdReLU(0.5), f), (kc.ThresholdReLU(0.5), g), 2)
+    assert json.loads(structure._derive(kernel, False)) is None
 
 
 def test_the_diagonal_takes_a_limit_where_the_form_is_0_over_0() -> None:

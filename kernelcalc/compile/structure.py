@@ -17,13 +17,14 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     import sympy as sp
 
-    from kernelcalc.compile import means, program
-    from kernelcalc.expectation import result
+    from kernelcalc.compile import means, named, program
+    from kernelcalc.expectation import diagonal, result
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 else:
-    sp, result = Late("sympy"), Late("kernelcalc.expectation.result")
-    means, program = (Late(f"kernelcalc.compile.{x}") for x in ("means", "program"))
+    sp = Late("sympy")
+    means, named, program = (Late(f"kernelcalc.compile.{x}") for x in ("means", "named", "program"))
+    diagonal, result = (Late(f"kernelcalc.expectation.{x}") for x in ("diagonal", "result"))
 
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
 RESULT = "result*"  # float64 or float32
@@ -207,4 +208,10 @@ def _derive(kernel: Kernel, values: bool) -> str:
 def _general(kernel: Kernel) -> bool:
     """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
     found = [result.dual(f.symbolic, g.symbolic) for f, g in _apart(kernel)]
-    return all(e.template is not None or (i == 3 and e.reduction) for i, e in enumerate(found))
+    if not all(e.template is not None or (i == 3 and e.reduction) for i, e in enumerate(found)):
+        return False
+    layer = kernel.layer
+    at_points = [layer.first, layer.second]
+    if kernel.f1 == kernel.f2 and layer.factor is not None and not named.role(layer.factor):
+        at_points.append(layer.factor)
+    return all(diagonal.general(e) for e in at_points)

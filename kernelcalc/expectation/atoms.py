@@ -210,7 +210,7 @@ def atoms(f: Function, *, stepwise: bool = False) -> tuple[Atom, ...]:
     if f.expr == 0:
         return masses
     regular = None if f.expr.has(nearest, rising) else (_stepwise if stepwise else _piecewise)(f.expr)
-    return (regular or (Atom(ONE, kind=Opaque(f.expr)),)) + masses
+    return ((Atom(ONE, kind=Opaque(f.expr)),) if regular is None else regular) + masses
 
 
 def outgrows(g: sp.Expr) -> bool:

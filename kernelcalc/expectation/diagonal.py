@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -31,7 +32,7 @@ def diagonal(e: Expectation) -> sp.Expr | None:
         return None
     f, g = e.f.symbolic, e.g.symbolic
     if not f.deltas and not g.deltas:
-        found = _of_product(e.f, e.g) if e.template is None or e.template.has(Phi2) else None
+        found = _of_product(e.f, e.g)[0] if _needs_product(e) else None
         return _continuous(e.template) if found is None and e.template is not None else found
     signs = {_sign(w, u) for t, w in f.deltas for r, u in g.deltas if t == r}
     if signs:
@@ -42,13 +43,32 @@ def diagonal(e: Expectation) -> sp.Expr | None:
             density = sp.exp(-(t**2) / (2 * a)) / sp.sqrt(2 * sp.pi * a)
             total += weight * _value(other, t) * density
     if f.expr != 0 and g.expr != 0:
-        from kernelcalc.expectation.result import dual
-
-        rest = dual(replace(e.f, masses=()), replace(e.g, masses=())).symbolic_diagonal
+        rest = _regular(e).symbolic_diagonal
         if rest is None:
             return None
         total += rest
     return tidy(total)
+
+
+def general(e: Expectation) -> bool:
+    """Whether `diagonal` finds a form for all values of the parameters: that of a product of pieces may be
+    known only once it is known which kink comes first."""
+    if e.g is None:
+        return True
+    if e.f.deltas or e.g.deltas:
+        return e.f.expr == 0 or e.g.expr == 0 or general(_regular(e))
+    return not _needs_product(e) or _of_product(e.f, e.g)[1]
+
+
+def _needs_product(e: Expectation) -> bool:
+    return e.template is None or e.template.has(Phi2)
+
+
+def _regular(e: Expectation) -> Expectation:
+    from kernelcalc.expectation.result import dual
+
+    assert e.g is not None
+    return dual(replace(e.f, masses=()), replace(e.g, masses=()))
 
 
 def _sign(w: sp.Expr, u: sp.Expr) -> sp.Expr:
@@ -63,15 +83,17 @@ def _value(f: Function, t: sp.Expr) -> sp.Expr:
     return sp.Add(*sides) / 2 if sides else f.expr.subs(z, t)
 
 
-def _of_product(f: Function, g: Function) -> sp.Expr | None:
+@lru_cache(maxsize=256)
+def _of_product(f: Function, g: Function) -> tuple[sp.Expr | None, bool]:
+    """The mean of f g, and whether it holds for all values of the parameters."""
     parameters = tuple(dict(f.parameters + g.parameters).items())
     product = Function(f"({f.name}) * ({g.name})", f.template * g.template, parameters)
     for form in (product.symbolic, product):
         try:
-            return derive_mean(form, stepwise=True)[0].subs(v, a)
+            return derive_mean(form, stepwise=True)[0].subs(v, a), form is not product
         except (NoRule, InputError):  # InputError: parameters that leave the pieces of f g open
             continue
-    return None
+    return None, True
 
 
 def _continuous(expr: sp.Expr) -> sp.Expr:
