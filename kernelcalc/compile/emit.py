@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernelcalc.compile import emit_integral
 from kernelcalc.compile.emit_close import Close
 from kernelcalc.compile.emit_single import Single
 from kernelcalc.compile.losses import LIMIT
@@ -29,13 +30,15 @@ from kernelcalc.compile.blocks import (
     write_transposed,
 )
 from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
+from kernelcalc.compile.legendre import legendre, legendre_nodes, legendre_weights
 from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
+from kernelcalc.compile.pairs import summed
 from kernelcalc.compile.primitives import apart, as_single, bits, fma, inline, offset, single, wide
 from kernelcalc.compile.vecmath import (
-    acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, hypot, hypot4, log, root_angles,
-    rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    acute_angles, angles, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2, half_angle_triple, hypot, hypot4,
+    log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
 )
 
 LANES = TILE*STRIDE + PRODUCT_SPACE
@@ -51,6 +54,10 @@ def first(w, products, m, inverse, inverses, scale, s2, kept, near):
         w[T + j], w[S + j], w[C + j] = c, c, c
         close += 0 if (0.5 - 0.5*r if r > 0.0 else 0.5 + 0.5*r) >= near or j >= kept else 1
     return close
+
+@inline
+def at_most(s, t, x, y):
+    return x if s <= t else y
 
 @inline
 def lost(w, depth, j):
@@ -152,13 +159,15 @@ class Module(Statements):
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.large = bool(blocks(program, "row"))  # all layers share the code of one
         self.header = HEADER + WEDGES*self.large
-        super().__init__((program, close), self.header)
+        super().__init__((program, close), self.header + " ".join(i.name for i in program.integrals))
         self.program, self.diagonal = program, same
         self.near, self.single = Close(close, self), Single(program, self)
 
     def text(self) -> str:
         """The whole source."""
         parts = [self.header, *self.constants()]
+        for integral in self.program.integrals:
+            parts += emit_integral.lines(integral, self)
         for role in ("row", "column"):
             name = f"def {role}s_of_tile(m, n, depth, values, numbers, table):"
             head = ["@inline", name, "    wide()", "    apart()"]

@@ -190,7 +190,8 @@ def _derive(kernel: Kernel, values: bool) -> str:
     ordinary, close = derived(kernel), derived(kernel, close=True)
     same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
     module = Module(ordinary, close, same)
-    kinds = [("near", close, NEAR), ("far", ordinary, FAR)]
+    kinds: list[tuple[str, program.Program, tuple[str, ...]]] = [("near", close, NEAR)]
+    kinds += [] if ordinary.integrals else [("far", ordinary, FAR)]
     kinds += [] if same is None else [("point", same, POINT)]
     made = Structure(
         module.text(),
