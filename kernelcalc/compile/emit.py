@@ -158,7 +158,7 @@ class Module(Statements):
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.large = bool(blocks(program, "row"))  # all layers share the code of one
-        self.header = HEADER + WEDGES*self.large
+        self.header = HEADER + WEDGES * (self.large or bool(blocks(close, "row")))
         super().__init__((program, close), self.header + " ".join(i.name for i in program.integrals))
         self.program, self.diagonal = program, same
         self.near, self.single = Close(close, self), Single(program, self)
