@@ -167,7 +167,7 @@ def _squares(layer: Forms, builder: Builder) -> tuple[sp.Expr, sp.Expr]:
         at = builder.at_row if suffix == "_x" else builder.at_column
         printed = variance(form, builder, suffix)
         integral = None
-        if layer.cross.has(Phi2) and not isinstance(builder, RootBuilder):
+        if _cancels(layer) and not isinstance(builder, RootBuilder):
             integral = price.point(builder, f, suffix)
         if integral is not None:
             sizes = magnitude(integral, builder.sizes), magnitude(printed, {})
@@ -176,10 +176,15 @@ def _squares(layer: Forms, builder: Builder) -> tuple[sp.Expr, sp.Expr]:
     return found[0], found[1]
 
 
+def _cancels(layer: Forms) -> bool:
+    """Whether the covariance has normal integrals with factors; those of steps alone are a sum of them."""
+    return layer.cross.has(Phi2) and any(f.derivative.expr != 0 for f in layer.functions[2])
+
+
 def _integrals(kernel: Kernel, layer: Forms, builder: Builder) -> dict[str, sp.Expr]:
     """"c", "factor", "transposed": those with normal integrals by the rule of price.py, where it applies."""
     _, _, (f, g), *slopes = layer.functions
-    wanted = {"c": (f, g)} if layer.cross.has(Phi2) else {}
+    wanted = {"c": (f, g)} if _cancels(layer) else {}
     if slopes and layer.factor is not None and layer.factor.has(Phi2):
         wanted["factor"] = slopes[0]
         if not kernel.symmetric:
