@@ -10,7 +10,8 @@ import pytest
 import kernelcalc as kc
 from kernelcalc.compile import mehler
 from kernelcalc.compile.angular import squared_norm
-from kernelcalc.compile.hermite import dual, series
+from kernelcalc.compile.duals import dual
+from kernelcalc.compile.hermite import series
 from kernelcalc.compile.sphere import sphere
 from kernelcalc.gram import InaccurateWarning
 from kernelcalc.kernels import Kernel

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -198,27 +197,3 @@ def _panels(f: Function, deviations: Vector, count: int) -> Series:
         norms.append(found.norm)
         tails.append(found.tail)
     return Series(np.array(rows), np.array(errors), np.array(norms), np.array(tails))
-
-
-def dual(f: Series, g: Series, r: Vector, dr: Vector) -> tuple[Vector, Vector]:
-    """E f(X) g(Y) at correlations r known up to dr, and bounds; f, g for the rows and columns of r."""
-    count = min(f.values.shape[1], g.values.shape[1])
-    left, right = f.values[:, :count], g.values[:, :count]
-    both = [k for k in range(count) if left[:, k].any() and right[:, k].any()]
-    total, square = np.zeros_like(r), r * r
-    for k, next_lower in pairwise([*reversed(both), 0] if both else []):  # Horner's rule
-        total += np.outer(left[:, k], right[:, k])
-        step = k - next_lower
-        total *= r if step == 1 else square if step == 2 else r**step
-    norms = np.outer(f.norms, g.norms)
-    cut = np.abs(r) ** count * np.outer(rest(f, count), rest(g, count))
-    coefficients = np.outer(f.errors, np.abs(right).sum(axis=1))
-    coefficients += np.outer(np.abs(left).sum(axis=1), g.errors)
-    slopes = np.outer(f.slopes, g.slopes)
-    return total, cut + coefficients + slopes * dr + 4 * EPS * np.sqrt(count) * norms
-
-
-def rest(f: Series, count: int) -> Vector:
-    """The norm of what is left beyond `count` terms."""
-    found: Vector = np.sqrt(f.tails**2 + (f.values[:, count:] ** 2).sum(axis=1))
-    return found

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss
 
-from kernelcalc.compile.hermite import dual, panels, series
+from kernelcalc.compile.duals import dual
+from kernelcalc.compile.hermite import panels, series
 from kernelcalc.compile.piecewise import Long, Vector
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile import masses
-from kernelcalc.compile.hermite import EPS, Series, Vector, dual, series
+from kernelcalc.compile.duals import dual
+from kernelcalc.compile.hermite import EPS, Series, Vector, series
 from kernelcalc.errors import Undefined
 
 if TYPE_CHECKING:
