@@ -61,17 +61,20 @@ class Series:
 
 
 @lru_cache(maxsize=8)
-def _basis(count: int, step: float) -> tuple[Vector, Vector]:
-    """Points u, and h_k(u) phi(u) step as rows k."""
+def _basis(count: int, step: float, parity: str | None) -> tuple[Vector, Vector, Vector, Vector]:
+    """Points u, weights, and h_k(u) times these and alone as rows k; for even and odd functions those with
+    u >= 0 and k of that parity."""
     half = int(REACH / step)
-    u: Vector = np.arange(-half, half + 1, dtype=np.float64) * step
+    u: Vector = np.arange(0 if parity else -half, half + 1, dtype=np.float64) * step
     root: Vector = numeric._root_density(u)
+    weights = root**2 * step * np.where(u != 0, 2.0 if parity else 1.0, 1.0)
     rows = np.empty((count, len(u)))
     before, now = np.zeros_like(u), root.copy()
     for k in range(count):
-        rows[k] = now * root * step
+        rows[k] = now / root
         before, now = now, (u * now - np.sqrt(k) * before) / np.sqrt(k + 1)
-    return u, rows
+    rows = rows[1 if parity == "odd" else 0 :: 2 if parity else 1]
+    return u, weights, rows * weights, rows
 
 
 def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
@@ -81,11 +84,26 @@ def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
     """
     if f.deltas:
         raise InputError(f"{f!r} has Dirac masses: it has no Hermite series that converges")
-    for count in COUNTS:
+    limit, start = WHOLE if whole else float(np.sqrt(ENOUGH)), 0
+    if len(deviations) > 2:  # tried with two of them
+        ends = series(f, np.array([deviations.min(), deviations.max()]), whole=whole)
+        start = next((i for i, count in enumerate(COUNTS) if count >= ends.values.shape[1]), 0)
+    for count in COUNTS[start:]:
         found = _series(f, deviations, count)
-        if (found.tails <= (WHOLE if whole else np.sqrt(ENOUGH)) * found.norms).all():
-            break
+        if (found.tails <= limit * found.norms).all():
+            return _trimmed(found, limit)
     return found
+
+
+def _trimmed(found: Series, limit: float) -> Series:
+    """Without the terms that are not needed, but for the last of eight."""
+    later = np.cumsum(found.values[:, ::-1] ** 2, axis=1)[:, ::-1]
+    tails = np.sqrt(found.tails[:, None] ** 2 + later)
+    fine = np.flatnonzero((tails <= limit * found.norms[:, None]).all(axis=0))
+    count = -(-int(fine[0]) // 8) * 8 if len(fine) else found.values.shape[1]
+    if not 0 < count < found.values.shape[1]:
+        return found
+    return Series(np.ascontiguousarray(found.values[:, :count]), found.errors, found.norms, tails[:, count])
 
 
 def _series(f: Function, deviations: Vector, count: int) -> Series:
@@ -98,23 +116,22 @@ def _series(f: Function, deviations: Vector, count: int) -> Series:
 
 def _trapezoid(f: Function, deviations: Vector, count: int, step: float) -> Series | None:
     """None where the rule does not resolve f."""
-    u, rows = _basis(count, step)
-    weights = rows[0]  # the density times the step
+    u, weights, weighted, rows = _basis(count, step, f.parity)
     try:
         values = numeric._values(f)((deviations[:, None] * u).ravel()).reshape(len(deviations), -1)
     except numeric._Unresolved:
         return None
-    fine = values @ rows.T
-    coarse = 2 * (values[:, ::2] @ rows[:, ::2].T)
+    fine = values @ weighted.T
+    coarse = 2 * (values[:, ::2] @ weighted[:, ::2].T)
     norms = np.sqrt((values**2) @ weights)
     errors = np.abs(fine - coarse).max(axis=1)
     if (errors > 16 * NOISE * norms).any():  # half the step loses no digit: the full step loses none either
         return None
-    if f.parity:
-        fine[:, (1 if f.parity == "even" else 0) :: 2] = 0.0
-    left = values - fine @ (rows / weights)
-    beyond = numeric.outside(fine, REACH)
-    return Series(fine, NOISE * norms, norms, np.sqrt(left**2 @ weights + beyond) + NOISE * norms)
+    left = values - fine @ rows
+    found = np.zeros((len(deviations), count))
+    found[:, 1 if f.parity == "odd" else 0 :: 2 if f.parity else 1] = fine
+    beyond = numeric.outside(found, REACH)
+    return Series(found, NOISE * norms, norms, np.sqrt(left**2 @ weights + beyond) + NOISE * norms)
 
 
 def _by_parts(f: Function, deviations: Vector, count: int) -> Series | None:

@@ -11,6 +11,7 @@ conditioning (``masses``), rows that are equal or opposite by one-dimensional in
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile import masses
-from kernelcalc.compile.duals import dual
+from kernelcalc.compile.duals import correlations, dual, layer
 from kernelcalc.compile.hermite import EPS, Series, Vector, series
 from kernelcalc.errors import Undefined
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 BLOCK = 256  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
+Piece = tuple[int, int]  # the first row and the first column of a block
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,33 @@ class Layer:
 
 @dataclass(frozen=True)
 class Side:
-    """The layers of the points of one side, the error of their variances included in the series' errors."""
+    """The layers of the points of one side, the error of their variances included in the series' errors.
+
+    names, opposites: numbers that equal rows, and the opposites of equal rows, share.
+    """
 
     data: Vector
+    names: NDArray[np.int64]
+    opposites: NDArray[np.int64]
     layers: tuple[Layer, ...]
 
     def part(self, here: slice) -> Side:
         """Some of the points."""
-        return Side(self.data[here], tuple(layer.part(here) for layer in self.layers))
+        layers = tuple(known.part(here) for known in self.layers)
+        return Side(self.data[here], self.names[here], self.opposites[here], layers)
 
 
-def side(kernel: Kernel, data: Vector, role: str) -> Side:
-    """Variances and coefficients of the row ("row") or column points."""
+def side(
+    kernel: Kernel,
+    data: Vector,
+    names: NDArray[np.int64],
+    opposites: NDArray[np.int64],
+    role: str,
+    known: Side | None = None,
+) -> Side:
+    """Variances and coefficients of the row ("row") or column points; known: a side with the same."""
+    if known is not None:
+        return Side(data, names, opposites, known.layers)
     own, other = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
     (f, s), (g, u) = (own, other) if role == "row" else (other, own)
     w2, s2 = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
@@ -67,7 +84,7 @@ def side(kernel: Kernel, data: Vector, role: str) -> Side:
         derivative = None if s is None or u is None else _met(s, u, deviations)
         layers.append(Layer(variances, _met(f, g, deviations), derivative))
         variances = w2 * layers[-1].activation.norms ** 2 + s2
-    return Side(data, (*layers, Layer(variances, _nothing(len(data)), None)))
+    return Side(data, names, opposites, (*layers, Layer(variances, _nothing(len(data)), None)))
 
 
 def _met(f: Function, g: Function, deviations: Vector) -> Series:
@@ -88,31 +105,22 @@ def block(kernel: Kernel, rows: Side, columns: Side) -> Pair:
     c = w2 / rows.data.shape[1] * (rows.data @ columns.data.T) + s2
     first = np.sqrt(np.outer(rows.layers[0].variances, columns.layers[0].variances))
     wrong = 4 * EPS * (1 + np.sqrt(rows.data.shape[1])) * first
-    lines = {1: _same(rows.data, columns.data)}
+    lines = {1: rows.names[:, None] == columns.names}
     if s2 == 0:
-        lines[-1] = _same(rows.data, -columns.data) & ~lines[1]
-    total, total_wrong = c, wrong
+        lines[-1] = (rows.names[:, None] == columns.opposites) & ~lines[1]
+    state = c, wrong, c.copy(), wrong.copy()
+    nothing = np.zeros_like(c), np.zeros_like(c)
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
-        sizes = np.sqrt(np.outer(x.variances, y.variances))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r = np.where(sizes > 0, np.clip(c / sizes, -1.0, 1.0), 0.0)
-            dr = np.where(sizes > 0, wrong / sizes, 0.0) + 4 * EPS
-        law = x.variances, y.variances, r, dr, lines
-        value, error = _expected(kernel.f1, kernel.f2, x.activation, y.activation, *law)
-        c, wrong = w2 * value + s2, w2 * error + 2 * EPS * np.abs(w2 * value + s2)
-        if kernel.s1 is None or kernel.s2 is None:
-            total, total_wrong = c, wrong
-        else:
+        law = x.variances, y.variances, *correlations(x.variances, y.variances, c, wrong), lines
+        cross, factor = _expected(kernel.f1, kernel.f2, x.activation, y.activation, *law), nothing
+        if kernel.s1 is not None and kernel.s2 is not None:
             assert x.derivative is not None
             assert y.derivative is not None
-            factor, error = _expected(kernel.s1, kernel.s2, x.derivative, y.derivative, *law)
-            factor, error = w2 * factor, w2 * error
-            total_wrong = (wrong + np.abs(factor) * total_wrong + (np.abs(total) + total_wrong) * error) * (
-                1 + 8 * EPS
-            )
-            total = c + total * factor
+            factor = _expected(kernel.s1, kernel.s2, x.derivative, y.derivative, *law)
+        layer(w2, s2, cross, factor, state)
         lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
-    return total, total_wrong + 2 * EPS * np.abs(total)
+    _, _, total, lost = state
+    return total, lost + 2 * EPS * np.abs(total)
 
 
 def _expected(
@@ -147,27 +155,44 @@ def _on_line(f: Function, g: Function, norms: Vector, v: Vector, sign: int) -> P
     return masses.on_line(f, g, v, sign)
 
 
-def _same(X: Vector, Z: Vector) -> NDArray[np.bool_]:
-    """Which rows are equal to the last bit."""
-    _, place = np.unique(np.concatenate([X, Z]), axis=0, return_inverse=True)
-    place = place.ravel()
-    equal: NDArray[np.bool_] = place[: len(X), None] == place[None, len(X) :]
-    return equal
+def _names(*parts: Vector) -> Iterator[NDArray[np.int64]]:
+    """A number for each row, the same for equal rows."""
+    _, place = np.unique(np.concatenate(parts) + 0.0, axis=0, return_inverse=True)
+    ends = np.cumsum([len(part) for part in parts])
+    yield from np.split(place.ravel(), ends[:-1])
 
 
-def gram(kernel: Kernel, X: Vector, Z: Vector | None) -> Pair:
-    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X."""
+def _each(pieces: Iterable[Piece], job: Callable[[Piece], None]) -> None:
+    for piece in pieces:
+        job(piece)
+
+
+def gram(
+    kernel: Kernel,
+    X: Vector,
+    Z: Vector | None,
+    run: Callable[[Iterable[Piece], Callable[[Piece], None]], None] = _each,
+) -> Pair:
+    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X; run: does all pieces of work."""
     _defined(kernel, X, "X")
-    rows = side(kernel, X, "row")
     if Z is not None:
         _defined(kernel, Z, "Z")
-    columns = rows if Z is None and kernel.symmetric else side(kernel, X if Z is None else Z, "column")
-    n, p = len(rows.data), len(columns.data)
+    other = X if Z is None else Z
+    names, others, opposites = _names(X, other, -other)
+    rows = side(kernel, X, names, names, "row")
+    mirror = Z is None and kernel.symmetric
+    columns = side(kernel, other, others, opposites, "column", rows if mirror else None)
+    n, p = len(X), len(other)
     values, bounds = np.empty((n, p)), np.empty((n, p))
-    for i in range(0, n, BLOCK):
-        for j in range(0, p, BLOCK):
-            here = slice(i, i + BLOCK), slice(j, j + BLOCK)
-            values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]))
+
+    def job(piece: Piece) -> None:
+        here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
+        values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]))
+        if mirror and piece[0] != piece[1]:
+            values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
+
+    places = [(i, j) for i in range(0, n, BLOCK) for j in range(0, p, BLOCK)]
+    run([(i, j) for i, j in places if j <= i or not mirror], job)
     return values, bounds
 
 
