@@ -281,8 +281,11 @@ def _code(kernel: Kernel, *data: Matrix) -> Evaluator:
 def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None, threads: int | None = None) -> Matrix:
     """The matrix by Mehler series; a warning where its bound leaves less than single precision."""
     values, bounds = _bounded_series(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"), threads)
-    finite = ~np.isinf(values)
-    wrong = float(bounds[finite].max(initial=0.0) / np.abs(values[finite]).max(initial=0.0))
+    top, off = max(values.max(), -values.min()), bounds.max()
+    if top == np.inf:  # masses that meet
+        finite = ~np.isinf(values)
+        top, off = np.abs(values[finite]).max(initial=0.0), bounds[finite].max(initial=0.0)
+    wrong = float(off / top)
     if not wrong <= LOOSE:
         warnings.warn(
             f"{kernel!r} has no closed form; its series is only known to {wrong:.1e} here:"

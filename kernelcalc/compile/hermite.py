@@ -8,7 +8,7 @@ What the coefficients leave over of f is integrated itself: E f^2 - sum f_k^2 wo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,9 +26,10 @@ Vector = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 REACH, STEPS = 13.0, (1 / 24, 1 / 96)  # of the trapezoidal rule: exp(-13^2/4) = 4e-19
 WIDTH, ORDER = 1.0, 24  # of panels for polynomials
-COUNTS = (32, 64, 128, 256, 512, 1024)
+COUNTS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 ENOUGH = 64 * EPS  # of the mean square: what more terms cannot better,
 WHOLE = 64 * EPS  # of the norm: where the other series does not end
+TINY = 1e-300
 NOISE = 4 * EPS  # of the norm: rounding of a coefficient
 
 
@@ -36,17 +37,19 @@ NOISE = 4 * EPS  # of the norm: rounding of a coefficient
 class Series:
     """Coefficients (n, K) of one function at n deviations.
 
-    errors (n,): of every coefficient; norms (n,): sqrt(E f^2); tails (n,): the norm of what is left over.
+    errors (n,): of every coefficient; norms (n,): sqrt(E f^2); tails (n,): the norm of what is left over;
+    rests (k,): a bound, relative to the norms, of what fewer terms would leave over.
     """
 
     values: Vector
     errors: Vector
     norms: Vector
     tails: Vector
+    rests: Vector = field(default_factory=lambda: np.ones(1))
 
     def part(self, here: slice | NDArray[np.int64]) -> Series:
         """Some of the deviations."""
-        return Series(self.values[here], self.errors[here], self.norms[here], self.tails[here])
+        return Series(self.values[here], self.errors[here], self.norms[here], self.tails[here], self.rests)
 
     def repeated(self, count: int) -> Series:
         """The first deviation `count` times."""
@@ -60,7 +63,7 @@ class Series:
         return slopes
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _basis(count: int, step: float, parity: str | None) -> tuple[Vector, Vector, Vector, Vector]:
     """Points u, weights, and h_k(u) times these and alone as rows k; for even and odd functions those with
     u >= 0 and k of that parity."""
@@ -91,19 +94,21 @@ def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
     for count in COUNTS[start:]:
         found = _series(f, deviations, count)
         if (found.tails <= limit * found.norms).all():
-            return _trimmed(found, limit)
-    return found
+            break
+    return _trimmed(found, limit)
 
 
 def _trimmed(found: Series, limit: float) -> Series:
     """Without the terms that are not needed, but for the last of eight."""
     later = np.cumsum(found.values[:, ::-1] ** 2, axis=1)[:, ::-1]
     tails = np.sqrt(found.tails[:, None] ** 2 + later)
-    fine = np.flatnonzero((tails <= limit * found.norms[:, None]).all(axis=0))
-    count = -(-int(fine[0]) // 8) * 8 if len(fine) else found.values.shape[1]
-    if not 0 < count < found.values.shape[1]:
-        return found
-    return Series(np.ascontiguousarray(found.values[:, :count]), found.errors, found.norms, tails[:, count])
+    rests = (tails / np.maximum(found.norms, TINY)[:, None]).max(axis=0)
+    fine = np.flatnonzero(rests <= limit)
+    count = max(1, -(-int(fine[0]) // 8)) * 8 if len(fine) else len(rests)
+    if count >= len(rests):
+        return replace(found, rests=rests)
+    values = np.ascontiguousarray(found.values[:, :count])
+    return Series(values, found.errors, found.norms, tails[:, count], rests[:count])
 
 
 def _series(f: Function, deviations: Vector, count: int) -> Series:

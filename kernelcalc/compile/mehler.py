@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile import masses
-from kernelcalc.compile.duals import correlations, dual, layer
+from kernelcalc.compile.duals import Dual, Places, inverses, layer
 from kernelcalc.compile.hermite import EPS, Series, Vector, series
 from kernelcalc.errors import Undefined
 
@@ -101,58 +101,64 @@ def _nothing(n: int) -> Series:
 
 def block(kernel: Kernel, rows: Side, columns: Side) -> Pair:
     """k(rows, columns) and bounds of the errors, (n, p) each."""
-    w2, s2 = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
-    c = w2 / rows.data.shape[1] * (rows.data @ columns.data.T) + s2
-    first = np.sqrt(np.outer(rows.layers[0].variances, columns.layers[0].variances))
-    wrong = 4 * EPS * (1 + np.sqrt(rows.data.shape[1])) * first
-    lines = {1: rows.names[:, None] == columns.names}
-    if s2 == 0:
-        lines[-1] = (rows.names[:, None] == columns.opposites) & ~lines[1]
-    state = c, wrong, c.copy(), wrong.copy()
-    nothing = np.zeros_like(c), np.zeros_like(c)
+    weights = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
+    state = np.empty((4, len(rows.data), len(columns.data)))
+    state[0] = weights[0] / rows.data.shape[1] * (rows.data @ columns.data.T) + weights[1]
+    rounding = 4 * EPS * (1 + np.sqrt(rows.data.shape[1]))
+    state[1] = np.outer(*(rounding**0.5 * np.sqrt(side.layers[0].variances) for side in (rows, columns)))
+    state[2:] = state[:2]
+    lines = (rows.names[:, None] == columns.names).astype(np.int64)
+    if weights[1] == 0:
+        lines -= (rows.names[:, None] == columns.opposites) & (lines == 0)
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
-        law = x.variances, y.variances, *correlations(x.variances, y.variances, c, wrong), lines
-        cross, factor = _expected(kernel.f1, kernel.f2, x.activation, y.activation, *law), nothing
-        if kernel.s1 is not None and kernel.s2 is not None:
-            assert x.derivative is not None
-            assert y.derivative is not None
-            factor = _expected(kernel.s1, kernel.s2, x.derivative, y.derivative, *law)
-        layer(w2, s2, cross, factor, state)
-        lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
-    _, _, total, lost = state
-    return total, lost + 2 * EPS * np.abs(total)
+        _step(kernel, weights, x, y, state, lines)
+        lines = np.maximum(lines, 0) if kernel.f1 == kernel.f2 else np.zeros_like(lines)
+    return state[2], state[3] + 2 * EPS * np.abs(state[2])
 
 
-def _expected(
-    f: Function,
-    g: Function,
-    left: Series,
-    right: Series,
-    a: Vector,
-    b: Vector,
-    r: Vector,
-    dr: Vector,
-    lines: dict[int, NDArray[np.bool_]],
+def _step(
+    kernel: Kernel, weights: tuple[float, float], x: Layer, y: Layer, state: Vector, lines: NDArray[np.int64]
+) -> None:
+    """One layer, in place; lines: 1 where Y = X, -1 where Y = -X."""
+    inverse, cross = inverses(x.variances, y.variances), Dual(x.activation, y.activation)
+    left, right = (part.derivative or _nothing(len(part.variances)) for part in (x, y))
+    factor = Dual(left, right)
+    slopes = None if kernel.s1 is None or kernel.s2 is None else (kernel.s1, kernel.s2)
+    more = None
+    if slopes is not None and (slopes[0].deltas or slopes[1].deltas):
+        unit = np.outer(inverse[: len(x.variances)], inverse[len(x.variances) :])
+        r, dr = np.clip(state[0] * unit, -1.0, 1.0), state[1] * unit + 4 * EPS
+        more = masses.factor(*slopes, x.variances, y.variances, r, dr)
+
+    def special(places: Places, r: Vector, dr: Vector) -> tuple[Pair, Pair]:
+        first, second = cross.at(places, r, dr), factor.at(places, r, dr)
+        if more is not None:
+            second = second[0] + more[0][places], second[1] + more[1][places]
+        for sign in (1, -1):
+            on = np.flatnonzero(lines[places] == sign)
+            at = places[0][on]
+            if len(on):
+                _put(first, on, _on_line(kernel.f1, kernel.f2, x.activation, x.variances, at, sign))
+            if len(on) and slopes is not None:
+                _put(second, on, _on_line(*slopes, x.derivative, x.variances, at, sign))
+        return first, second
+
+    layer(weights, inverse, cross, factor, more, state, lines != 0, special)
+
+
+def _put(pair: Pair, on: NDArray[np.int64], found: Pair) -> None:
+    for part, values in zip(pair, found, strict=True):
+        part[on] = values
+
+
+def _on_line(
+    f: Function, g: Function, left: Series | None, v: Vector, rows: NDArray[np.int64], sign: int
 ) -> Pair:
-    """E f(X) g(Y) and bounds; left, right: the series of the regular parts; lines: where Y = X and Y = -X."""
-    value, error = dual(left, right, r, dr)
-    if f.deltas or g.deltas:
-        more, wrong = masses.factor(f, g, a, b, r, dr)
-        value, error = value + more, error + wrong
-    for sign, places in lines.items():
-        on = np.asarray(places.any(axis=1))
-        if on.any():
-            exact, bound = np.zeros((2, len(on)))
-            exact[on], bound[on] = _on_line(f, g, left.norms[on], a[on], sign)
-            value, error = np.where(places, exact[:, None], value), np.where(places, bound[:, None], error)
-    return value, error
-
-
-def _on_line(f: Function, g: Function, norms: Vector, v: Vector, sign: int) -> Pair:
-    """E f(X) g(sign X)."""
-    if f == g and sign == 1 and not f.deltas:
-        return norms**2, 16 * EPS * norms**2
-    return masses.on_line(f, g, v, sign)
+    """E f(X) g(sign X) at some of the rows; left: the series of f."""
+    if f == g and sign == 1 and not f.deltas and left is not None:
+        square = left.norms[rows] ** 2
+        return square, 16 * EPS * square
+    return masses.on_line(f, g, v[rows], sign)
 
 
 def _names(*parts: Vector) -> Iterator[NDArray[np.int64]]:
@@ -173,7 +179,7 @@ def gram(
     Z: Vector | None,
     run: Callable[[Iterable[Piece], Callable[[Piece], None]], None] = _each,
 ) -> Pair:
-    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X; run: does all pieces of work."""
+    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X; run: does all the pieces."""
     _defined(kernel, X, "X")
     if Z is not None:
         _defined(kernel, Z, "Z")
