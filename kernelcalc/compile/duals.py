@@ -152,9 +152,8 @@ class Dual:
         f, g, count = self.f, self.g, self.count
         noise = 4 * EPS * np.sqrt(count) + (SLIGHT if few < count else 0.0)
         cut = rest(f, count) if few == count else np.zeros(len(f.norms))
-        left, right = (np.abs(side.values[:, :count]).sum(axis=1) for side in (f, g))
-        other = rest(g, count)
-        return [f.slopes, f.errors, left, noise * f.norms, cut], [g.slopes, right, g.errors, g.norms, other]
+        rows = [f.slopes, f.errors, f.sums, noise * f.norms, cut]
+        return rows, [g.slopes, g.sums, g.errors, g.norms, rest(g, count)]
 
     def at(self, places: Places, r: Vector, dr: Vector) -> Pair:
         """The sums with all terms and their bounds, at correlations r known up to dr."""
@@ -179,6 +178,8 @@ class Dual:
 
 def rest(f: Series, count: int) -> Vector:
     """The norm of what is left beyond `count` terms."""
+    if count == f.values.shape[1]:
+        return f.tails
     found: Vector = np.sqrt(f.tails**2 + (f.values[:, count:] ** 2).sum(axis=1))
     return found
 
@@ -198,14 +199,14 @@ def layer(
     factor: Dual,
     more: Pair | None,
     state: Vector,
-    lines: NDArray[np.bool_],
+    lines: NDArray[np.int64],
     special: Callable[[Places, Vector, Vector], tuple[Pair, Pair]],
 ) -> None:
     """One step of the recursion in place.
 
     weights: sigma_w^2 and sigma_b^2; inverse: as of `inverses`; more: what masses add to the factor; state
     (4, n, p): the covariance, a bound of its error, the tangent kernel, and a bound; special: cross and
-    factor at places with their r and dr, asked for where lines are and for pairs nearly parallel.
+    factor at places with their r and dr, asked for at the places `lines` and for pairs nearly parallel.
     """
     n, p = state.shape[1:]
     w2, s2 = weights
@@ -214,9 +215,9 @@ def layer(
     _function("nearby")(n, p, NEAR, *(x.ctypes.data for x in (inverse, state[0], count, marks)))
     found = marks[: count[0]]
     if len(found) > SHARE * n * p or few == (cross.count, factor.count):
-        few, found = (cross.count, factor.count), np.flatnonzero(lines)
-    elif lines.any():
-        found = np.union1d(found, np.flatnonzero(lines))
+        few, found = (cross.count, factor.count), lines
+    elif len(lines):
+        found = np.union1d(found, lines)
     places = np.divmod(found, p)
     old = state[:, *places]
     first, sizes = cross.packed(few[0])

@@ -9,7 +9,7 @@ What the coefficients leave over of f is integrated itself: E f^2 - sum f_k^2 wo
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -49,18 +49,25 @@ class Series:
 
     def part(self, here: slice | NDArray[np.int64]) -> Series:
         """Some of the deviations."""
-        return Series(self.values[here], self.errors[here], self.norms[here], self.tails[here], self.rests)
+        made = Series(self.values[here], self.errors[here], self.norms[here], self.tails[here], self.rests)
+        vars(made).update(slopes=self.slopes[here], sums=self.sums[here])
+        return made
 
     def repeated(self, count: int) -> Series:
         """The first deviation `count` times."""
         return self.part(np.zeros(count, dtype=np.int64))
 
-    @property
+    @cached_property
     def slopes(self) -> Vector:
         """sqrt(sum k f_k^2) = sd sqrt(E f'^2): how fast duals change with the correlation."""
         k = np.arange(self.values.shape[1])
         slopes: Vector = np.sqrt((self.values**2) @ k + k[-1] * self.tails**2)
         return slopes
+
+    @cached_property
+    def sums(self) -> Vector:
+        """sum |f_k|."""
+        return np.abs(self.values).sum(axis=1)  # type: ignore[no-any-return]  # NumPy's sums
 
 
 @lru_cache(maxsize=16)
@@ -100,15 +107,18 @@ def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
 
 def _trimmed(found: Series, limit: float) -> Series:
     """Without the terms that are not needed, but for the last of eight."""
-    later = np.cumsum(found.values[:, ::-1] ** 2, axis=1)[:, ::-1]
-    tails = np.sqrt(found.tails[:, None] ** 2 + later)
-    rests = (tails / np.maximum(found.norms, TINY)[:, None]).max(axis=0)
+    squares = found.values**2
+    squares /= np.maximum(found.norms, TINY)[:, None] ** 2
+    ends = (found.tails / np.maximum(found.norms, TINY)) ** 2
+    beyond = np.cumsum(squares[:, ::-1], axis=1).max(axis=0)[::-1]
+    rests = np.sqrt(beyond + ends.max())
     fine = np.flatnonzero(rests <= limit)
     count = max(1, -(-int(fine[0]) // 8)) * 8 if len(fine) else len(rests)
     if count >= len(rests):
         return replace(found, rests=rests)
     values = np.ascontiguousarray(found.values[:, :count])
-    return Series(values, found.errors, found.norms, tails[:, count], rests[:count])
+    tails = found.norms * np.sqrt(ends + squares[:, count:].sum(axis=1))
+    return Series(values, found.errors, found.norms, tails, rests[:count])
 
 
 def _series(f: Function, deviations: Vector, count: int) -> Series:

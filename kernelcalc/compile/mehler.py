@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BLOCK = 256  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
+Numbers = NDArray[np.int64]
 Piece = tuple[int, int]  # the first row and the first column of a block
 
 
@@ -53,8 +54,8 @@ class Side:
     """
 
     data: Vector
-    names: NDArray[np.int64]
-    opposites: NDArray[np.int64]
+    names: Numbers
+    opposites: Numbers
     layers: tuple[Layer, ...]
 
     def part(self, here: slice) -> Side:
@@ -66,8 +67,8 @@ class Side:
 def side(
     kernel: Kernel,
     data: Vector,
-    names: NDArray[np.int64],
-    opposites: NDArray[np.int64],
+    names: Numbers,
+    opposites: Numbers,
     role: str,
     known: Side | None = None,
 ) -> Side:
@@ -99,27 +100,34 @@ def _nothing(n: int) -> Series:
     return Series(np.zeros((n, 1)), np.zeros(n), np.zeros(n), np.zeros(n))
 
 
-def block(kernel: Kernel, rows: Side, columns: Side) -> Pair:
-    """k(rows, columns) and bounds of the errors, (n, p) each."""
+def block(kernel: Kernel, rows: Side, columns: Side, products: Vector) -> Pair:
+    """k(rows, columns) and bounds of the errors, (n, p) each; products: inner products of the data."""
     weights = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
     state = np.empty((4, len(rows.data), len(columns.data)))
-    state[0] = weights[0] / rows.data.shape[1] * (rows.data @ columns.data.T) + weights[1]
+    state[0] = weights[0] / rows.data.shape[1] * products + weights[1]
     rounding = 4 * EPS * (1 + np.sqrt(rows.data.shape[1]))
     state[1] = np.outer(*(rounding**0.5 * np.sqrt(side.layers[0].variances) for side in (rows, columns)))
     state[2:] = state[:2]
-    lines = (rows.names[:, None] == columns.names).astype(np.int64)
+    lines = {1: _meeting(rows.names, columns.names)}
     if weights[1] == 0:
-        lines -= (rows.names[:, None] == columns.opposites) & (lines == 0)
+        lines[-1] = np.setdiff1d(_meeting(rows.names, columns.opposites), lines[1])
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
         _step(kernel, weights, x, y, state, lines)
-        lines = np.maximum(lines, 0) if kernel.f1 == kernel.f2 else np.zeros_like(lines)
+        lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
     return state[2], state[3] + 2 * EPS * np.abs(state[2])
 
 
+def _meeting(rows: Numbers, columns: Numbers) -> Numbers:
+    """Where in the block they are equal."""
+    if not len(np.intersect1d(rows, columns)):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(rows[:, None] == columns)
+
+
 def _step(
-    kernel: Kernel, weights: tuple[float, float], x: Layer, y: Layer, state: Vector, lines: NDArray[np.int64]
+    kernel: Kernel, weights: tuple[float, float], x: Layer, y: Layer, state: Vector, lines: dict[int, Numbers]
 ) -> None:
-    """One layer, in place; lines: 1 where Y = X, -1 where Y = -X."""
+    """One layer, in place; lines: where in the block Y = X (1) and where Y = -X (-1)."""
     inverse, cross = inverses(x.variances, y.variances), Dual(x.activation, y.activation)
     left, right = (part.derivative or _nothing(len(part.variances)) for part in (x, y))
     factor = Dual(left, right)
@@ -134,8 +142,8 @@ def _step(
         first, second = cross.at(places, r, dr), factor.at(places, r, dr)
         if more is not None:
             second = second[0] + more[0][places], second[1] + more[1][places]
-        for sign in (1, -1):
-            on = np.flatnonzero(lines[places] == sign)
+        for sign, line in lines.items():
+            on = np.flatnonzero(np.isin(places[0] * state.shape[2] + places[1], line))
             at = places[0][on]
             if len(on):
                 _put(first, on, _on_line(kernel.f1, kernel.f2, x.activation, x.variances, at, sign))
@@ -143,16 +151,17 @@ def _step(
                 _put(second, on, _on_line(*slopes, x.derivative, x.variances, at, sign))
         return first, second
 
-    layer(weights, inverse, cross, factor, more, state, lines != 0, special)
+    known = np.concatenate([*lines.values(), np.zeros(0, dtype=np.int64)])
+    layer(weights, inverse, cross, factor, more, state, known, special)
 
 
-def _put(pair: Pair, on: NDArray[np.int64], found: Pair) -> None:
+def _put(pair: Pair, on: Numbers, found: Pair) -> None:
     for part, values in zip(pair, found, strict=True):
         part[on] = values
 
 
 def _on_line(
-    f: Function, g: Function, left: Series | None, v: Vector, rows: NDArray[np.int64], sign: int
+    f: Function, g: Function, left: Series | None, v: Vector, rows: Numbers, sign: int
 ) -> Pair:
     """E f(X) g(sign X) at some of the rows; left: the series of f."""
     if f == g and sign == 1 and not f.deltas and left is not None:
@@ -161,7 +170,7 @@ def _on_line(
     return masses.on_line(f, g, v[rows], sign)
 
 
-def _names(*parts: Vector) -> Iterator[NDArray[np.int64]]:
+def _names(*parts: Vector) -> Iterator[Numbers]:
     """A number for each row, the same for equal rows."""
     _, place = np.unique(np.concatenate(parts) + 0.0, axis=0, return_inverse=True)
     ends = np.cumsum([len(part) for part in parts])
@@ -189,11 +198,11 @@ def gram(
     mirror = Z is None and kernel.symmetric
     columns = side(kernel, other, others, opposites, "column", rows if mirror else None)
     n, p = len(X), len(other)
-    values, bounds = np.empty((n, p)), np.empty((n, p))
+    values, bounds = X @ other.T, np.empty((n, p))
 
     def job(piece: Piece) -> None:
         here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
-        values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]))
+        values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]), values[here])
         if mirror and piece[0] != piece[1]:
             values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
 
