@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import mpmath as mp
 import pytest
 import sympy as sp
@@ -9,7 +12,17 @@ import sympy as sp
 import kernelcalc as kc
 from kernelcalc.compile.builder import normalised
 from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
-from kernelcalc.compile.program import Let, Program, level, share, used
+from kernelcalc.compile.program import (
+    Integral,
+    Let,
+    Program,
+    cosine,
+    inverse_square,
+    level,
+    share,
+    sine,
+    used,
+)
 from kernelcalc.compile.stable import program
 from kernelcalc.compile.statements import quantities
 from kernelcalc.functions.base import Function
@@ -32,7 +45,13 @@ FUNCTIONS = {
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "phi": normal_cdf,
     "quadrant": lambda *sides: quarter_plane(*sides),
+    "quarter": lambda *sides: quarter_plane(*sides[:4]),
+    "wedges": lambda h: mp.nan,
     "conditioned": lambda h, k, q, p, r: (h - r * k) / (2 * mp.sqrt(q * p)),
+    "at_most": lambda s, t, x, y: x if s <= t else y,
+    "expm1": mp.expm1,
+    "expm2": lambda x: mp.expm1(x) - x,
+    "erfcx": lambda x: mp.exp(x**2) * mp.erfc(x),
     "t_minus_sin": lambda t, s: t - mp.sin(t),
     "sin_minus_t_cos": lambda t, s, k: s - t * k,
 }
@@ -54,6 +73,27 @@ def execute(statements: tuple[Let, ...], values: dict[sp.Symbol, mp.mpf]) -> Non
         values.update(zip(statement.targets, results, strict=True))
 
 
+def integral(made: Integral) -> Callable[..., tuple[mp.mpf, ...]]:
+    """An integral of a program by quadrature."""
+    forms = [
+        sp.lambdify((sine, cosine, inverse_square, *made.arguments), form, [FUNCTIONS, "mpmath"])
+        for form in made.values + made.sizes
+    ]
+
+    @cache
+    def value(tangent: mp.mpf, _: mp.mpf, *arguments: mp.mpf) -> tuple[mp.mpf, ...]:
+        end = 2 * mp.atan(tangent) * (1 - mp.eps)  # 1/cos(phi)^2 at a right angle
+        found = []
+        for k, form in enumerate(forms):
+            with mp.workdps(mp.mp.dps if k < len(made.values) else 10):  # sizes are compared, no more
+                found.append(
+                    mp.quad(lambda t: form(mp.sin(t), mp.cos(t), mp.sec(t) ** 2, *arguments), [0, end])  # noqa: B023
+                )
+        return tuple(found)
+
+    return value
+
+
 def run(made: Program, given: dict[str, mp.mpf]) -> dict[str, mp.mpf]:
     """One layer for one pair: given a_x, a_y, q, p, r, d, w2, s2 and the parameters by name."""
     every = {
@@ -65,6 +105,7 @@ def run(made: Program, given: dict[str, mp.mpf]) -> dict[str, mp.mpf]:
     every |= {s for value in made.outputs.values() for s in sp.sympify(value).free_symbols}
     values = {s: given[s.name] for s in every if s.name in given}
     execute(made.constants, values)
+    FUNCTIONS.update({part.name: integral(part) for part in made.integrals})
     for side, statements in (("a_x", made.row), ("a_y", made.column)):
         values[a] = given[side]
         execute(statements, values)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
 from kernelcalc.compile import named
-from kernelcalc.compile.program import Let, ax, ay, half_angle_triple, let, rsqrt
-from kernelcalc.compile.quadrants import normal_forms, point_forms
+from kernelcalc.compile.program import (
+    Integral,
+    Let,
+    ax,
+    ay,
+    cosine,
+    half_angle_triple,
+    inverse_square,
+    let,
+    rsqrt,
+    sine,
+)
+from kernelcalc.compile.quadrants import normal_forms, point_forms, wedges
 from kernelcalc.symbols import a, b, c
 
 w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -42,6 +53,8 @@ class Builder:
     pair: list[Let] = field(default_factory=list)
     named: dict[tuple[str, sp.Expr], sp.Symbol] = field(default_factory=dict)
     omegas: dict[tuple[sp.Expr, sp.Expr], Omega] = field(default_factory=dict)
+    integrals: list[Integral] = field(default_factory=list)
+    sizes: dict[sp.Symbol, sp.Symbol] = field(default_factory=dict)  # integral -> that of absolute values
 
     def _name(self, where: list[Let], prefix: str, value: sp.Expr, suffix: str = "") -> sp.Expr:
         if (value.is_Symbol and value != a) or value.is_number:
@@ -75,6 +88,39 @@ class Builder:
         where.append(Let((first, second), value))
         return first, second
 
+    def integral(
+        self,
+        values: tuple[sp.Expr, ...],
+        sizes: tuple[sp.Expr, ...],
+        tangent: sp.Expr,
+        steep: sp.Expr,
+        suffix: str = "",
+    ) -> tuple[sp.Symbol, ...]:
+        """Int_0^Phi of the values over phi, given tan(Phi/2), of a pair or (suffix) a point.
+
+        For sizes and steep see Integral. The integrals of the sizes are found in `sizes`.
+        """
+        at, where = {
+            "": (self.at_pair, self.pair), "_x": (self.at_row, self.row), "_y": (self.at_column, self.column)
+        }[suffix]  # fmt: skip
+        given = at(tangent), at(steep)
+        free = set().union(*(value.free_symbols for value in values)) - {sine, cosine, inverse_square}
+        passed = tuple(sorted(free, key=str))
+        names = {s: sp.Symbol(s.name.removesuffix(suffix), real=True) for s in passed} if suffix else {}
+        inside = [tuple(form.xreplace(names) for form in forms) for forms in (values, sizes)]
+        made = Integral("", tuple(names.get(s, s) for s in passed), *inside)
+        known = next((i for i in self.integrals if replace(i, name="") == made), None)
+        if known is None:
+            known = replace(made, name=f"integral{len(self.integrals)}")
+            self.integrals.append(known)
+        targets = [
+            sp.Symbol(f"th{len(where)}_{k}{suffix}", real=True) for k in range(len(values) + len(sizes))
+        ]
+        where.append(Let(tuple(targets), sp.Function(known.name, real=True)(*given, *passed)))
+        found = tuple(targets[: len(values)])
+        self.sizes |= dict(zip(found, targets[len(values) :], strict=True))
+        return found
+
     def omega(self, ha: sp.Expr, hb: sp.Expr) -> Omega:
         """R1."""
         if (ha, hb) not in self.omegas:
@@ -96,6 +142,13 @@ class Builder:
             return sp.Integer(1), sp.Integer(0), sp.Integer(1)
         g = at(sp.sqrt(at(a / (a + h))))
         return g, at(at(h / (a + h)) / (2 * (1 + g))), at((1 + g) / 2)
+
+    def wedges(self, *sides: sp.Expr) -> tuple[sp.Expr, ...]:
+        """What a quarter plane needs of its sides, if one belongs to the row and the other to the column."""
+        row, column = map(self.hoisted, sides)
+        if not all(x.is_Symbol and x.name.endswith(end) for x, end in ((row, "_x"), (column, "_y"))):
+            return ()
+        return self.at_row(wedges(row)), self.at_column(wedges(column))
 
     # ------------------------------------------------------------ closed forms
 

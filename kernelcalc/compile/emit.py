@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernelcalc.compile import emit_integral
 from kernelcalc.compile.emit_close import Close
 from kernelcalc.compile.emit_single import Single
 from kernelcalc.compile.losses import LIMIT
 from kernelcalc.compile.program import Program, level, outermost
-from kernelcalc.compile.statements import Statements, quantities
+from kernelcalc.compile.statements import Statements, blocks, size
 
 HEADER = f"""\
 from math import copysign, inf
@@ -29,13 +30,15 @@ from kernelcalc.compile.blocks import (
     write_transposed,
 )
 from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
+from kernelcalc.compile.legendre import legendre, legendre_nodes, legendre_weights
 from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
+from kernelcalc.compile.pairs import summed
 from kernelcalc.compile.primitives import apart, as_single, bits, fma, inline, offset, single, wide
 from kernelcalc.compile.vecmath import (
-    acute_angles, angles, asin, cosh, erf, erfc, exp, half_angle_triple, hypot, hypot4, log, root_angles,
-    rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    acute_angles, angles, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2, half_angle_triple, hypot, hypot4,
+    log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
 )
 
 LANES = TILE*STRIDE + PRODUCT_SPACE
@@ -53,6 +56,10 @@ def first(w, products, m, inverse, inverses, scale, s2, kept, near):
     return close
 
 @inline
+def at_most(s, t, x, y):
+    return x if s <= t else y
+
+@inline
 def lost(w, depth, j):
     return depth > 1 and not w[E + j] <= LIMIT
 
@@ -61,6 +68,24 @@ def copy(source, m, target):
     wide()
     for j in range(m):
         target[j] = source[j]
+"""
+
+OPENED = """
+@inline
+def opened(w, products, m, inverse, inverses, scale, s2, kept, near):
+    wide()
+    close = 0
+    for j in range(m):
+        c = fma(scale, products[j], s2)
+        r = c*(inverse*inverses[j])
+        q, p = 0.5 - 0.5*r, 0.5 + 0.5*r
+        w[C + j], w[T + j], w[S + j], w[E + j], w[Q + j], w[P + j], w[R + j] = c, c, c, 0.0, q, p, r
+        close += 0 if (q if q < p else p) >= near or j >= kept else 1
+    return close
+"""
+
+WEDGES = """
+from kernelcalc.compile.wedges import quarter, wedges
 """
 
 STATE = "q, p, r = w[Q + j], w[P + j], w[R + j]"
@@ -132,13 +157,17 @@ class Module(Statements):
     """
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
-        super().__init__((program, close), HEADER)
+        self.large = bool(blocks(program, "row"))  # all layers share the code of one
+        self.header = HEADER + WEDGES * (self.large or bool(blocks(close, "row")))
+        super().__init__((program, close), self.header + " ".join(i.name for i in program.integrals))
         self.program, self.diagonal = program, same
         self.near, self.single = Close(close, self), Single(program, self)
 
     def text(self) -> str:
         """The whole source."""
-        parts = [HEADER, *self.constants()]
+        parts = [self.header, *self.constants()]
+        for integral in self.program.integrals:
+            parts += emit_integral.lines(integral, self)
         for role in ("row", "column"):
             name = f"def {role}s_of_tile(m, n, depth, values, numbers, table):"
             head = ["@inline", name, "    wide()", "    apart()"]
@@ -155,7 +184,7 @@ class Module(Statements):
 
     def counts(self) -> dict[str, int]:
         """How many quantities the point tables hold, those of close pairs and others."""
-        ordinary = {role: len(quantities(self.program, role)) for role in ("row", "column")}
+        ordinary = {role: size(self.program, role) for role in ("row", "column")}
         return ordinary | {"close": sum(self.near.counts())}
 
     def _same(self) -> list[str]:
@@ -184,6 +213,8 @@ class Module(Statements):
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S", "e")}
         first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
+        if self.large:
+            return [*self.pairs("again", later, (made, made), [STATE], self.layer(made, keep, keep)), OPENED]
         lines = []
         for name, arguments, opening, program, read in (
             ("advance", first, OPENING, made, keep | {"T": "c", "S": "c", "e": "0.0"}),
@@ -204,6 +235,8 @@ class Module(Statements):
             "else:",
             "    near_ones = advance(w, products, whole, *given, near, *tables)",
         ]
+        if self.large:
+            first = ["near_ones = opened(w, products, whole, *given, near)"]
         product = "product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, mirror == 2, panel, space)"
         return self._blocked(
             Tile("tile", "row, column, numbers", "numbers", "", 8, "space", "STRIDE", product, first)
@@ -252,6 +285,22 @@ class Module(Statements):
             "                    count += 1",
         ]
         step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
+        layers = [
+            "        for l in range(1, depth - 1):",
+            f"            at_row += {step_row}",
+            f"            at_column += {step_column}",
+            f"            tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
+            "            if l < depth - 2:",
+            f"                again{suffix}(w, whole, *tables)",
+            "            else:",
+            f"                last{suffix}(w, whole, *tables)",
+        ]
+        if self.large:
+            layers = [
+                "        for l in range(depth - 1):",
+                "            again(w, whole, *tables)",
+                *layers[1:4],
+            ]
         return [
             f"    {made.product}",
             "    exact, spent = 0, 0",
@@ -267,14 +316,7 @@ class Module(Statements):
             f"        tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
             *(f"        {line}" for line in made.first),
             *([] if lossy else marking),
-            "        for l in range(1, depth - 1):",
-            f"            at_row += {step_row}",
-            f"            at_column += {step_column}",
-            f"            tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
-            "            if l < depth - 2:",
-            f"                again{suffix}(w, whole, *tables)",
-            "            else:",
-            f"                last{suffix}(w, whole, *tables)",
+            *layers,
             *(marking if lossy else []),
             "        if past:",
             f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",

@@ -15,11 +15,12 @@ from kernelcalc.compile.builder import (
     q,
     r,
     s2,
-    variance,
     w2,
 )
 from kernelcalc.compile.program import acute_angles, ax, ay, copysign, sin_minus_t_cos
 from kernelcalc.symbols import a, b, c
+
+Squares = tuple[sp.Expr, sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,21 @@ def _seems_homogeneous(form: sp.Expr) -> bool:
     return not (ratio.is_Float and abs(ratio - 2) > sp.Float("1e-20"))
 
 
-def gap(form: sp.Expr, diagonal: sp.Expr, builder: Builder, inverse: Inverse) -> Gap:
-    """R4 for the dual of one function with itself, for pairs whose angle is not tiny (else close.py)."""
+def gap(
+    form: sp.Expr, squares: Squares, builder: Builder, inverse: Inverse, value: sp.Expr | None = None
+) -> Gap:
+    """R4 for the dual of one function with itself, for pairs whose angle is not tiny (else close.py).
+
+    squares: E f(X)^2, E f(Y)^2; value: what to compute in place of the form.
+    """
     if (found := arcsine_form(form)) is not None and found[2] == found[3]:
         if found[2] == 0:
             return _jump_gap(*found[:2], builder)
         return _arcsine_gap(*found[:3], builder, inverse)
     if (homogeneous := homogeneous_form(form)) is not None:
         return _homogeneous_gap(*homogeneous, builder, inverse)
-    C = builder.at_pair(builder.stable(form))
-    A, B = (
-        at(variance(diagonal, builder, side))
-        for at, side in ((builder.at_row, "_x"), (builder.at_column, "_y"))
-    )
+    C = builder.at_pair(builder.stable(form) if value is None else value)
+    A, B = squares
     ix, iy = inverse
     both = builder.at_pair(ix * iy)
     P = builder.at_row(A * ix * ix) * builder.at_column(B * iy * iy) - (C * both) ** 2

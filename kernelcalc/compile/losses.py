@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from kernelcalc.compile.builder import HALF, Builder, Inverse, s2, w2
-from kernelcalc.compile.quadrants import quadrant
+from kernelcalc.compile.quadrants import quadrant, quarter
 
 LIMIT = 16  # units of 2^-52
 QUARTER, OTHER = sp.Rational(8, 5), HALF  # of them, lost by terms of forms with a quarter plane, or without
@@ -23,20 +23,22 @@ ZERO = sp.Rational(1, 8)  # of sqrt(a' b'): a smaller value counts as passing th
 def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -> dict[str, sp.Expr]:
     """"size", "size factor", "size transposed": errors of the terms of c and of the factors; "spread": the
     least value they are compared with."""
-    meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
+    meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1} | builder.sizes
     parts = {"c": "size", "factor": "size factor", "transposed": "size transposed"}
-    unit = QUARTER if any(value.has(quadrant) for value in meaning.values()) else OTHER
+    unit = QUARTER if any(value.has(quadrant, quarter) for value in meaning.values()) else OTHER
     found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
     roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
     return found | {"spread": ZERO * roots[0] * roots[1]}
 
 
 def magnitude(form: sp.Expr, meaning: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
-    """The sum of the absolute values of the terms of a form; meaning: of the names of sums and products."""
+    """The sum of the absolute values of the terms of a form; meaning: of the names of sums and products, and
+    of those of integrals the same sum under the integral."""
     form = sp.sympify(form)
     value = meaning.get(form, form)
     if value.is_Add or value.is_Mul:
         return value.func(*(magnitude(arg, meaning) for arg in value.args))
     if value.is_Pow and value.exp.is_Integer and value.exp > 0:
         return magnitude(value.base, meaning) ** value.exp
-    return form if form.is_positive or form in (w2, s2) else sp.Abs(form)
+    value = value if value.is_Symbol else form
+    return value if value.is_positive or value in (w2, s2) else sp.Abs(value)

@@ -29,7 +29,7 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
         return self._call(expr.func.__name__, *expr.args)
 
     _print_asin = _print_exp = _print_erf = _print_erfc = _print_log = _print_Function
-    _print_sinh = _print_cosh = _print_Function
+    _print_sinh = _print_cosh = _print_erfcx = _print_Function
 
     def _print_sin(self, expr: sp.Expr) -> str:
         return f"sincos({self._print(expr.args[0])})[0]"

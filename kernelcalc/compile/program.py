@@ -24,6 +24,9 @@ copysign = sp.Function("copysign")  # (x, y) -> |x| with the sign of y
 rsqrt = sp.Function("rsqrt")  # 1/sqrt
 t_minus_sin = sp.Function("t_minus_sin")  # (t, sin t) -> t - sin t
 sin_minus_t_cos = sp.Function("sin_minus_t_cos")  # (t, sin t, cos t) -> sin t - t cos t
+at_most = sp.Function("at_most", real=True)  # (s, t, x, y) -> x if s <= t, else y
+sine = sp.Symbol("sine", real=True)  # of the angle phi of an integral, its cosine and 1/cos(phi)^2
+cosine, inverse_square = sp.Symbol("cosine", positive=True), sp.Symbol("inverse_square", positive=True)
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,27 @@ class Let:
     value: sp.Expr
 
 
+def is_block(statement: Let) -> bool:
+    """Whether the target stands for many numbers of a point."""
+    return bool(statement.value.func.__name__ == "wedges")
+
+
 def let(target: sp.Symbol, value: sp.Expr) -> Let:
     return Let((target,), value)
+
+
+@dataclass(frozen=True)
+class Integral:
+    """Int_0^Phi of the values over phi, in sine, cosine, inverse_square and the arguments.
+
+    sizes: the sums of the absolute values of their terms, integrated likewise. Statements call it by its
+    name, as a function of tan(Phi/2), of the largest k with exp(k sine/sin(Phi)) in it, and of the arguments.
+    """
+
+    name: str
+    arguments: tuple[sp.Symbol, ...]
+    values: tuple[sp.Expr, ...]
+    sizes: tuple[sp.Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -55,6 +77,7 @@ class Program:
     column: tuple[Let, ...]
     pair: tuple[Let, ...]
     outputs: Mapping[str, sp.Expr]
+    integrals: tuple[Integral, ...] = ()
 
 
 def used(program: Program) -> set[str]:

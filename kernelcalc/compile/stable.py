@@ -11,24 +11,28 @@ R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
     Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + |c'|)),  G = sqrt(a' b').
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
+R7  bivariate normal integrals of functions with kinks: integrals over the correlation (price.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
-from kernelcalc.compile import named
+from kernelcalc.compile import named, price
 from kernelcalc.compile.builder import Builder, s2, variance, w2
 from kernelcalc.compile.close import RootBuilder, step
 from kernelcalc.compile.gaps import arcsine_form, gap, homogeneous_form
-from kernelcalc.compile.losses import losses
-from kernelcalc.compile.program import Program, share
+from kernelcalc.compile.losses import losses, magnitude
+from kernelcalc.compile.program import Program, at_most, share
 from kernelcalc.errors import Uncompiled
 from kernelcalc.expectation.result import Expectation
+from kernelcalc.functions.base import Function
+from kernelcalc.functions.normal import Phi2
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
@@ -52,6 +56,7 @@ class Forms:
     cross: sp.Expr
     factor: sp.Expr | None
     factor_diagonal: sp.Expr
+    functions: tuple[tuple[Function, Function], ...]  # of first, second, cross and, unless tabled, factor
 
 
 def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
@@ -76,7 +81,15 @@ def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
     if layer.factor is not None and tabled:
         shift = (named.SHIFT,) if named.off_centre(layer.factor) else ()
         parameters += (*shift, named.SLOPE, named.WEIGHT)
-    return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal), parameters
+    taken = layer.expectations[: 3 if tabled else 4]
+    functions = tuple(_renamed(e, new) for e, new in zip(taken, names, strict=False))
+    return Forms(forms[0][1], forms[1][1], forms[2][0], factor, diagonal, functions), parameters
+
+
+def _renamed(e: Expectation, names: Mapping[sp.Symbol, sp.Symbol]) -> tuple[Function, Function]:
+    """The functions of an expectation in other parameter symbols."""
+    assert e.g is not None
+    return e.f.symbolic.renamed(names), e.g.symbolic.renamed(names)
 
 
 def program(kernel: Kernel, *, close: bool = False) -> Program:
@@ -89,9 +102,11 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
             raise Uncompiled(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
     builder = RootBuilder() if close else Builder()
-    after = builder.at_row(_normal(w2 * variance(layer.first, builder, "_x") + s2))
-    after_y = builder.at_column(_normal(w2 * variance(layer.second, builder, "_y") + s2))
+    squares = _squares(layer, builder)
+    after = builder.at_row(_normal(w2 * squares[0] + s2))
+    after_y = builder.at_column(_normal(w2 * squares[1] + s2))
     outputs = {"a_x": after, "a_y": after_y}
+    integrals: Mapping[str, sp.Expr] = {}
     inverse = builder.at_row(_inverse_root(after)), builder.at_column(_inverse_root(after_y))
     if kernel.f1 == kernel.f2 and isinstance(builder, RootBuilder):
         variances = builder.at_row((after - s2) / w2), builder.at_column((after_y - s2) / w2)
@@ -100,7 +115,8 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         outputs["d"] = w2 * next_pair.difference
         outputs |= dict(zip(("root_q", "root_p", "r"), next_pair.pair, strict=True))
     elif kernel.f1 == kernel.f2:
-        found = gap(layer.cross, layer.first, builder, inverse)
+        integrals = _integrals(kernel, layer, builder)
+        found = gap(layer.cross, squares, builder, inverse, integrals.get("c"))
         cross = builder.at_pair(w2 * found.C + s2)
         if found.pair is not None:
             outputs |= dict(zip("qpr", found.pair, strict=True))
@@ -128,10 +144,12 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
                 at(1 / sp.sqrt(a)) for at in (builder.at_row, builder.at_column)
             )
             unit = builder.at_row(sp.sqrt(a)) * builder.at_column(sp.sqrt(a))
-        outputs["factor"] = w2 * builder.stable(layer.factor, unit)
+        factor = integrals["factor"] if "factor" in integrals else builder.stable(layer.factor, unit)
+        outputs["factor"] = w2 * factor
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             swapped = layer.factor.subs({a: b, b: a}, simultaneous=True)
-            outputs["transposed"] = w2 * builder.stable(swapped, unit)
+            swapped = integrals["transposed"] if "transposed" in integrals else builder.stable(swapped, unit)
+            outputs["transposed"] = w2 * swapped
     outputs = {
         name: builder.at_pair(value) if name in ("factor", "transposed") else value
         for name, value in outputs.items()
@@ -139,7 +157,47 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     if not close and not covered(kernel):
         outputs |= losses(outputs, builder, inverse)
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
-    return Program(parameters, constants, row, column, pair, outputs)
+    return Program(parameters, constants, row, column, pair, outputs, tuple(builder.integrals))
+
+
+def _squares(layer: Forms, builder: Builder) -> tuple[sp.Expr, sp.Expr]:
+    """E f1(X)^2 and E f2(Y)^2; the way that cancels less, where there are two."""
+    found = []
+    for form, (f, _), suffix in zip((layer.first, layer.second), layer.functions, ("_x", "_y"), strict=False):
+        at = builder.at_row if suffix == "_x" else builder.at_column
+        printed = variance(form, builder, suffix)
+        integral = None
+        if _cancels(layer) and not isinstance(builder, RootBuilder):
+            integral = price.point(builder, f, suffix)
+        if integral is not None:
+            sizes = magnitude(integral, builder.sizes), magnitude(printed, {})
+            printed = at_most(at(sizes[0]), at(sizes[1]), at(integral), at(printed))
+        found.append(at(printed))
+    return found[0], found[1]
+
+
+def _cancels(layer: Forms) -> bool:
+    """Whether the covariance has normal integrals with factors; those of steps alone are a sum of them."""
+    return layer.cross.has(Phi2) and any(f.derivative.expr != 0 for f in layer.functions[2])
+
+
+def _integrals(kernel: Kernel, layer: Forms, builder: Builder) -> dict[str, sp.Expr]:
+    """"c", "factor", "transposed": those with normal integrals by the rule of price.py, where it applies."""
+    _, _, (f, g), *slopes = layer.functions
+    wanted = {"c": (f, g)} if _cancels(layer) else {}
+    if slopes and layer.factor is not None and layer.factor.has(Phi2):
+        wanted["factor"] = slopes[0]
+        if not kernel.symmetric:
+            wanted["transposed"] = slopes[0][::-1]
+    found = price.pairs(builder, *wanted.values()) if wanted else None
+    return {} if found is None else dict(zip(wanted, found, strict=True))
+
+
+def certain(kernel: Kernel) -> bool:
+    """Whether float64 knows the variances and k(x, x) to the last digits: sums of positive terms."""
+    layer, _ = _forms(kernel)
+    forms = (layer.first, layer.second, layer.factor_diagonal)
+    return all(term.is_nonnegative for form in forms for term in sp.Add.make_args(sp.expand(form)))
 
 
 def covered(kernel: Kernel) -> bool:
