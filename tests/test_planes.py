@@ -61,7 +61,7 @@ def test_the_compiled_lookup_agrees(plane: Plane) -> None:
         "    for i in range(n):\n        y[i] = lookup_plane(mu[i], x[i], table)\n"
     )
     call = cache.function(source, "entry", (*("float64*",) * 3, "int64", "float64*"))
-    mu, x = np.array([*points(200), (2000.0, 1.0), (1.0, 2000.0), (np.nan, 1.0)]).T.copy()
+    mu, x = np.array([*points(200), (1e13, 1.0), (1.0, 1e13), (np.nan, 1.0)]).T.copy()
     y, numbers = np.empty_like(x), plane.numbers
     call(mu.ctypes.data, x.ctypes.data, y.ctypes.data, len(x), numbers.ctypes.data)
     found = [plane(m, s) for m, s in zip(mu[:-3], x[:-3], strict=True)]
@@ -109,8 +109,18 @@ def test_threshold_networks() -> None:
         assert abs(K[i, j] - exact) <= (1e-11 if (i, j) != (4, 5) else 1e-9) * abs(exact)
 
 
+def test_means_far_off_the_centre() -> None:
+    """A long row beside a short one: thousands of widths of the surrogate off the centre."""
+    k = kc.SGNTK(kc.Step(1), kc.surrogate("norse.super").centred(1), 2)
+    rows = np.array([[0.3], [9.0]]) * ROWS[:2]
+    K = k(rows)
+    for i, j in ((0, 1), (1, 0)):
+        exact = k.reference(rows[i].tolist(), rows[j].tolist(), digits=15)
+        assert abs(K[i, j] - exact) <= 1e-11 * abs(exact)
+
+
 def test_a_mean_beyond_the_table_is_refused() -> None:
     rows = ROWS.copy()
-    rows[0] *= 1e-8
+    rows[0] *= 1e-16
     with pytest.raises(InputError, match="beyond the table"):
         kc.SGNTK(kc.Step(R(1, 10**5)), kc.SuperSpike(1, 25), 2)(rows)
