@@ -18,11 +18,11 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
 
 from kernelcalc import kept
+from kernelcalc.compile.chebyshev import nodes_to_powers
 from kernelcalc.compile.layout import PLANE_LEVELS, TABLE_HEADER
 from kernelcalc.compile.layout import PLANE_TERMS as TERMS
 from kernelcalc.compile.means import formula
@@ -43,13 +43,14 @@ SIZES = (2.0**40, 2.0**10)  # half the width of the table, in units of s with sl
 SMALLEST = 2.0**-46  # of a square
 BESIDE = 2.0**-24  # of a square where s jumps: closer to a jump the mean of both sides is taken
 MOST = 16000  # squares
-TARGET = 5e-13  # relative to the largest E |s| in a square; rounding leaves 2e-13
+TARGET = 5e-14  # relative to the largest E |s| in a square; rounding leaves 1e-15
+ROUGH = 100.0  # times that for the last terms of a series: no need to look closer
 FLOOR = 2.0**-10  # of sup |s|: smaller values are known to as many digits as this
 NEAR = 2.0**10  # size of a square, beyond which that grows like a square
 REACH = 8.0  # standard deviations: beyond them lies a part in 10^15
 PANEL = 1.5  # of them: exp(-u^2/2) times a resolved function, by RULE
 FINEST = -8  # panels next to a kink have the width 2^FINEST
-CHECKS = np.array([-0.995, -0.56, 0.07, 0.62, 0.99])
+CHECKS = np.array([-0.9999, -0.56, 0.07, 0.62, 0.9999])
 RULE = leggauss(10)
 LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
 RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
@@ -191,18 +192,6 @@ class _Smoothed:
         return density @ terms / scale, density @ np.abs(terms) / scale
 
 
-@lru_cache(maxsize=1)
-def _fit() -> tuple[Vector, Vector, Vector]:
-    """Points in [-1, 1] (nodes, then checks), values at nodes -> coefficients of powers, powers at checks."""
-    nodes = chebyshev.chebpts1(TERMS)
-    powers = np.zeros((TERMS, TERMS))
-    for k in range(TERMS):
-        row = chebyshev.cheb2poly(np.eye(TERMS)[k, : k + 1])
-        powers[: len(row), k] = row
-    to_powers = powers @ np.linalg.inv(chebyshev.chebvander(nodes, TERMS - 1))
-    return np.concatenate([nodes, CHECKS]), to_powers, CHECKS[:, None] ** np.arange(TERMS)
-
-
 def make(f: Function) -> Plane:
     """The table of a function with numbers as parameters. InputError where squares do not resolve it."""
     if f.deltas:
@@ -222,7 +211,9 @@ class TooMany(InputError):
 
 
 def _make(f: Function, reach: float) -> Plane:
-    smoothed, (points, to_powers, at_checks) = _Smoothed(f, reach), _fit()
+    smoothed, (exact_nodes, to_series, to_powers) = _Smoothed(f, reach), nodes_to_powers(TERMS)
+    nodes = exact_nodes.astype(np.float64)
+    at_checks = CHECKS[:, None] ** np.arange(TERMS)
     smallest = BESIDE if f.jumps else SMALLEST
     even = f.parity == "even"
     tree = [0.0, 0.0]
@@ -231,12 +222,16 @@ def _make(f: Function, reach: float) -> Plane:
     waiting = [(place, 1 - 2 * place, 0.0, 0.0, reach) for place in ((0,) if even else (0, 1))]
     while waiting:
         place, side, left, low, width = waiting.pop()
-        mu = side * width * (1 + points) / 2
-        values, sizes = smoothed(side * left, mu, low + width * (1 + points) / 2)
-        c = to_powers @ values[:TERMS, :TERMS] @ to_powers.T
-        wrong = np.abs(at_checks @ c @ at_checks.T - values[TERMS:, TERMS:])
-        floor = min(1.0, FLOOR * max(1.0, width / NEAR) ** 2)
-        error = float(wrong.max() / max(sizes.max(), floor * smoothed.top))
+        start, inside = side * left, width * (1 + nodes) / 2
+        values, sizes = smoothed(start, side * inside, low + inside)
+        series = to_series @ values @ to_series.T
+        size = max(float(sizes.max()), min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.top)
+        error = float(np.abs(series[-1]).max() + np.abs(series[:, -1]).max()) / size
+        c = (to_powers @ series @ to_powers.T).astype(np.float64)
+        if error < ROUGH * TARGET or width <= smallest:
+            inside = width * (1 + CHECKS) / 2
+            exact, _ = smoothed(start, side * inside, low + inside)
+            error = float(np.abs(at_checks @ c @ at_checks.T - exact).max()) / size
         if error > TARGET and width > smallest:
             tree[place] = float(len(tree))
             for k in range(4):
@@ -248,7 +243,7 @@ def _make(f: Function, reach: float) -> Plane:
             continue
         if error > TARGET:
             c = np.zeros((TERMS, TERMS))
-            c[0, 0] = values[:TERMS, :TERMS].mean()
+            c[0, 0] = values.mean()
         else:
             worst = max(worst, error)
         tree[place] = -float(len(found)) - 1
