@@ -33,8 +33,11 @@ def test_entries_that_cancel_keep_their_digits(kernel: Kernel, size: float) -> N
 
 def test_the_size_of_a_sum_is_that_of_its_terms() -> None:
     x, y, t = sp.symbols("x y t", real=True)
-    assert magnitude(3 * x - 2 * t * y, {t: x - y}) == 3 * abs(x) + 2 * abs(y) * (abs(x) + abs(y))
-    assert magnitude(t**2, {t: x - y}) == (abs(x) + abs(y)) ** 2
+    both = abs(x) + abs(y)
+    assert magnitude(3 * x - 2 * t * y, {t: x - y}) == 3 * abs(x) + 2 * abs(y) * both
+    assert magnitude(t**2, {t: x - y}) == 2 * abs(t) * both
+    assert magnitude(t * (x + 1), {t: x - y}) == abs(t) * (abs(x) + 1) + abs(x + 1) * both
+    assert magnitude(t * y, {t: abs(x)}) == abs(x) * abs(y)
 
 
 def test_forms_that_are_not_homogeneous_are_told_apart_at_once() -> None:

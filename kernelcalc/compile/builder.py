@@ -54,7 +54,7 @@ class Builder:
     named: dict[tuple[str, sp.Expr], sp.Symbol] = field(default_factory=dict)
     omegas: dict[tuple[sp.Expr, sp.Expr], Omega] = field(default_factory=dict)
     integrals: list[Integral] = field(default_factory=list)
-    sizes: dict[sp.Symbol, sp.Symbol] = field(default_factory=dict)  # integral -> that of absolute values
+    sizes: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)  # name -> sum of the terms' absolute values
 
     def _name(self, where: list[Let], prefix: str, value: sp.Expr, suffix: str = "") -> sp.Expr:
         if (value.is_Symbol and value != a) or value.is_number:
@@ -120,6 +120,12 @@ class Builder:
         found = tuple(targets[: len(values)])
         self.sizes |= dict(zip(found, targets[len(values) :], strict=True))
         return found
+
+    def sized(self, value: sp.Expr, size: sp.Expr) -> sp.Expr:
+        """The value, a name, and with it the sum of the absolute values of its terms."""
+        if value.is_Symbol:
+            self.sizes[value] = size
+        return value
 
     def omega(self, ha: sp.Expr, hb: sp.Expr) -> Omega:
         """R1."""

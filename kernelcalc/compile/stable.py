@@ -170,7 +170,8 @@ def _squares(layer: Forms, builder: Builder) -> tuple[sp.Expr, sp.Expr]:
         if _cancels(layer) and not isinstance(builder, RootBuilder):
             integral = price.point(builder, f, suffix)
         if integral is not None:
-            sizes = magnitude(integral, builder.sizes), magnitude(printed, {})
+            known = {name: sp.Abs(size) for name, size in builder.sizes.items()}
+            sizes = magnitude(integral, known), magnitude(printed, {})
             printed = at_most(at(sizes[0]), at(sizes[1]), at(integral), at(printed))
         found.append(at(printed))
     return found[0], found[1]
