@@ -224,7 +224,10 @@ class Task:
         given = self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space
         self.code.tile(*given, self.rounded)
         i, ni, j, nj = where
-        if self.code.structure.shift is not None and np.isnan(out[:ni, :nj]).any():
+        lost = np.isnan(out[:ni, :nj])
+        if mirrored is not None and i == j:
+            np.fill_diagonal(lost, False)  # it is written at the end
+        if self.code.structure.shift is not None and lost.any():
             raise InputError(
                 f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
             )

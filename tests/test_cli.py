@@ -156,7 +156,7 @@ def test_interrupt_stops_at_once_and_prints_what_is_done(folder: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "kernelcalc.cli",
+        "kernelcalc",
         "verify",
         "--package",
         name,

@@ -9,8 +9,8 @@ import sympy as sp
 from click.testing import CliRunner
 
 import kernelcalc as kc
-from kernelcalc import cli_derive, trace
-from kernelcalc.cli_derive import derive as command
+from kernelcalc import trace
+from kernelcalc.cli.derive import derive as command
 from kernelcalc.derive.check import check, result
 from kernelcalc.derive.derivation import of_claim, of_expectation
 from kernelcalc.derive.show import as_latex, as_markdown
@@ -131,7 +131,7 @@ def test_command(tmp_path: object) -> None:
 def test_all_claims_in_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole run is kernelcalc derive --all; here a few claims, one of them without derivation."""
     some = tuple(CLAIMS[tag] for tag in ("D.5", "C.2/kronecker", "S19", "S12"))
-    monkeypatch.setattr(cli_derive, "_claims", lambda package: some)
+    monkeypatch.setattr("kernelcalc.cli.derive.claims_of", lambda package: some)
     run = CliRunner().invoke(command, ["--all"], standalone_mode=False)
     assert run.return_value == 0
     lines = run.stdout.splitlines()
@@ -141,7 +141,7 @@ def test_all_claims_in_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "one piece" in lines[3]
     assert "3 results proved" in lines[-1]
     wrong = replace(CLAIMS["D.5"], printed=CLAIMS["D.5"].printed * 2)
-    monkeypatch.setattr(cli_derive, "_claims", lambda package: (wrong,))
+    monkeypatch.setattr("kernelcalc.cli.derive.claims_of", lambda package: (wrong,))
     assert CliRunner().invoke(command, ["--all"], standalone_mode=False).return_value == 1
     with pytest.raises(kc.InputError, match="--all"):
         command.main([], standalone_mode=False)

@@ -45,6 +45,8 @@ FUNCTIONS = {
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "phi": normal_cdf,
     "quadrant": lambda *sides: quarter_plane(*sides),
+    "quarter": lambda *sides: quarter_plane(*sides[:4]),
+    "wedges": lambda h: mp.nan,
     "conditioned": lambda h, k, q, p, r: (h - r * k) / (2 * mp.sqrt(q * p)),
     "at_most": lambda s, t, x, y: x if s <= t else y,
     "expm1": mp.expm1,

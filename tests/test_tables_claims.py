@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from kernelcalc import tables_claims, tables_verdicts
 from kernelcalc.cli import cli
 from kernelcalc.symbols import a
-from kernelcalc.tables_model import as_tex
-from kernelcalc.tables_prose import COMMANDS, typeset
+from kernelcalc.tables import claims as claims_table
+from kernelcalc.tables import verdicts
+from kernelcalc.tables.model import as_tex
+from kernelcalc.tables.prose import COMMANDS, typeset
 from kernelcalc.verify.claim import Claim, collect
 from kernelcalc.verify.judge import Verdict, judge
 from kernelcalc.verify.run import Watch
@@ -82,10 +83,10 @@ WRONG = Claim(
 
 def test_misprints_show_where_the_forms_differ() -> None:
     judged = {claim.tag: judge(claim, 15) for claim in (RIGHT, WRONG)}
-    table = as_tex(tables_claims.misprints({"File": (RIGHT, WRONG)}, judged))
+    table = as_tex(claims_table.misprints({"File": (RIGHT, WRONG)}, judged))
     assert r"$a < b$ \& $5\%$ of it" in table
     assert "$a = 1$: printed $2$, true $1$" in table
-    rows = tables_claims.ledger({"File": (RIGHT, WRONG)}, judged).blocks[0].rows
+    rows = claims_table.ledger({"File": (RIGHT, WRONG)}, judged).blocks[0].rows
     assert [row[2].tex for row in rows] == ["proved", "refuted"]
 
 
@@ -99,16 +100,16 @@ def test_verdicts_are_kept_until_the_sources_change(tmp_path: Path, monkeypatch:
             yield verdict
 
     monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(tables_verdicts, "run", in_this_process)
+    monkeypatch.setattr(verdicts, "run", in_this_process)
     claims = [claim for claim in collect() if claim.tag in ("D.5", "alpha/1")]
     heard: list[str] = []
-    first = tables_verdicts.verdicts(claims, heard.append)
+    first = verdicts.verdicts(claims, heard.append)
     assert {tag: verdict.verdict for tag, verdict in first.items()} == {"D.5": "proved", "alpha/1": "refuted"}
     assert len(heard) == 2
-    assert tables_verdicts.verdicts(claims, heard.append) == first
+    assert verdicts.verdicts(claims, heard.append) == first
     assert len(heard) == 2
-    monkeypatch.setattr(tables_verdicts, "_sources", lambda: "changed")
-    assert tables_verdicts.verdicts(claims[:1], heard.append).keys() == {claims[0].tag}
+    monkeypatch.setattr(verdicts, "_sources", lambda: "changed")
+    assert verdicts.verdicts(claims[:1], heard.append).keys() == {claims[0].tag}
     assert len(heard) == 3
 
 
@@ -124,8 +125,8 @@ def test_what_verify_judged_serves_the_tables(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("KERNELCALC_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("kernelcalc.verify.run.run", in_this_process)
     assert CliRunner().invoke(cli, ["verify", "--only", "D.5", "--digits", "10"]).exit_code == 0
-    assert tables_verdicts._kept() == {}
+    assert verdicts._kept() == {}
     assert CliRunner().invoke(cli, ["verify", "--only", "D.5"]).exit_code == 0
-    monkeypatch.setattr(tables_verdicts, "run", nobody)
+    monkeypatch.setattr(verdicts, "run", nobody)
     claims = [claim for claim in collect() if claim.tag == "D.5"]
-    assert tables_verdicts.verdicts(claims)["D.5"].verdict == "proved"
+    assert verdicts.verdicts(claims)["D.5"].verdict == "proved"

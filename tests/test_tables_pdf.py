@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelcalc.tables_document import DEBIAN, PDF, LatexError, compiled, complaints, pdflatex, same_tex
+from kernelcalc.tables.document import DEBIAN, PDF, LatexError, compiled, complaints, pdflatex, same_tex
 
 COMMITTED = Path(__file__).parents[1] / "tables"
 needs_tex = pytest.mark.skipif(

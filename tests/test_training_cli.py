@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 import kernelcalc as kc
 from kernelcalc.cli import cli
-from kernelcalc.cli_predict import predict
+from kernelcalc.cli.predict import predict
 from kernelcalc.training.flow import GradientFlow
 
 if "predict" not in cli.commands:
@@ -136,7 +136,7 @@ def test_progress_on_a_terminal(tmp_path: Path) -> None:
     """Stages and points on standard error, and nothing of it in what is printed."""
     train, test = table(tmp_path / "train.csv", X, Y), table(tmp_path / "test.csv", T)
     terminal, end = pty.openpty()
-    command = [sys.executable, "-m", "kernelcalc.cli", "predict", str(train), str(test)]
+    command = [sys.executable, "-m", "kernelcalc", "predict", str(train), str(test)]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     with ThreadPoolExecutor(1) as reader:  # unread, a terminal is full after 4 kB and blocks its writer
         read = reader.submit(everything_on, terminal)

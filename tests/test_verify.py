@@ -254,6 +254,12 @@ def test_mutants_differ_as_functions() -> None:
     assert "sign" in words
 
 
+def test_parameters_of_hypergeometric_functions_are_mutated() -> None:
+    form = sp.hyper([sp.Rational(1, 2), a], [2], c**2 / 9)
+    made = [mutant for _, mutant in mutants_of(claim(printed=form, points=POINTS, witness=None))]
+    assert any(m.args[0] != form.args[0] for m in made if isinstance(m, sp.hyper))
+
+
 def test_blind_points_let_mutants_survive() -> None:
     result = try_mutants(claim(points=POINTS[:1]))  # only c = 0, where the value is 0 whatever the factor
     assert not result.ok

@@ -20,7 +20,7 @@ from kernelcalc.compile.program import (
     rsqrt,
     sine,
 )
-from kernelcalc.compile.quadrants import normal_forms, point_forms
+from kernelcalc.compile.quadrants import normal_forms, point_forms, wedges
 from kernelcalc.symbols import a, b, c
 
 w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -148,6 +148,13 @@ class Builder:
             return sp.Integer(1), sp.Integer(0), sp.Integer(1)
         g = at(sp.sqrt(at(a / (a + h))))
         return g, at(at(h / (a + h)) / (2 * (1 + g))), at((1 + g) / 2)
+
+    def wedges(self, *sides: sp.Expr) -> tuple[sp.Expr, ...]:
+        """What a quarter plane needs of its sides, if one belongs to the row and the other to the column."""
+        row, column = map(self.hoisted, sides)
+        if not all(x.is_Symbol and x.name.endswith(end) for x, end in ((row, "_x"), (column, "_y"))):
+            return ()
+        return self.at_row(wedges(row)), self.at_column(wedges(column))
 
     # ------------------------------------------------------------ closed forms
 

@@ -21,7 +21,7 @@ from kernelcalc.compile.emit_close import Close
 from kernelcalc.compile.emit_single import Single
 from kernelcalc.compile.losses import LIMIT
 from kernelcalc.compile.program import Program, level, outermost
-from kernelcalc.compile.statements import Statements, quantities
+from kernelcalc.compile.statements import Statements, blocks, size
 
 HEADER = f"""\
 from math import copysign, inf
@@ -68,6 +68,24 @@ def copy(source, m, target):
     wide()
     for j in range(m):
         target[j] = source[j]
+"""
+
+OPENED = """
+@inline
+def opened(w, products, m, inverse, inverses, scale, s2, kept, near):
+    wide()
+    close = 0
+    for j in range(m):
+        c = fma(scale, products[j], s2)
+        r = c*(inverse*inverses[j])
+        q, p = 0.5 - 0.5*r, 0.5 + 0.5*r
+        w[C + j], w[T + j], w[S + j], w[E + j], w[Q + j], w[P + j], w[R + j] = c, c, c, 0.0, q, p, r
+        close += 0 if (q if q < p else p) >= near or j >= kept else 1
+    return close
+"""
+
+WEDGES = """
+from kernelcalc.compile.wedges import quarter, wedges
 """
 
 STATE = "q, p, r = w[Q + j], w[P + j], w[R + j]"
@@ -139,13 +157,15 @@ class Module(Statements):
     """
 
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
-        super().__init__((program, close), HEADER + " ".join(i.name for i in program.integrals))
+        self.large = bool(blocks(program, "row"))  # all layers share the code of one
+        self.header = HEADER + WEDGES * (self.large or bool(blocks(close, "row")))
+        super().__init__((program, close), self.header + " ".join(i.name for i in program.integrals))
         self.program, self.diagonal = program, same
         self.near, self.single = Close(close, self), Single(program, self)
 
     def text(self) -> str:
         """The whole source."""
-        parts = [HEADER, *self.constants()]
+        parts = [self.header, *self.constants()]
         for integral in self.program.integrals:
             parts += emit_integral.lines(integral, self)
         for role in ("row", "column"):
@@ -164,7 +184,7 @@ class Module(Statements):
 
     def counts(self) -> dict[str, int]:
         """How many quantities the point tables hold, those of close pairs and others."""
-        ordinary = {role: len(quantities(self.program, role)) for role in ("row", "column")}
+        ordinary = {role: size(self.program, role) for role in ("row", "column")}
         return ordinary | {"close": sum(self.near.counts())}
 
     def _same(self) -> list[str]:
@@ -193,6 +213,8 @@ class Module(Statements):
         keep = {name: f"w[{name.upper()} + j]" for name in ("q", "p", "r", "c", "T", "S", "e")}
         first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
+        if self.large:
+            return [*self.pairs("again", later, (made, made), [STATE], self.layer(made, keep, keep)), OPENED]
         lines = []
         for name, arguments, opening, program, read in (
             ("advance", first, OPENING, made, keep | {"T": "c", "S": "c", "e": "0.0"}),
@@ -213,6 +235,8 @@ class Module(Statements):
             "else:",
             "    near_ones = advance(w, products, whole, *given, near, *tables)",
         ]
+        if self.large:
+            first = ["near_ones = opened(w, products, whole, *given, near)"]
         product = "product(offset(X, i0*d), ni, offset(Y, j0*d), nj, d, mirror == 2, panel, space)"
         return self._blocked(
             Tile("tile", "row, column, numbers", "numbers", "", 8, "space", "STRIDE", product, first)
@@ -261,6 +285,22 @@ class Module(Statements):
             "                    count += 1",
         ]
         step_row, step_column = f"{counts['row']}*STRIDE", f"{counts['column']}*STRIDE"
+        layers = [
+            "        for l in range(1, depth - 1):",
+            f"            at_row += {step_row}",
+            f"            at_column += {step_column}",
+            f"            tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
+            "            if l < depth - 2:",
+            f"                again{suffix}(w, whole, *tables)",
+            "            else:",
+            f"                last{suffix}(w, whole, *tables)",
+        ]
+        if self.large:
+            layers = [
+                "        for l in range(depth - 1):",
+                "            again(w, whole, *tables)",
+                *layers[1:4],
+            ]
         return [
             f"    {made.product}",
             "    exact, spent = 0, 0",
@@ -276,14 +316,7 @@ class Module(Statements):
             f"        tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
             *(f"        {line}" for line in made.first),
             *([] if lossy else marking),
-            "        for l in range(1, depth - 1):",
-            f"            at_row += {step_row}",
-            f"            at_column += {step_column}",
-            f"            tables = offset(row, at_row), offset(column, at_column), {made.numbers}",
-            "            if l < depth - 2:",
-            f"                again{suffix}(w, whole, *tables)",
-            "            else:",
-            f"                last{suffix}(w, whole, *tables)",
+            *layers,
             *(marking if lossy else []),
             "        if past:",
             f"            stream(offset(w, {result}), m, offset(out, i*out_stride))",

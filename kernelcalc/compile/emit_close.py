@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelcalc.compile.program import Program, outermost
-from kernelcalc.compile.statements import Statements, quantities
+from kernelcalc.compile.statements import Statements, size
 
 LANE = {"root_q": "Q", "root_p": "P", "r": "R", "d": "D"}
 
@@ -20,7 +20,7 @@ class Close:
 
     def counts(self) -> tuple[int, int]:
         """How many quantities the point tables hold, of rows and columns."""
-        return len(quantities(self.program, "row")), len(quantities(self.program, "column"))
+        return size(self.program, "row"), size(self.program, "column")
 
     def lines(self) -> list[str]:
         """All functions."""

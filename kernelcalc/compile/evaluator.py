@@ -145,6 +145,11 @@ class Evaluator:
         return self.depth > (DEEP_STEEP if self.steep else DEEP)
 
     @property
+    def known(self) -> bool:
+        """Whether variances keep their digits in float64."""
+        return self.structure.covered or self.structure.certain
+
+    @property
     def deep_close(self) -> bool:
         """The same for pairs of close points."""
         return self.deep or self.depth > DEEP_CLOSE
@@ -237,7 +242,7 @@ class Evaluator:
             inverse[:n] = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
         made = Points(data, powers, squares, values, inverse, table, np.zeros(n, dtype=bool))
         hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~made.dead
-        if not self.structure.covered and (second := self.second(dimension)) is not None:
+        if not self.known and (second := self.second(dimension)) is not None:
             hard |= second.unknown(made)
         return replace(made, hard=hard)
 
@@ -247,7 +252,7 @@ class Evaluator:
         first = np.ascontiguousarray(points.values[0])
         numbers = self.numbers(points.data.shape[1])
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
-        if not self.deep and self.structure.covered and not points.hard.any():
+        if not self.deep and self.known and not points.hard.any():
             return out
         second = self.second(points.data.shape[1])
         return out if second is None else second.diagonal(points, out)

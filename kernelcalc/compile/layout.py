@@ -17,3 +17,5 @@ TABLE_TERMS = 7  # of the polynomials of a table, the last two in one number
 TABLE_HEADER = 8  # numbers in front of them
 PLANE_TERMS = 12  # of the polynomials of planes.py, in each of their two variables
 SECOND = 5  # place in the header of the number of intervals of the first table of two
+WEDGE_TERMS = 21  # of the polynomials of wedges.py, an odd number
+WEDGE = 2 + 3 * WEDGE_TERMS  # numbers that a point keeps for each of its thresholds

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from kernelcalc.compile.builder import HALF, Builder, Inverse, s2, w2
-from kernelcalc.compile.quadrants import quadrant
+from kernelcalc.compile.quadrants import quadrant, quarter
 
 LIMIT = 16  # units of 2^-52
 QUARTER, OTHER = sp.Rational(8, 5), HALF  # of them, lost by terms of forms with a quarter plane, or without
@@ -26,7 +26,7 @@ def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -
     meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
     meaning |= {name: sp.Abs(size) for name, size in builder.sizes.items()}
     parts = {"c": "size", "factor": "size factor", "transposed": "size transposed"}
-    unit = QUARTER if any(value.has(quadrant) for value in meaning.values()) else OTHER
+    unit = QUARTER if any(value.has(quadrant, quarter) for value in meaning.values()) else OTHER
     found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
     roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
     return found | {"spread": ZERO * roots[0] * roots[1]}

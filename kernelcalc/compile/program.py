@@ -37,6 +37,11 @@ class Let:
     value: sp.Expr
 
 
+def is_block(statement: Let) -> bool:
+    """Whether the target stands for many numbers of a point."""
+    return bool(statement.value.func.__name__ == "wedges")
+
+
 def let(target: sp.Symbol, value: sp.Expr) -> Let:
     return Let((target,), value)
 

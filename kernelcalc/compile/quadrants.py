@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 phi = sp.Function("phi", real=True)
 quadrant = sp.Function("quadrant", real=True)
 conditioned = sp.Function("conditioned", real=True)
+quarter = sp.Function("quarter", real=True)  # quadrant, given the wedges of its sides, too: see wedges.py
+wedges = sp.Function("wedges")  # of a point: many numbers under one name
 x, y = sp.symbols("x y", positive=True)
 R = sp.Symbol("R", real=True)
 HALF = sp.Rational(1, 2)
@@ -84,7 +86,8 @@ class _Pair:
             self._ratio(u - sign * R * w, ha, hb, omega) for u, w in ((second, first), (first, second))
         ]
         places = [self._back(sp.factor(sp.expand(u)), ha, hb, omega) for u in (first, second)]
-        return self.builder.at_pair(quadrant(*places, *sides))
+        ends = self.builder.wedges(*places)
+        return self.builder.at_pair(quarter(*places, *sides, *ends) if ends else quadrant(*places, *sides))
 
     def _ratio(self, numerator: sp.Expr, ha: sp.Expr, hb: sp.Expr, omega: Omega) -> sp.Expr:
         """numerator/sqrt(1 - r^2), the numerator in x, y and R."""

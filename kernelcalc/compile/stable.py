@@ -194,6 +194,13 @@ def _integrals(kernel: Kernel, layer: Forms, builder: Builder) -> dict[str, sp.E
     return {} if found is None else dict(zip(wanted, found, strict=True))
 
 
+def certain(kernel: Kernel) -> bool:
+    """Whether float64 knows the variances and k(x, x) to the last digits: sums of positive terms."""
+    layer, _ = _forms(kernel)
+    forms = (layer.first, layer.second, layer.factor_diagonal)
+    return all(term.is_nonnegative for form in forms for term in sp.Add.make_args(sp.expand(form)))
+
+
 def covered(kernel: Kernel) -> bool:
     """Whether the covariance of close pairs has a rule that does not cancel."""
     if kernel.f1 != kernel.f2:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from kernelcalc.compile.layout import WEDGE
 from kernelcalc.compile.printer import Printer, numeric
-from kernelcalc.compile.program import Let, Program, used
+from kernelcalc.compile.program import Let, Program, is_block, used
 
 STATE = ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y")  # what a pair hands on besides c, T, S
 
@@ -70,7 +71,9 @@ class Statements:
         self, program: Program, role: str, head: list[str], at: str, after: str
     ) -> list[str]:
         """A function that fills the table of m points; values[at]: variances, values[after]: next ones."""
-        side, kept = {"row": "a_x", "column": "a_y"}[role], quantities(program, role)
+        side, kept, whole = {"row": "a_x", "column": "a_y"}[role], places(program, role), size(program, role)
+        statements: tuple[Let, ...] = getattr(program, role)
+        many = blocks(program, role)
         lines = [
             *head,
             *self.given(program),
@@ -78,11 +81,16 @@ class Statements:
             "        for i in range(m):",
             f"            a = values[{at}]",
             f"            {side} = a",
-            *(f"            {self.line(statement)}" for statement in getattr(program, role)),
-            f"            place = l*{len(kept)}*STRIDE + i",
-            *(f"            table[place + {k}*STRIDE] = {name}" for k, name in enumerate(kept)),
+            *(f"            {self.line(x)}" for x in statements if not is_block(x)),
+            f"            place = l*{whole}*STRIDE + i",
+            *(f"            table[place + {k}*STRIDE] = {x}" for x, k in kept.items() if x not in many),
             f"            values[{after}] = {self.value(program.outputs[side])}",
         ]
+        if many:
+            lines += ["        for i in range(m):", f"            place = l*{whole}*STRIDE + i"]
+            for name, of in many.items():
+                to = f"offset(table, place + {kept[name]}*STRIDE)"
+                lines.append(f"            wedges(table[place + {kept[of]}*STRIDE], {to})")
         return [*lines, ""]
 
     def layer(self, program: Program, keep: dict[str, str], read: dict[str, str]) -> list[str]:
@@ -134,19 +142,28 @@ class Statements:
         programs: for which the tables were made, and which of it is computed; opening, lines: of a pair.
         """
         made, program = programs
-        rows = enumerate(quantities(made, "row"))
-        columns = [(k, x) for k, x in enumerate(quantities(made, "column")) if x in used(program)]
+        rows, columns = places(made, "row"), places(made, "column")
+        many = blocks(made, "row") | blocks(made, "column")
         return [
             "@inline",
             f"def {name}(w, {arguments}):",
             "    wide()",
             "    apart()",
             *self.given(made),
-            *(f"    {x} = row[{k}*STRIDE]" for k, x in rows),
+            *(
+                f"    {x} = offset(row, {k}*STRIDE)" if x in many else f"    {x} = row[{k}*STRIDE]"
+                for x, k in rows.items()
+            ),
             "    close = 0",
             "    for j in range(m):",
             *(f"        {line}" for line in opening),
-            *(f"        {x} = column[{k}*STRIDE + j]" for k, x in columns),
+            *(
+                f"        {x} = offset(column, {k}*STRIDE + j)"
+                if x in many
+                else f"        {x} = column[{k}*STRIDE + j]"
+                for x, k in columns.items()
+                if x in used(program)
+            ),
             *(f"        {line}" for line in lines),
             "    return close",
             "",
@@ -162,3 +179,24 @@ def quantities(program: Program, role: str) -> list[str]:
     """What a point table holds: the variance and the targets of the point statements that pairs use."""
     suffix = {"row": "_x", "column": "_y"}[role]
     return sorted(name for name in used(program) if name.endswith(suffix))
+
+
+def blocks(program: Program, role: str) -> dict[str, str]:
+    """Those of them that are many numbers, and of what: see wedges.py."""
+    statements: tuple[Let, ...] = getattr(program, role)
+    return {x.targets[0].name: str(x.value.args[0]) for x in statements if is_block(x)}
+
+
+def places(program: Program, role: str) -> dict[str, int]:
+    """Where in a point table the quantities begin."""
+    many, at, found = blocks(program, role), 0, {}
+    for name in quantities(program, role):
+        found[name] = at
+        at += WEDGE if name in many else 1
+    return found
+
+
+def size(program: Program, role: str) -> int:
+    """How many numbers a point table holds of a point in a layer."""
+    many = blocks(program, role)
+    return sum(WEDGE if name in many else 1 for name in quantities(program, role))

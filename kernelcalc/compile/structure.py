@@ -79,6 +79,7 @@ class Structure:
     shift: str | None = None  # the one that shifts it, "" for none; None: a table of one variable
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
+    certain: bool = True  # whether the variances are sums of positive terms
 
     @property
     def in_float32(self) -> bool:
@@ -179,7 +180,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile import named
     from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import covered, diagonal_program
+    from kernelcalc.compile.stable import certain, covered, diagonal_program
     from kernelcalc.compile.stable import program as derived
     from kernelcalc.compile.tape import FAR, NEAR, POINT
     from kernelcalc.compile.taping import texts
@@ -200,6 +201,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
         *named.needs(kernel.layer.factor),
         texts(kinds),
         covered(kernel),
+        certain(kernel),
     )
     return json.dumps(vars(made))
 

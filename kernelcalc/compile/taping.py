@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import sympy as sp
 
     from kernelcalc import symbols as sym
-    from kernelcalc.compile import printer
+    from kernelcalc.compile import printer, program
     from kernelcalc.compile.program import Let, Program
 else:
-    sp, sym, printer = Late("sympy"), Late("kernelcalc.symbols"), Late("kernelcalc.compile.printer")
+    sp, sym = Late("sympy"), Late("kernelcalc.symbols")
+    printer, program = (Late(f"kernelcalc.compile.{x}") for x in ("printer", "program"))
 
 
 class Missing(Uncompiled):
@@ -35,6 +36,7 @@ class Lowering:
     names: dict[str, int] = field(default_factory=dict)
     registers: int = 0
     uniform: set[int] = field(default_factory=set)  # the same for all pairs
+    left_out: set[str] = field(default_factory=lambda: {"mean"})  # what only float64 needs
 
     def input(self, name: str, uniform: bool) -> int:
         self.inputs[name] = self.names[name] = self._register(uniform)
@@ -67,6 +69,9 @@ class Lowering:
         return self.emit(operation, *operands)[0]
 
     def let(self, statement: Let, suffix: dict[sp.Symbol, sp.Symbol] | None = None) -> None:
+        if program.is_block(statement):
+            self.left_out |= {target.name for target in statement.targets}
+            return
         value = statement.value.xreplace(suffix) if suffix else statement.value
         results = self.several(value) if len(statement.targets) > 1 else (self.value(value),)
         self.names |= {target.name: x for target, x in zip(statement.targets, results, strict=True)}
@@ -172,7 +177,7 @@ class Lowering:
         name = expr.func.__name__
         if name == "exp":
             return self.one("exp", self.value(expr.args[0]))
-        given = [self.value(arg) for arg in expr.args if str(arg) != "mean"]
+        given = [self.value(arg) for arg in expr.args if str(arg) not in self.left_out]
         one = self.constant("1")
         if name == "rsqrt":
             return self.one("div", one, self.one("sqrt", given[0]))
@@ -189,7 +194,7 @@ class Lowering:
             return self.one("hypot", *(self.one("hypot", *two) for two in (given[:2], given[2:])))
         if name == "conditioned":
             return self._conditioned(*given)
-        if name == "quadrant":
+        if name in ("quadrant", "quarter"):
             return self._quadrant(*given)
         if OPERATIONS.get(name, (0, 0)) != (len(given), 1):
             raise Missing(f"{name} has no form with more digits")

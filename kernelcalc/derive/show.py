@@ -15,7 +15,7 @@ from kernelcalc.derive.derivation import Derivation
 from kernelcalc.expectation.problem import E
 from kernelcalc.notation import Notation, latex, using
 from kernelcalc.symbols import a, b, c, v
-from kernelcalc.tables_width import width
+from kernelcalc.tables.width import width
 from kernelcalc.trace import Step
 
 COLOURS = {"proved": "green", "confirmed": "cyan", "failed": "bold red"}
@@ -137,7 +137,7 @@ def _needs_latex(needs: str) -> str:
 
 
 def _escaped(words: str) -> str:
-    from kernelcalc.tables_model import text
+    from kernelcalc.tables.model import text
 
     return text(words).tex
 

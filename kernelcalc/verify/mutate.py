@@ -167,8 +167,9 @@ def _nodes(form: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, .
         for i, (value, _) in enumerate(form.args):
             yield from _nodes(value, (*path, i, 0))
         return
+    lists = isinstance(form, sp.Function)  # the parameters of hypergeometric functions
     for i, arg in enumerate(inner):
-        if isinstance(arg, sp.Expr):
+        if isinstance(arg, sp.Expr) or (lists and isinstance(arg, sp.Tuple)):
             yield from _nodes(arg, (*path, i))
 
 
@@ -240,7 +241,8 @@ def _arguments(form: Any) -> Mutants:
     for path, node in _nodes(form):
         if isinstance(node, sp.Function) and not isinstance(node, sp.Piecewise):
             for i, arg in enumerate(node.args):
-                yield f"argument of {node.func}", _put(form, (*path, i), arg / SLIGHTLY)
+                if isinstance(arg, sp.Expr):
+                    yield f"argument of {node.func}", _put(form, (*path, i), arg / SLIGHTLY)
 
 
 def _shifted(form: Any) -> Mutants:

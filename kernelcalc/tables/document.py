@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kernelcalc.notation import current
-from kernelcalc.tables_model import GENERATED, Table, text
+from kernelcalc.tables.model import GENERATED, Table, text
 
 # the Debian package that brings all that is needed; install it with --no-install-recommends
 MAIN, PDF, DEBIAN = "main.tex", "kernelcalc.pdf", "texlive-latex-recommended"

@@ -14,8 +14,8 @@ from kernelcalc.kernels import NNGP, NTK, SGNTK, GeneralizedNTK, Kernel
 from kernelcalc.limits import diagonal_growth, small_angle, small_angle_exponent
 from kernelcalc.notation import current, kernel_names, shortened
 from kernelcalc.symbols import D, L, T, a, b, c, m, n0, rho, sigma_b, sigma_w, xx, xy
-from kernelcalc.tables_functions import TWO, Rows, by_power, rows
-from kernelcalc.tables_model import Block, Cell, Recipe, Table, filled, formula, mixed, series, summed
+from kernelcalc.tables.functions import TWO, Rows, by_power, rows
+from kernelcalc.tables.model import Block, Cell, Recipe, Table, filled, formula, mixed, series, summed
 
 DEPTHS = (1, 2, 3, 4)
 TERMS = 3  # of every expansion

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernelcalc.cli_tables import symbols_option
+from kernelcalc.cli.common import FAILED, FILE, PACKAGE, claims_of, write_json
+from kernelcalc.cli.tables import symbols_option
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
     from kernelcalc.derive.check import Check
     from kernelcalc.derive.derivation import Derivation
-    from kernelcalc.verify.claim import Claim
 
-FAILED = 1
-_FILE = click.Path(path_type=Path)
-_PACKAGE = "kernelcalc.derivations"
 Checked = tuple["Derivation", "list[Check]", "Check"]
 
 
@@ -29,14 +26,14 @@ Checked = tuple["Derivation", "list[Check]", "Check"]
 @click.option("--format", "form", type=click.Choice(["text", "latex", "markdown"]),
               default="text", show_default=True,
               help="The terminal, LaTeX (align) or a cell of a notebook.")  # fmt: skip
-@click.option("-o", "--output", type=_FILE, metavar="FILE", help="Write to a file instead of the terminal.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to a file instead of the terminal.")
 @click.option("--latex", is_flag=True, help="The same as --format latex.")
 @click.option("--notation", type=click.Choice(["paper", "neural-tangents"]),
               default="paper", show_default=True, help="How LaTeX and Markdown write symbols.")  # fmt: skip
 @click.option("--symbol", "symbols", multiple=True, metavar="NAME=LATEX", callback=symbols_option,
               help="Write a symbol in your own way; repeatable.")  # fmt: skip
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Also write the steps as JSON.")
-@click.option("--package", default=_PACKAGE, metavar="NAME", help="A claim of another package.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Also write the steps as JSON.")
+@click.option("--package", default=PACKAGE, metavar="NAME", help="A claim of another package.")
 def derive(
     tag: str | None,
     every: bool,
@@ -61,7 +58,6 @@ def derive(
       kernelcalc derive --all
     """
     import io
-    import json
 
     from rich.console import Console
 
@@ -94,8 +90,7 @@ def derive(
     elif written:
         click.echo(written, nl=False)
     if json_file:
-        records = json.dumps([as_json(*item) for item in found], indent=2, ensure_ascii=False) + "\n"
-        write_whole(json_file, lambda file: file.write(records.encode()))
+        write_json(json_file, [as_json(*item) for item in found])
     words = {check.verdict for _, checks, result in found for check in (*checks, result)}
     return FAILED if "failed" in words else 0
 
@@ -107,7 +102,7 @@ def _all(package: str) -> int:
 
     total: Counter[str] = Counter()
     failed = False
-    for claim in _claims(package):
+    for claim in claims_of(package):
         if claim.derive is None:
             total["claims without a derivation by symbols"] += 1
             click.echo(f"{claim.tag}: no derivation by symbols, see kernelcalc verify")
@@ -123,17 +118,6 @@ def _all(package: str) -> int:
     return FAILED if failed else 0
 
 
-def _claims(package: str) -> tuple[Claim, ...]:
-    from kernelcalc.verify.claim import collect
-
-    try:
-        return collect(package)
-    except ModuleNotFoundError as error:
-        if error.name and (package == error.name or package.startswith(error.name + ".")):
-            raise InputError(f"there is no package {package}") from error
-        raise
-
-
 def _checked(tag: str, package: str) -> list[Checked]:
     from kernelcalc.derive.check import check, result
     from kernelcalc.derive.derivation import of_claim, of_expectation
@@ -143,6 +127,6 @@ def _checked(tag: str, package: str) -> list[Checked]:
     if expectation is not None:
         items: Sequence[Derivation] = [expectation]
     else:
-        claims = select(_claims(package), [tag])
+        claims = select(claims_of(package), [tag])
         items = [of_claim(claim) for claim in [claim for claim in claims if claim.tag == tag] or claims]
     return [(item, [check(step, item.points) for step in item.steps], result(item)) for item in items]

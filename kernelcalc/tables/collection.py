@@ -10,23 +10,24 @@ from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 
-from kernelcalc import tables_claims, tables_functions, tables_kernels
 from kernelcalc.errors import InputError
 from kernelcalc.files import check_writable, write_whole
 from kernelcalc.notation import Notation, using
-from kernelcalc.tables_document import MAIN, PDF, compiled, main_tex
-from kernelcalc.tables_model import Block, Recipe, Table, as_markdown, as_tex
-from kernelcalc.tables_verdicts import verdicts
+from kernelcalc.tables import claims as of_claims
+from kernelcalc.tables import functions, kernels
+from kernelcalc.tables.document import MAIN, PDF, compiled, main_tex
+from kernelcalc.tables.model import Block, Recipe, Table, as_markdown, as_tex
+from kernelcalc.tables.verdicts import verdicts
 from kernelcalc.verify.claim import collect_files
 
 FOLDER = Path("tables")
 FORMULAS: dict[str, Recipe] = {
-    "duals": tables_functions.DUALS,
-    "surrogates": tables_functions.SURROGATE_TABLE,
-    "kernels": tables_kernels.KERNELS,
-    "asymptotics": tables_kernels.ASYMPTOTICS,
+    "duals": functions.DUALS,
+    "surrogates": functions.SURROGATE_TABLE,
+    "kernels": kernels.KERNELS,
+    "asymptotics": kernels.ASYMPTOTICS,
 }
-CLAIMS = {"ledger": tables_claims.ledger, "misprints": tables_claims.misprints}
+CLAIMS = {"ledger": of_claims.ledger, "misprints": of_claims.misprints}
 NAMES = (*FORMULAS, *CLAIMS)
 Watch = Callable[[str], None]
 

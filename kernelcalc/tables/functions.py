@@ -17,7 +17,7 @@ from kernelcalc.functions.catalogue import BY_LABEL, BY_NAME
 from kernelcalc.functions.hypotheses import violations
 from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.symbols import m, v, z
-from kernelcalc.tables_model import (
+from kernelcalc.tables.model import (
     Block,
     Cell,
     Recipe,

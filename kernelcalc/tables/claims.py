@@ -8,10 +8,10 @@ from typing import Any
 
 import sympy as sp
 
-from kernelcalc.tables_model import Block, Cell, Table, formula, joined, matrix, text
-from kernelcalc.tables_prose import typeset
-from kernelcalc.tables_verdicts import DIGITS
-from kernelcalc.tables_width import LINE, broken, width
+from kernelcalc.tables.model import Block, Cell, Table, formula, joined, matrix, text
+from kernelcalc.tables.prose import typeset
+from kernelcalc.tables.verdicts import DIGITS
+from kernelcalc.tables.width import LINE, broken, width
 from kernelcalc.verify.claim import Claim
 from kernelcalc.verify.judge import Verdict
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernelcalc.cli.common import FILE, write_json
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from kernelcalc.training.singular import SingularClassifier
     from kernelcalc.training.tables import Data
 
-_FILE = click.Path(path_type=Path)
 BLOCK = 256  # test points at a time, between two updates of the progress display
 FULL_REPORT = 1500  # training points up to which all eigenvalues are computed for the report
 
 
 @click.command()
-@click.argument("train", type=_FILE)
-@click.argument("test", type=_FILE)
-@click.option("-o", "--output", type=_FILE, required=True, metavar="FILE", help="The predictions, .csv.")
+@click.argument("train", type=FILE)
+@click.argument("test", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, metavar="FILE", help="The predictions, .csv.")
 @click.option("--classify", is_flag=True, help="The last column of TRAIN is a class label (any text).")
 @click.option("--targets", type=click.IntRange(1), default=1, show_default=True,
               help="Number of target columns, the last ones of TRAIN.")  # fmt: skip
@@ -55,7 +54,7 @@ FULL_REPORT = 1500  # training points up to which all eigenvalues are computed f
 @click.option("--digits", type=int,
               help="Compute with so many decimal digits: for near-duplicates, up to 200 points.")  # fmt: skip
 @click.option("--std", is_flag=True, help="Also the standard deviation over random initialisations.")
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Also write a report as JSON.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Also write a report as JSON.")
 def predict(
     train: Path,
     test: Path,
@@ -142,11 +141,8 @@ def predict(
         click.echo(f"{'accuracy' if classify else 'root mean squared error'} on {test}: {score:.6g}")
     click.echo(report)
     if json_file:
-        from kernelcalc.files import write_whole
-
         summary |= {"report": report.splitlines(), "warnings": [str(warning.message) for warning in caught]}
-        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-        write_whole(json_file, lambda file: file.write(text.encode()))
+        write_json(json_file, summary)
 
 
 def _goal(known: Data, classify: bool, targets: int) -> tuple[list[str], np.ndarray[Any, Any]]:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from kernelcalc.cli.common import FILE
+
 
 @click.command("code")
 @click.argument("target")
 @click.option("--language", "-l", type=click.Choice(["python", "c", "mathematica", "julia"]),
               default="python", show_default=True)  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--output", "-o", type=FILE, metavar="FILE",
               help="A file instead of the screen.")  # fmt: skip
 def print_code(target: str, language: str, output: Path | None) -> None:
     """Print the layer recursion of a kernel, or an expectation, as source code that needs nothing else.

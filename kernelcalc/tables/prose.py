@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from kernelcalc.tables_model import Cell, joined, text
+from kernelcalc.tables.model import Cell, joined, text
 
 _GREEK = (
     *("alpha", "beta", "gamma", "delta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi"),

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from kernelcalc.cli.common import FILE, write_json
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
     from kernelcalc.checking.draft import Checked
 
 COLOURS = {"equal": "green", "different": "bold red", "not comparable": "yellow"}
-_FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=_FILE, required=False, metavar="[FILE.tex]")
+@click.argument("file", type=FILE, required=False, metavar="[FILE.tex]")
 @click.option("--formula", metavar="TEXT", help="One formula, LaTeX or text, instead of a file.")
 @click.option("--against", metavar="TARGET", help="What the formula should equal.")
 @click.option("--define", multiple=True, metavar="'X = ...'", help="A symbol of your own. Repeatable.")
 @click.option("--digits", type=click.IntRange(1, 200), default=30, show_default=True,
               help="Digits to which numbers must agree.")  # fmt: skip
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Also write the results as JSON.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Also write the results as JSON.")
 def check(
     file: Path | None,
     formula: str | None,
@@ -62,7 +61,7 @@ def check(
       kernelcalc check --formula '\\frac{2}{\\pi\\sqrt q}' --define 'q = a*b-c^2' --against "dual(sign')"
     """
     from kernelcalc.checking.draft import Checked, check_draft
-    from kernelcalc.files import check_writable, write_whole
+    from kernelcalc.files import check_writable
 
     if (file is None) == (formula is None) or (formula is None) != (against is None):
         raise InputError("give a FILE.tex, or --formula together with --against")
@@ -88,8 +87,7 @@ def check(
     _show(found, unmarked)
     if json_file:
         records = [{"line": item.line, "marked": item.against} | asdict(item.result) for item in found]
-        content = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
-        write_whole(json_file, lambda out: out.write(content.encode()))
+        write_json(json_file, records)
     return 0 if all(item.result for item in found) else 1
 
 

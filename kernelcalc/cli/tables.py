@@ -46,8 +46,8 @@ def tables(out: Path, notation: str, variances: bool, symbols: dict[str, str], p
       kernelcalc tables --out appendix --symbol 'sigma_w=\\omega' --symbol m=\\beta
     """
     from kernelcalc.notation import Notation
-    from kernelcalc.tables import write
-    from kernelcalc.tables_document import DEBIAN, LatexError, pdflatex
+    from kernelcalc.tables.collection import write
+    from kernelcalc.tables.document import DEBIAN, LatexError, pdflatex
     from kernelcalc.verify.run import cores
 
     start = time.perf_counter()

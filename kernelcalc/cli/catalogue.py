@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kernelcalc.cli.common import write_json
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
       kernelcalc list --only library
       kernelcalc list --json functions.json
     """
-    from kernelcalc.files import write_whole
     from kernelcalc.listing import KINDS, rows, shares
     from kernelcalc.progress import share_done
 
@@ -43,8 +42,7 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
     with share_done() as progress:
         found = list(rows(kinds, progress))
     if json_file:
-        text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-        write_whole(json_file, lambda file: file.write(text.encode()))
+        write_json(json_file, found)
         return
     for kind in kinds:
         _show(kind, [row for row in found if row["kind"] == kind])

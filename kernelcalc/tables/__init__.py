@@ -1,0 +1,1 @@
+"""The formula tables: LaTeX, Markdown and PDF, every cell from a derived object (`collection.py`)."""
