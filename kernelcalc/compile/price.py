@@ -34,8 +34,8 @@ from kernelcalc.compile.program import cosine, inverse_square, sine
 from kernelcalc.compile.quadrants import phi
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.atoms import Atom, Kind, Step, atoms
+from kernelcalc.expectation.engine import derive_mean
 from kernelcalc.expectation.problem import NoRule
-from kernelcalc.expectation.result import mean
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.special import erfcx
 from kernelcalc.symbols import a, c, v, z
@@ -106,10 +106,8 @@ class Side:
 
     def moment(self, j: int, f: Function) -> sp.Expr:
         """sqrt(a)^j E f. Raises NoRule where it has no closed form."""
-        form = mean(f).template
-        if form is None:
-            raise NoRule(f"{f!r} has no mean in closed form")
-        value = sp.sqrt(a) ** j * variance(sp.sympify(form).subs(v, a), self.builder, self.suffix)
+        form, _ = derive_mean(f.symbolic, stepwise=True)
+        value = sp.sqrt(a) ** j * variance(form.subs(v, a), self.builder, self.suffix)
         return self.builder.sized(self.at(value), self.at(magnitude(value, {})))
 
     def part_mean(self, part: Part) -> sp.Expr:
