@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ def gram(
     try:
         task = Task.of(kernel, X, Z)
     except Uncompiled:
-        values = _series(kernel, X, Z)
+        values = _series(kernel, X, Z, threads)
         result = _output(out, dtype, values.shape)
         result[:] = values
         return result
@@ -112,7 +112,7 @@ def matvec(
     try:
         task = Task.of(kernel, X, Z)
     except Uncompiled:
-        series = _series(kernel, X, Z)
+        series = _series(kernel, X, Z, threads)
         product: Matrix = (series.T if transpose else series) @ np.asarray(v, dtype=np.float64)
         return product
     task.code.prepare()
@@ -281,13 +281,14 @@ def _code(kernel: Kernel, *data: Matrix) -> Evaluator:
         return code
 
 
-def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Matrix:
+def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None, threads: int | None = None) -> Matrix:
     """The matrix by Mehler series; a warning where its bound leaves less than single precision."""
-    from kernelcalc.compile import mehler
-
-    values, bounds = mehler.gram(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"))
-    finite = ~np.isinf(values)
-    wrong = float(bounds[finite].max(initial=0.0) / np.abs(values[finite]).max(initial=0.0))
+    values, bounds = _bounded_series(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"), threads)
+    top, off = max(values.max(), -values.min()), bounds.max()
+    if top == np.inf:  # masses that meet
+        finite = ~np.isinf(values)
+        top, off = np.abs(values[finite]).max(initial=0.0), bounds[finite].max(initial=0.0)
+    wrong = float(off / top)
     if not wrong <= LOOSE:
         warnings.warn(
             f"{kernel!r} has no closed form; its series is only known to {wrong:.1e} here:"
@@ -296,6 +297,19 @@ def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None) -> Matrix:
             stacklevel=4,
         )
     return values
+
+
+def _bounded_series(
+    kernel: Kernel, X: Matrix, Z: Matrix | None, threads: int | None = None
+) -> tuple[Matrix, Matrix]:
+    from kernelcalc.compile import mehler
+
+    with Workers(threads) as workers:
+
+        def run(pieces: Iterable[mehler.Piece], job: Callable[[mehler.Piece], None]) -> None:
+            workers.run(pieces, lambda: None, lambda piece, _: job(piece))
+
+        return mehler.gram(kernel, X, Z, run)
 
 
 def how(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> str:
@@ -320,10 +334,7 @@ def error_bound(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> Mat
     try:
         code = _code(kernel, data, data if other is None else other)
     except Uncompiled:
-        from kernelcalc.compile import mehler
-
-        _, bounds = mehler.gram(kernel, data, other)
-        return bounds
+        return _bounded_series(kernel, data, other)[1]
     if isinstance(code, AngularEvaluator):
         return np.full((len(data), len(data if other is None else other)), code.angle.error)
     task = Task.of(kernel, data, other)

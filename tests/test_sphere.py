@@ -10,7 +10,8 @@ import pytest
 import kernelcalc as kc
 from kernelcalc.compile import mehler
 from kernelcalc.compile.angular import squared_norm
-from kernelcalc.compile.hermite import dual, series
+from kernelcalc.compile.duals import Dual
+from kernelcalc.compile.hermite import series
 from kernelcalc.compile.sphere import sphere
 from kernelcalc.gram import InaccurateWarning
 from kernelcalc.kernels import Kernel
@@ -75,7 +76,8 @@ def test_series_bounds_hold_for_kinks_too() -> None:
     """exp(-|z|^3) has a jump in its third derivative: a slow series, and a bound that says so."""
     f = series(kc.function("exp(-abs(z)**3)"), np.array([0.5, 1.0]))
     r = np.array([[0.3, 0.95], [-0.7, 0.999]])
-    values, bounds = dual(f, f, r, np.zeros_like(r))
+    places = np.divmod(np.arange(4), 2)
+    values, bounds = (x.reshape(2, 2) for x in Dual(f, f).at(places, r.ravel(), np.zeros(4)))
     e = kc.dual(kc.function("exp(-abs(z)**3)"))
     sd = (0.5, 1.0)
     for i in range(2):
@@ -125,3 +127,19 @@ def test_kinks_on_the_sphere(formula: str) -> None:
     for i, j in ((0, 1), (3, 4)):
         exact = k.reference(UNIT[i], UNIT[j], digits=13)
         assert abs(K[i, j] - exact) <= bound[i, j] + 1e-12 * abs(exact)
+
+
+@pytest.mark.parametrize(("f", "g"), [("tanh(z)", "tanh(z)"), ("z/(1 + exp(-z))", "sign(z)")])
+def test_few_close_pairs_are_summed_by_themselves(f: str, g: str) -> None:
+    """The other pairs of a large block take fewer terms; a block of close pairs takes all for all."""
+    first, second = kc.function(f), kc.function(g)
+    k = kc.GeneralizedNTK((first, first.derivative), (second, second.derivative), 3, sigma_b=0.1)
+    rows = np.random.default_rng(8).standard_normal((64, 32))
+    rows[1], rows[2], rows[3] = rows[0] + 0.1 * rows[1], -rows[0], 0.0
+    bounds, K = k.error_bound(rows), k(rows)
+    assert bounds.max() <= 1e-12 * np.abs(K).max()
+    for part in (slice(0, 4), slice(2, 6), slice(60, 64)):
+        few = k(rows[part])
+        assert (np.abs(few - K[part, part]) <= bounds[part, part]).all()
+    exact = k.reference(rows[0], rows[1], digits=16)
+    assert abs(K[0, 1] - exact) <= bounds[0, 1]

@@ -8,9 +8,8 @@ What the coefficients leave over of f is integrated itself: E f^2 - sum f_k^2 wo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -27,9 +26,10 @@ Vector = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 REACH, STEPS = 13.0, (1 / 24, 1 / 96)  # of the trapezoidal rule: exp(-13^2/4) = 4e-19
 WIDTH, ORDER = 1.0, 24  # of panels for polynomials
-COUNTS = (32, 64, 128, 256, 512, 1024)
+COUNTS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 ENOUGH = 64 * EPS  # of the mean square: what more terms cannot better,
 WHOLE = 64 * EPS  # of the norm: where the other series does not end
+TINY = 1e-300
 NOISE = 4 * EPS  # of the norm: rounding of a coefficient
 
 
@@ -37,42 +37,54 @@ NOISE = 4 * EPS  # of the norm: rounding of a coefficient
 class Series:
     """Coefficients (n, K) of one function at n deviations.
 
-    errors (n,): of every coefficient; norms (n,): sqrt(E f^2); tails (n,): the norm of what is left over.
+    errors (n,): of every coefficient; norms (n,): sqrt(E f^2); tails (n,): the norm of what is left over;
+    rests (k,): a bound, relative to the norms, of what fewer terms would leave over.
     """
 
     values: Vector
     errors: Vector
     norms: Vector
     tails: Vector
+    rests: Vector = field(default_factory=lambda: np.ones(1))
 
     def part(self, here: slice | NDArray[np.int64]) -> Series:
         """Some of the deviations."""
-        return Series(self.values[here], self.errors[here], self.norms[here], self.tails[here])
+        made = Series(self.values[here], self.errors[here], self.norms[here], self.tails[here], self.rests)
+        vars(made).update(slopes=self.slopes[here], sums=self.sums[here])
+        return made
 
     def repeated(self, count: int) -> Series:
         """The first deviation `count` times."""
         return self.part(np.zeros(count, dtype=np.int64))
 
-    @property
+    @cached_property
     def slopes(self) -> Vector:
         """sqrt(sum k f_k^2) = sd sqrt(E f'^2): how fast duals change with the correlation."""
         k = np.arange(self.values.shape[1])
         slopes: Vector = np.sqrt((self.values**2) @ k + k[-1] * self.tails**2)
         return slopes
 
+    @cached_property
+    def sums(self) -> Vector:
+        """sum |f_k|."""
+        return np.abs(self.values).sum(axis=1)  # type: ignore[no-any-return]  # NumPy's sums
 
-@lru_cache(maxsize=8)
-def _basis(count: int, step: float) -> tuple[Vector, Vector]:
-    """Points u, and h_k(u) phi(u) step as rows k."""
+
+@lru_cache(maxsize=16)
+def _basis(count: int, step: float, parity: str | None) -> tuple[Vector, Vector, Vector, Vector]:
+    """Points u, weights, and h_k(u) times these and alone as rows k; for even and odd functions those with
+    u >= 0 and k of that parity."""
     half = int(REACH / step)
-    u: Vector = np.arange(-half, half + 1, dtype=np.float64) * step
+    u: Vector = np.arange(0 if parity else -half, half + 1, dtype=np.float64) * step
     root: Vector = numeric._root_density(u)
+    weights = root**2 * step * np.where(u != 0, 2.0 if parity else 1.0, 1.0)
     rows = np.empty((count, len(u)))
     before, now = np.zeros_like(u), root.copy()
     for k in range(count):
-        rows[k] = now * root * step
+        rows[k] = now / root
         before, now = now, (u * now - np.sqrt(k) * before) / np.sqrt(k + 1)
-    return u, rows
+    rows = rows[1 if parity == "odd" else 0 :: 2 if parity else 1]
+    return u, weights, rows * weights, rows
 
 
 def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
@@ -82,11 +94,31 @@ def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
     """
     if f.deltas:
         raise InputError(f"{f!r} has Dirac masses: it has no Hermite series that converges")
-    for count in COUNTS:
+    limit, start = WHOLE if whole else float(np.sqrt(ENOUGH)), 0
+    if len(deviations) > 2:  # tried with two of them
+        ends = series(f, np.array([deviations.min(), deviations.max()]), whole=whole)
+        start = next((i for i, count in enumerate(COUNTS) if count >= ends.values.shape[1]), 0)
+    for count in COUNTS[start:]:
         found = _series(f, deviations, count)
-        if (found.tails <= (WHOLE if whole else np.sqrt(ENOUGH)) * found.norms).all():
+        if (found.tails <= limit * found.norms).all():
             break
-    return found
+    return _trimmed(found, limit)
+
+
+def _trimmed(found: Series, limit: float) -> Series:
+    """Without the terms that are not needed, but for the last of eight."""
+    squares = found.values**2
+    squares /= np.maximum(found.norms, TINY)[:, None] ** 2
+    ends = (found.tails / np.maximum(found.norms, TINY)) ** 2
+    beyond = np.cumsum(squares[:, ::-1], axis=1).max(axis=0)[::-1]
+    rests = np.sqrt(beyond + ends.max())
+    fine = np.flatnonzero(rests <= limit)
+    count = max(1, -(-int(fine[0]) // 8)) * 8 if len(fine) else len(rests)
+    if count >= len(rests):
+        return replace(found, rests=rests)
+    values = np.ascontiguousarray(found.values[:, :count])
+    tails = found.norms * np.sqrt(ends + squares[:, count:].sum(axis=1))
+    return Series(values, found.errors, found.norms, tails, rests[:count])
 
 
 def _series(f: Function, deviations: Vector, count: int) -> Series:
@@ -99,23 +131,22 @@ def _series(f: Function, deviations: Vector, count: int) -> Series:
 
 def _trapezoid(f: Function, deviations: Vector, count: int, step: float) -> Series | None:
     """None where the rule does not resolve f."""
-    u, rows = _basis(count, step)
-    weights = rows[0]  # the density times the step
+    u, weights, weighted, rows = _basis(count, step, f.parity)
     try:
         values = numeric._values(f)((deviations[:, None] * u).ravel()).reshape(len(deviations), -1)
     except numeric._Unresolved:
         return None
-    fine = values @ rows.T
-    coarse = 2 * (values[:, ::2] @ rows[:, ::2].T)
+    fine = values @ weighted.T
+    coarse = 2 * (values[:, ::2] @ weighted[:, ::2].T)
     norms = np.sqrt((values**2) @ weights)
     errors = np.abs(fine - coarse).max(axis=1)
     if (errors > 16 * NOISE * norms).any():  # half the step loses no digit: the full step loses none either
         return None
-    if f.parity:
-        fine[:, (1 if f.parity == "even" else 0) :: 2] = 0.0
-    left = values - fine @ (rows / weights)
-    beyond = numeric.outside(fine, REACH)
-    return Series(fine, NOISE * norms, norms, np.sqrt(left**2 @ weights + beyond) + NOISE * norms)
+    left = values - fine @ rows
+    found = np.zeros((len(deviations), count))
+    found[:, 1 if f.parity == "odd" else 0 :: 2 if f.parity else 1] = fine
+    beyond = numeric.outside(found, REACH)
+    return Series(found, NOISE * norms, norms, np.sqrt(left**2 @ weights + beyond) + NOISE * norms)
 
 
 def _by_parts(f: Function, deviations: Vector, count: int) -> Series | None:
@@ -198,27 +229,3 @@ def _panels(f: Function, deviations: Vector, count: int) -> Series:
         norms.append(found.norm)
         tails.append(found.tail)
     return Series(np.array(rows), np.array(errors), np.array(norms), np.array(tails))
-
-
-def dual(f: Series, g: Series, r: Vector, dr: Vector) -> tuple[Vector, Vector]:
-    """E f(X) g(Y) at correlations r known up to dr, and bounds; f, g for the rows and columns of r."""
-    count = min(f.values.shape[1], g.values.shape[1])
-    left, right = f.values[:, :count], g.values[:, :count]
-    both = [k for k in range(count) if left[:, k].any() and right[:, k].any()]
-    total, square = np.zeros_like(r), r * r
-    for k, next_lower in pairwise([*reversed(both), 0] if both else []):  # Horner's rule
-        total += np.outer(left[:, k], right[:, k])
-        step = k - next_lower
-        total *= r if step == 1 else square if step == 2 else r**step
-    norms = np.outer(f.norms, g.norms)
-    cut = np.abs(r) ** count * np.outer(rest(f, count), rest(g, count))
-    coefficients = np.outer(f.errors, np.abs(right).sum(axis=1))
-    coefficients += np.outer(np.abs(left).sum(axis=1), g.errors)
-    slopes = np.outer(f.slopes, g.slopes)
-    return total, cut + coefficients + slopes * dr + 4 * EPS * np.sqrt(count) * norms
-
-
-def rest(f: Series, count: int) -> Vector:
-    """The norm of what is left beyond `count` terms."""
-    found: Vector = np.sqrt(f.tails**2 + (f.values[:, count:] ** 2).sum(axis=1))
-    return found

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss
 
-from kernelcalc.compile.hermite import dual, panels, series
+from kernelcalc.compile.duals import Dual
+from kernelcalc.compile.hermite import panels, series
 from kernelcalc.compile.piecewise import Long, Vector
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric
@@ -116,8 +117,8 @@ def angle_functions(g: Function, h: Function, sd: float) -> tuple[AngleFunction,
     for sign in (1.0, -1.0):
         values = np.empty(x.size)
         r = sign * (1 - 2 * x.ravel()[far] ** 2)
-        sums, bounds = dual(left, right.repeated(len(r)), r[None], np.zeros((1, len(r))))
-        values[far] = sums[0]
+        first = np.zeros(len(r), dtype=np.int64)
+        values[far], bounds = Dual(left, right).at((first, first), r, np.zeros(len(r)))
         inner = np.flatnonzero(~far)
         values[inner] = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[0]) for i in inner]
         again = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[1]) for i in inner[::CHECKED]]

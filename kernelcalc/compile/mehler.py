@@ -11,6 +11,7 @@ conditioning (``masses``), rows that are equal or opposite by one-dimensional in
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile import masses
-from kernelcalc.compile.hermite import EPS, Series, Vector, dual, series
+from kernelcalc.compile.duals import Dual, Places, inverses, layer
+from kernelcalc.compile.hermite import EPS, Series, Vector, series
 from kernelcalc.errors import Undefined
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 BLOCK = 256  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
+Numbers = NDArray[np.int64]
+Piece = tuple[int, int]  # the first row and the first column of a block
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,33 @@ class Layer:
 
 @dataclass(frozen=True)
 class Side:
-    """The layers of the points of one side, the error of their variances included in the series' errors."""
+    """The layers of the points of one side, the error of their variances included in the series' errors.
+
+    names, opposites: numbers that equal rows, and the opposites of equal rows, share.
+    """
 
     data: Vector
+    names: Numbers
+    opposites: Numbers
     layers: tuple[Layer, ...]
 
     def part(self, here: slice) -> Side:
         """Some of the points."""
-        return Side(self.data[here], tuple(layer.part(here) for layer in self.layers))
+        layers = tuple(known.part(here) for known in self.layers)
+        return Side(self.data[here], self.names[here], self.opposites[here], layers)
 
 
-def side(kernel: Kernel, data: Vector, role: str) -> Side:
-    """Variances and coefficients of the row ("row") or column points."""
+def side(
+    kernel: Kernel,
+    data: Vector,
+    names: Numbers,
+    opposites: Numbers,
+    role: str,
+    known: Side | None = None,
+) -> Side:
+    """Variances and coefficients of the row ("row") or column points; known: a side with the same."""
+    if known is not None:
+        return Side(data, names, opposites, known.layers)
     own, other = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
     (f, s), (g, u) = (own, other) if role == "row" else (other, own)
     w2, s2 = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
@@ -66,7 +85,7 @@ def side(kernel: Kernel, data: Vector, role: str) -> Side:
         derivative = None if s is None or u is None else _met(s, u, deviations)
         layers.append(Layer(variances, _met(f, g, deviations), derivative))
         variances = w2 * layers[-1].activation.norms ** 2 + s2
-    return Side(data, (*layers, Layer(variances, _nothing(len(data)), None)))
+    return Side(data, names, opposites, (*layers, Layer(variances, _nothing(len(data)), None)))
 
 
 def _met(f: Function, g: Function, deviations: Vector) -> Series:
@@ -81,92 +100,114 @@ def _nothing(n: int) -> Series:
     return Series(np.zeros((n, 1)), np.zeros(n), np.zeros(n), np.zeros(n))
 
 
-def block(kernel: Kernel, rows: Side, columns: Side) -> Pair:
-    """k(rows, columns) and bounds of the errors, (n, p) each."""
-    w2, s2 = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
-    c = w2 / rows.data.shape[1] * (rows.data @ columns.data.T) + s2
-    first = np.sqrt(np.outer(rows.layers[0].variances, columns.layers[0].variances))
-    wrong = 4 * EPS * (1 + np.sqrt(rows.data.shape[1])) * first
-    lines = {1: _same(rows.data, columns.data)}
-    if s2 == 0:
-        lines[-1] = _same(rows.data, -columns.data) & ~lines[1]
-    total, total_wrong = c, wrong
+def block(kernel: Kernel, rows: Side, columns: Side, products: Vector) -> Pair:
+    """k(rows, columns) and bounds of the errors, (n, p) each; products: inner products of the data."""
+    weights = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
+    state = np.empty((4, len(rows.data), len(columns.data)))
+    state[0] = weights[0] / rows.data.shape[1] * products + weights[1]
+    rounding = 4 * EPS * (1 + np.sqrt(rows.data.shape[1]))
+    state[1] = np.outer(*(rounding**0.5 * np.sqrt(side.layers[0].variances) for side in (rows, columns)))
+    state[2:] = state[:2]
+    lines = {1: _meeting(rows.names, columns.names)}
+    if weights[1] == 0:
+        lines[-1] = np.setdiff1d(_meeting(rows.names, columns.opposites), lines[1])
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
-        sizes = np.sqrt(np.outer(x.variances, y.variances))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r = np.where(sizes > 0, np.clip(c / sizes, -1.0, 1.0), 0.0)
-            dr = np.where(sizes > 0, wrong / sizes, 0.0) + 4 * EPS
-        law = x.variances, y.variances, r, dr, lines
-        value, error = _expected(kernel.f1, kernel.f2, x.activation, y.activation, *law)
-        c, wrong = w2 * value + s2, w2 * error + 2 * EPS * np.abs(w2 * value + s2)
-        if kernel.s1 is None or kernel.s2 is None:
-            total, total_wrong = c, wrong
-        else:
-            assert x.derivative is not None
-            assert y.derivative is not None
-            factor, error = _expected(kernel.s1, kernel.s2, x.derivative, y.derivative, *law)
-            factor, error = w2 * factor, w2 * error
-            total_wrong = (wrong + np.abs(factor) * total_wrong + (np.abs(total) + total_wrong) * error) * (
-                1 + 8 * EPS
-            )
-            total = c + total * factor
+        _step(kernel, weights, x, y, state, lines)
         lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
-    return total, total_wrong + 2 * EPS * np.abs(total)
+    return state[2], state[3] + 2 * EPS * np.abs(state[2])
 
 
-def _expected(
-    f: Function,
-    g: Function,
-    left: Series,
-    right: Series,
-    a: Vector,
-    b: Vector,
-    r: Vector,
-    dr: Vector,
-    lines: dict[int, NDArray[np.bool_]],
+def _meeting(rows: Numbers, columns: Numbers) -> Numbers:
+    """Where in the block they are equal."""
+    if not len(np.intersect1d(rows, columns)):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(rows[:, None] == columns)
+
+
+def _step(
+    kernel: Kernel, weights: tuple[float, float], x: Layer, y: Layer, state: Vector, lines: dict[int, Numbers]
+) -> None:
+    """One layer, in place; lines: where in the block Y = X (1) and where Y = -X (-1)."""
+    inverse, cross = inverses(x.variances, y.variances), Dual(x.activation, y.activation)
+    left, right = (part.derivative or _nothing(len(part.variances)) for part in (x, y))
+    factor = Dual(left, right)
+    slopes = None if kernel.s1 is None or kernel.s2 is None else (kernel.s1, kernel.s2)
+    more = None
+    if slopes is not None and (slopes[0].deltas or slopes[1].deltas):
+        unit = np.outer(inverse[: len(x.variances)], inverse[len(x.variances) :])
+        r, dr = np.clip(state[0] * unit, -1.0, 1.0), state[1] * unit + 4 * EPS
+        more = masses.factor(*slopes, x.variances, y.variances, r, dr)
+
+    def special(places: Places, r: Vector, dr: Vector) -> tuple[Pair, Pair]:
+        first, second = cross.at(places, r, dr), factor.at(places, r, dr)
+        if more is not None:
+            second = second[0] + more[0][places], second[1] + more[1][places]
+        for sign, line in lines.items():
+            on = np.flatnonzero(np.isin(places[0] * state.shape[2] + places[1], line))
+            at = places[0][on]
+            if len(on):
+                _put(first, on, _on_line(kernel.f1, kernel.f2, x.activation, x.variances, at, sign))
+            if len(on) and slopes is not None:
+                _put(second, on, _on_line(*slopes, x.derivative, x.variances, at, sign))
+        return first, second
+
+    known = np.concatenate([*lines.values(), np.zeros(0, dtype=np.int64)])
+    layer(weights, inverse, cross, factor, more, state, known, special)
+
+
+def _put(pair: Pair, on: Numbers, found: Pair) -> None:
+    for part, values in zip(pair, found, strict=True):
+        part[on] = values
+
+
+def _on_line(
+    f: Function, g: Function, left: Series | None, v: Vector, rows: Numbers, sign: int
 ) -> Pair:
-    """E f(X) g(Y) and bounds; left, right: the series of the regular parts; lines: where Y = X and Y = -X."""
-    value, error = dual(left, right, r, dr)
-    if f.deltas or g.deltas:
-        more, wrong = masses.factor(f, g, a, b, r, dr)
-        value, error = value + more, error + wrong
-    for sign, places in lines.items():
-        on = np.asarray(places.any(axis=1))
-        if on.any():
-            exact, bound = np.zeros((2, len(on)))
-            exact[on], bound[on] = _on_line(f, g, left.norms[on], a[on], sign)
-            value, error = np.where(places, exact[:, None], value), np.where(places, bound[:, None], error)
-    return value, error
+    """E f(X) g(sign X) at some of the rows; left: the series of f."""
+    if f == g and sign == 1 and not f.deltas and left is not None:
+        square = left.norms[rows] ** 2
+        return square, 16 * EPS * square
+    return masses.on_line(f, g, v[rows], sign)
 
 
-def _on_line(f: Function, g: Function, norms: Vector, v: Vector, sign: int) -> Pair:
-    """E f(X) g(sign X)."""
-    if f == g and sign == 1 and not f.deltas:
-        return norms**2, 16 * EPS * norms**2
-    return masses.on_line(f, g, v, sign)
+def _names(*parts: Vector) -> Iterator[Numbers]:
+    """A number for each row, the same for equal rows."""
+    _, place = np.unique(np.concatenate(parts) + 0.0, axis=0, return_inverse=True)
+    ends = np.cumsum([len(part) for part in parts])
+    yield from np.split(place.ravel(), ends[:-1])
 
 
-def _same(X: Vector, Z: Vector) -> NDArray[np.bool_]:
-    """Which rows are equal to the last bit."""
-    _, place = np.unique(np.concatenate([X, Z]), axis=0, return_inverse=True)
-    place = place.ravel()
-    equal: NDArray[np.bool_] = place[: len(X), None] == place[None, len(X) :]
-    return equal
+def _each(pieces: Iterable[Piece], job: Callable[[Piece], None]) -> None:
+    for piece in pieces:
+        job(piece)
 
 
-def gram(kernel: Kernel, X: Vector, Z: Vector | None) -> Pair:
-    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X."""
+def gram(
+    kernel: Kernel,
+    X: Vector,
+    Z: Vector | None,
+    run: Callable[[Iterable[Piece], Callable[[Piece], None]], None] = _each,
+) -> Pair:
+    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X; run: does all the pieces."""
     _defined(kernel, X, "X")
-    rows = side(kernel, X, "row")
     if Z is not None:
         _defined(kernel, Z, "Z")
-    columns = rows if Z is None and kernel.symmetric else side(kernel, X if Z is None else Z, "column")
-    n, p = len(rows.data), len(columns.data)
-    values, bounds = np.empty((n, p)), np.empty((n, p))
-    for i in range(0, n, BLOCK):
-        for j in range(0, p, BLOCK):
-            here = slice(i, i + BLOCK), slice(j, j + BLOCK)
-            values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]))
+    other = X if Z is None else Z
+    names, others, opposites = _names(X, other, -other)
+    rows = side(kernel, X, names, names, "row")
+    mirror = Z is None and kernel.symmetric
+    columns = side(kernel, other, others, opposites, "column", rows if mirror else None)
+    n, p = len(X), len(other)
+    values, bounds = X @ other.T, np.empty((n, p))
+
+    def job(piece: Piece) -> None:
+        here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
+        values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]), values[here])
+        if mirror and piece[0] != piece[1]:
+            values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
+
+    places = [(i, j) for i in range(0, n, BLOCK) for j in range(0, p, BLOCK)]
+    run([(i, j) for i, j in places if j <= i or not mirror], job)
     return values, bounds
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernelcalc.compile.hermite import EPS, Series, rest, series
+from kernelcalc.compile.duals import rest
+from kernelcalc.compile.hermite import EPS, Series, series
 from kernelcalc.compile.kinks import AngleFunction, angle_functions
 from kernelcalc.compile.piecewise import BITS, TARGET, Long, Sample, Table, Vector, tabulate
 from kernelcalc.errors import InputError

@@ -198,9 +198,10 @@ def coefficients(f: Function, sd: float, count: int) -> Coefficients:
 def outside(values: Vector, reach: float) -> Vector:
     """The integrals over |u| > reach of the squares of the series with these coefficients (n, K), times the
     density: beyond the function's reach all of them is error."""
-    count = values.shape[1]
-    even, odd = (values[:, k::2] @ _far(count, np.ceil(reach))[k::2] for k in (0, 1))
-    return 2 * STEP * (even**2 + odd**2).sum(axis=1)  # type: ignore[no-any-return]  # NumPy's sums
+    far, total = _far(values.shape[1], np.ceil(reach)), np.zeros(len(values))
+    for parity in (values[:, k::2] @ far[k::2] for k in (0, 1) if values[:, k::2].any()):
+        total += 2 * STEP * (parity**2).sum(axis=1)
+    return total
 
 
 @lru_cache(maxsize=16)
