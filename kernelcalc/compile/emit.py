@@ -31,7 +31,7 @@ from kernelcalc.compile.blocks import (
 )
 from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
 from kernelcalc.compile.legendre import legendre, legendre_nodes, legendre_weights
-from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side
+from kernelcalc.compile.lookup import lookup, lookup_plane, lookup_side, lookups
 from kernelcalc.compile.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.normal import conditioned, phi, quadrant
 from kernelcalc.compile.pairs import summed

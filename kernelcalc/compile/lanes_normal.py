@@ -7,10 +7,11 @@ from typing import Any
 
 from kernelcalc.compile import twofold
 from kernelcalc.compile.lanes import LANES, LEAST, LOST, LOW, ROUGH, SIZE, WORDS, WRONG, Register, step
+from kernelcalc.compile.lookup import lookup_plane
 from kernelcalc.compile.primitives import inline, offset
 from kernelcalc.compile.twofold_normal import SERIES, side, slopes
 
-QUADRANT = 25
+QUADRANT, PLANE = 25, 26
 
 
 @inline
@@ -35,6 +36,13 @@ def _quadrant(d: Register, h: Register, k: Register, A: Register, B: Register) -
 
 
 @inline
+def _looked_up(d: Register, x: Register, y: Register, table: Register) -> None:
+    """The means of planes.py, as exact as they are."""
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = lookup_plane(x[j], y[j], table), 0.0, 0.0
+
+
+@inline
 def run(code: Any, count: int, w: Register, table: Register) -> None:
     """As lanes.run."""
     for n in range(count):
@@ -42,5 +50,7 @@ def run(code: Any, count: int, w: Register, table: Register) -> None:
         d, x, y = offset(w, i[1] * SIZE), offset(w, i[4] * SIZE), offset(w, i[5] * SIZE)
         if i[0] == QUADRANT:
             _quadrant(d, x, y, offset(w, i[6] * SIZE), offset(w, i[7] * SIZE))
+        elif i[0] == PLANE:
+            _looked_up(d, x, y, table)
         else:
             step(i, w, table)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import nan
 from typing import Any
 
-from kernelcalc.compile.layout import PLANE_TERMS, SECOND, TABLE_HEADER, TABLE_TERMS
-from kernelcalc.compile.primitives import bits, fma, from_bits, inline, shift_right
+from kernelcalc.compile.layout import PLANE_LEVELS, PLANE_TERMS, SECOND, TABLE_HEADER, TABLE_TERMS
+from kernelcalc.compile.primitives import bits, fma, from_bits, inline, offset, shift_right
+from kernelcalc.compile.registers import double_polynomial
 
 Pointer = Any
 
@@ -46,7 +47,11 @@ def lookup_plane(mu: float, x: float, table: Pointer) -> float:
     s, w = abs(mu) * table[0], x * table[0]
     inside = s < 1.0 and w < 1.0
     s, w = s if inside else 0.0, w if inside else 0.0
-    place = table[TABLE_HEADER + (1 if mu < 0.0 else 0)]
+    level = 1022 - shift_right(bits(s if s > w else w), 52)  # of the least square at the origin that has both
+    level = level if level < PLANE_LEVELS else PLANE_LEVELS - 1
+    start = int(table[2]) + 2 * (level + (PLANE_LEVELS if mu < 0.0 else 0))
+    place, scale = table[start], table[start + 1]
+    s, w = s * scale, w * scale
     while place > 0.0:
         s += s
         w += w
@@ -59,12 +64,12 @@ def lookup_plane(mu: float, x: float, table: Pointer) -> float:
             k += 1
         place = table[k]
     at = int(table[1]) - PLANE_TERMS * PLANE_TERMS * (int(place) + 1)
-    s, w = 2.0 * s - 1.0, 2.0 * w - 1.0
-    total = 0.0
-    for i in range(PLANE_TERMS):
-        row = at + PLANE_TERMS * (PLANE_TERMS - 1 - i)
-        value = 0.0
-        for j in range(PLANE_TERMS):
-            value = fma(value, w, table[row + PLANE_TERMS - 1 - j])
-        total = fma(total, s, value)
-    return total if inside else nan
+    value = double_polynomial(offset(table, at), 2.0 * s - 1.0, 2.0 * w - 1.0)
+    return value if inside else nan
+
+
+@inline
+def lookups(mu: Pointer, x: Pointer, m: int, table: Pointer) -> None:
+    """mu[j] = lookup_plane(mu[j], x[j], table)."""
+    for j in range(m):
+        mu[j] = lookup_plane(mu[j], x[j], table)

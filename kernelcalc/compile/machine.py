@@ -49,8 +49,9 @@ LEFT_OF_PI = 1.2246467991473532e-16  # pi less the float next to it
 
 
 def available(tape: Tape) -> bool:
-    """Whether lanes.py or lanes_normal.py has all operations; quarter planes need digits.py behind them."""
-    if "quadrant" in tape.operations and not digits.available(tape):
+    """Whether lanes.py or lanes_normal.py has all operations; quarter planes need digits.py behind them, but
+    where means come from a table, which has no more digits."""
+    if "quadrant" in tape.operations and not ("lookup_plane" in tape.operations or digits.available(tape)):
         return False
     return _doubled([*tape.layer, *tape.last]) and (_doubled(tape.first) or digits.available(tape))
 

@@ -10,6 +10,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from kernelcalc.compile.layout import PLANE_TERMS
+
 ROWS, VECTORS = 8, 3  # sums of the products of so many rows and vectors of columns stay in registers
 
 
@@ -188,6 +190,40 @@ def _address(typingctx: Any, pointer: Any) -> Any:
     return types.int64(pointer), emit
 
 
+@intrinsic
+def _double_polynomial(typingctx: Any, c: Any, s: Any, w: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        c, s, w = args
+        four = ir.VectorType(ir.DoubleType(), 4)
+        name = "llvm.fma.v4f64"
+        fma = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(four, [four] * 3), name
+        )
+
+        def part(k: int) -> Any:
+            place = builder.gep(c, [ir.Constant(ir.IntType(64), k)])
+            return builder.load(builder.bitcast(place, four.as_pointer()), align=8)
+
+        def everywhere(number: Any) -> Any:
+            nothing, first = ir.Constant(four, ir.Undefined), ir.Constant(ir.IntType(32), 0)
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), 4), [0] * 4)
+            return builder.shuffle_vector(builder.insert_element(nothing, number, first), nothing, lanes)
+
+        factor, *rows = everywhere(s), *reversed(range(0, PLANE_TERMS**2, PLANE_TERMS))
+        sums = [part(rows[0] + k) for k in range(0, PLANE_TERMS, 4)]
+        for row in rows[1:]:
+            sums = [builder.call(fma, [x, factor, part(row + 4 * k)]) for k, x in enumerate(sums)]
+        square = builder.fmul(w, w)
+        factor, total = everywhere(builder.fmul(square, square)), sums[-1]
+        for x in sums[-2::-1]:
+            total = builder.call(fma, [total, factor, x])
+        lane = [builder.extract_element(total, ir.Constant(ir.IntType(32), k)) for k in range(4)]
+        even, odd = (builder.fma(lane[k + 2], square, lane[k]) for k in range(2))
+        return builder.fma(odd, w, even)
+
+    return types.float64(c, types.float64, types.float64), emit
+
+
 add_products = cast(Callable[[Any, int, int, Any, int, Any, int, int], None], _add_products)
 """add_products(x, r, s, p, n, out, t, more): out[i t + j] (+)= sum_k x[i r + k s] p[24 k + j].
 
@@ -210,3 +246,6 @@ settle = cast(Callable[[], None], _settle)
 
 address = cast(Callable[[Any], int], _address)
 """address(p): the address in p."""
+
+double_polynomial = cast(Callable[[Any, float, float], float], _double_polynomial)
+"""double_polynomial(c, s, w): the sum of c[PLANE_TERMS i + j] s^i w^j over i, j < PLANE_TERMS."""

@@ -37,10 +37,10 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "lookup": (1, 1),
     "lookup_side": (2, 1),
     "hypot": (2, 1),
-    "quadrant": (4, 1),  # in lanes_normal.py
+    "quadrant": (4, 1),  # this and the next in lanes_normal.py
+    "lookup_plane": (2, 1),  # thresholds: never without quadrant
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
-    "lookup_plane": (2, 1),  # thresholds: never without quadrant
 }
 NEAR = ("root_q", "root_p", "r", "d", "a_x", "a_y")  # the state of a close pair, then the results
 FAR = ("q", "p", "r", "a_x", "a_y")

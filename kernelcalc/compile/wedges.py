@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from numpy.typing import NDArray
 
+from kernelcalc.compile.chebyshev import Long, nodes_to_powers
 from kernelcalc.compile.layout import STRIDE, WEDGE_TERMS
 from kernelcalc.compile.normal import FAR, INVERSE_TWO_PI, STEEP, TINY, _exp_minus_half_squares, phi
 from kernelcalc.compile.primitives import constants, fma, inline
 from kernelcalc.compile.vecmath import angles, quotient
 
-Long = NDArray[np.longdouble]
 Pointer = Any
 
 CORNER = 0.875
@@ -72,24 +71,11 @@ def _smooth(h: Long, A: Long, rule: tuple[Long, Long]) -> Long:
     return np.asarray(values @ weights * T * (h * h + A * A))
 
 
-def _powers(count: int) -> tuple[Long, Long, Long]:
-    """Chebyshev nodes, the matrix from values there to a Chebyshev series, and from that to powers."""
-    angle = np.arctan2(np.longdouble(0), np.longdouble(-1)) * (2 * np.arange(count) + 1) / (2 * count)
-    series = np.cos(np.arange(count)[:, None] * angle) * np.longdouble(2) / count
-    series[0] /= 2
-    powers = np.zeros((count, count), np.longdouble)
-    powers[0, 0] = powers[1, 1] = 1
-    for k in range(2, count):
-        powers[1:, k] = 2 * powers[:-1, k - 1]
-        powers[:, k] -= powers[:, k - 2]
-    return np.cos(angle), series, powers
-
-
 def table() -> list[float]:
     """For every piece: 2/width, -middle/(width/2) and s; then per power of h the coefficients of all thirds
     of s/(A + s), the first those of the smallest, over 2 pi."""
     rule = _rule()
-    (across, to_h, of_h), (along, to_u, of_u) = _powers(DEGREES), _powers(WEDGE_TERMS)
+    (across, to_h, of_h), (along, to_u, of_u) = nodes_to_powers(DEGREES), nodes_to_powers(WEDGE_TERMS)
     found = []
     for (low, high), s in zip(pairwise(CUTS), SHIFTS, strict=True):
         h: Long = np.longdouble(low) + np.longdouble(high - low) * (1 + across[:, None]) / 2
