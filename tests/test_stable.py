@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 import mpmath as mp
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -207,3 +208,11 @@ def test_later_layers_read_no_more_than_the_point_tables_hold(surrogate: Functio
     read = used(level(made))
     for role, suffix in (("row", "_x"), ("column", "_y")):
         assert {name for name in read if name.endswith(suffix)} <= set(quantities(made, role))
+
+
+def test_determinants_outside_of_roots_keep_their_digits() -> None:
+    """In b - c^2/a of long opposite rows: it is 4 sigma_b^2, a difference of 1e16."""
+    k = kc.SGNTK(kc.Sign(), kc.function("z**2*exp(-z**2)"), 2, sigma_b=0.1)
+    x = np.array([1e8, 2e8])
+    exact = k.reference([*x], [*-x], digits=20)
+    assert abs(k(np.array([x, -x]))[0, 1] - float(exact)) <= 16 * 2**-52 * abs(exact)

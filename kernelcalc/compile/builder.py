@@ -167,20 +167,31 @@ class Builder:
                 return sp.asin(u)
             return sp.sign(u.subs({a: 1, b: 1, c: HALF})) * self.angle(self.omega(*found[:2]))[2]
 
-        def root(power: sp.Expr) -> sp.Expr:
-            inside = sp.expand(power.base)
+        def determinant(inside: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+            """(K, s) with inside = K/s^2, K of the parameters alone."""
+            inside = sp.expand(inside)
             if not inside.is_polynomial(c) or sp.degree(inside, c) != 2 or inside.coeff(c, 1) != 0:
-                return power
+                return None
             found = normalised(sp.factor(inside.coeff(c, 0)))
             if found is None or sp.expand(found[2] + inside.coeff(c, 2)) != 0:
-                return power
+                return None
             omega = self.omega(*found[:2])
-            size = self.constant(1 / sp.sqrt(found[2])) * omega.inverse * self.cosecant(omega)
-            return size ** (-2 * power.exp)
+            return found[2], omega.inverse * self.cosecant(omega)
+
+        def root(power: sp.Expr) -> sp.Expr:
+            found = determinant(power.base)
+            if found is None:
+                return power
+            return (self.constant(1 / sp.sqrt(found[0])) * found[1]) ** (-2 * power.exp)
+
+        def difference(total: sp.Expr) -> sp.Expr:
+            found = determinant(total)
+            return total if found is None else self.constant(found[0]) / found[1] ** 2
 
         form = normal_forms(named.at_pair(form, self), self, normalised)
         form = form.replace(lambda e: e.is_Add and e.has(sp.asin), self._whole).replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
+        form = form.replace(lambda e: e.is_Add and e.has(c), difference)
         return self.plain(unit * form)
 
     def _whole(self, total: sp.Expr) -> sp.Expr:

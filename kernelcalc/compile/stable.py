@@ -7,7 +7,7 @@ R1  omega = c / sqrt((a + h_a)(b + h_b)) = r g:  q_omega = q g + e,  p_omega = p
     g = cos t_x cos t_y,  e = (1 - g)/2 = sin(t_x/2)^2 cos(t_y/2)^2 + cos(t_x/2)^2 sin(t_y/2)^2,
     cos(t)^2 = a/(a + h).
 R2  asin(omega) = pi/2 - phi,  phi = acos(omega), from (q_omega, p_omega, omega): no end loses digits.
-R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega.
+R3  K ((a + h_a)(b + h_b) - c^2) = 4 K (a + h_a)(b + h_b) q_omega p_omega, under roots and elsewhere.
 R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_b^2 Q,  P = AB - C^2,
     Q = A + B - 2C = E(f(X) - f(Y))^2, neither negative:  q' = D' / (2 G (G + |c'|)),  G = sqrt(a' b').
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
