@@ -29,6 +29,7 @@ LARGE = 2**25  # bytes: more than stays in a cache until it is read
 PAGE = 4096
 WIDE = 4  # tiles computed by one call, which costs as much as a tenth of a tile,
 FEW = 32  # unless a thread would get fewer tiles than these
+POINTS = 32  # rows whose values at equal points come from one small matrix
 
 LOOSE = 1e-8  # a series less accurate than this, relative to the largest value, gives a warning
 COMPILED = 1e-13  # relative error of compiled closed forms, away from the points that derivations name
@@ -164,10 +165,15 @@ def diag(kernel: Kernel, X: ArrayLike) -> Matrix:
     try:
         code = _code(kernel, data)
     except Uncompiled:
-        return np.array([_series(kernel, x[None], None)[0, 0] for x in data])
+        return np.concatenate([np.diag(_series(kernel, part, None)) for part in _parts(data)])
     if kernel.f1 != kernel.f2:
         return np.array([gram(kernel, x[None], x[None].copy(), threads=1)[0, 0] for x in data])
     return code.diagonal(code.points(data, "row", "X"))
+
+
+def _parts(data: Matrix) -> list[Matrix]:
+    """A few rows at a time: most of a series is work for single points."""
+    return [data[i : i + POINTS] for i in range(0, len(data), POINTS)]
 
 
 @dataclass(frozen=True)

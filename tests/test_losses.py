@@ -10,6 +10,8 @@ from exact_kernels import exact, ulps
 import kernelcalc as kc
 from kernelcalc.compile.gaps import homogeneous_form
 from kernelcalc.compile.losses import magnitude
+from kernelcalc.compile.second import Second
+from kernelcalc.functions.base import Function
 from kernelcalc.kernels import Kernel
 
 
@@ -31,10 +33,27 @@ def test_entries_that_cancel_keep_their_digits(kernel: Kernel, size: float) -> N
         assert K[j, i] == K[i, j]
 
 
+@pytest.mark.parametrize("f", [kc.HardTanh(), kc.ELU()], ids=repr)
+@pytest.mark.parametrize("size", [0.5, 2.0])
+def test_ordinary_pairs_of_functions_with_kinks_stay_in_float64(
+    f: Function, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Second, "_pairs", None)  # not to be called
+    kernel = kc.NTK(f, 3, sigma_b=0.2)
+    X = size * np.random.default_rng(3).standard_normal((4, 16))
+    K = kernel(X)
+    for i, j in ((1, 0), (2, 1), (3, 0)):
+        ((wanted,),) = exact([kernel], X[i], X[j], [3])
+        assert ulps(K[i, j], wanted) <= 12
+
+
 def test_the_size_of_a_sum_is_that_of_its_terms() -> None:
     x, y, t = sp.symbols("x y t", real=True)
-    assert magnitude(3 * x - 2 * t * y, {t: x - y}) == 3 * abs(x) + 2 * abs(y) * (abs(x) + abs(y))
-    assert magnitude(t**2, {t: x - y}) == (abs(x) + abs(y)) ** 2
+    both = abs(x) + abs(y)
+    assert magnitude(3 * x - 2 * t * y, {t: x - y}) == 3 * abs(x) + 2 * abs(y) * both
+    assert magnitude(t**2, {t: x - y}) == 2 * abs(t) * both
+    assert magnitude(t * (x + 1), {t: x - y}) == abs(t) * (abs(x) + 1) + abs(x + 1) * both
+    assert magnitude(t * y, {t: abs(x)}) == abs(x) * abs(y)
 
 
 def test_forms_that_are_not_homogeneous_are_told_apart_at_once() -> None:

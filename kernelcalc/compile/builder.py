@@ -54,7 +54,7 @@ class Builder:
     named: dict[tuple[str, sp.Expr], sp.Symbol] = field(default_factory=dict)
     omegas: dict[tuple[sp.Expr, sp.Expr], Omega] = field(default_factory=dict)
     integrals: list[Integral] = field(default_factory=list)
-    sizes: dict[sp.Symbol, sp.Symbol] = field(default_factory=dict)  # integral -> that of absolute values
+    sizes: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)  # name -> sum of the terms' absolute values
 
     def _name(self, where: list[Let], prefix: str, value: sp.Expr, suffix: str = "") -> sp.Expr:
         if (value.is_Symbol and value != a) or value.is_number:
@@ -121,6 +121,12 @@ class Builder:
         self.sizes |= dict(zip(found, targets[len(values) :], strict=True))
         return found
 
+    def sized(self, value: sp.Expr, size: sp.Expr) -> sp.Expr:
+        """The value, a name, and with it the sum of the absolute values of its terms."""
+        if value.is_Symbol:
+            self.sizes[value] = size
+        return value
+
     def omega(self, ha: sp.Expr, hb: sp.Expr) -> Omega:
         """R1."""
         if (ha, hb) not in self.omegas:
@@ -144,11 +150,17 @@ class Builder:
         return g, at(at(h / (a + h)) / (2 * (1 + g))), at((1 + g) / 2)
 
     def wedges(self, *sides: sp.Expr) -> tuple[sp.Expr, ...]:
-        """What a quarter plane needs of its sides, if one belongs to the row and the other to the column."""
-        row, column = map(self.hoisted, sides)
-        if not all(x.is_Symbol and x.name.endswith(end) for x, end in ((row, "_x"), (column, "_y"))):
+        """The sides of a quarter plane, then what it needs of each, if each belongs to one point."""
+        found = [self.hoisted(side) for side in sides]
+        if zero := [side for side in found if side.is_number]:  # a threshold 0: as if it were the row's
+            symbol = self.named.setdefault(("_x", zero[0]), sp.Symbol(f"u{len(self.row)}_x", real=True))
+            if all(symbol not in x.targets for x in self.row):
+                self.row.append(let(symbol, zero[0]))
+            found = [symbol if side == zero[0] else side for side in found]
+        if not all(side.is_Symbol and side.name.endswith(("_x", "_y")) for side in found):
             return ()
-        return self.at_row(wedges(row)), self.at_column(wedges(column))
+        of = [(self.at_row if side.name.endswith("_x") else self.at_column)(wedges(side)) for side in found]
+        return *found, *of
 
     # ------------------------------------------------------------ closed forms
 

@@ -1,7 +1,7 @@
 """One layer of Mehler sums for a block of pairs: machine code for most, NumPy for those nearly parallel.
 
-The terms that a sum needs grow with |r|. In machine code all pairs take as many as |r| <= NEAR needs; the
-others, mostly few, are summed by themselves with all terms.
+The terms that a sum needs grow with |r|. In machine code all pairs take as many as |r| <= near needs; the
+others, which are few, are summed by themselves with all terms.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from kernelcalc.compile import cache
 from kernelcalc.compile.hermite import EPS, Series, Vector
 
-NEAR = 0.8  # correlations from which pairs are summed by themselves,
-SHARE = 1 / 32  # unless they are more than this part of the block
-SLIGHT = 8 * EPS  # of the norms: what may be left over at NEAR
+NEAR = (0.7, 0.85, 0.93, 0.97)  # correlations from which pairs are summed by themselves, the first of these
+SHARE = 1 / 64  # beyond which no more than this part of the block is
+SLIGHT = 8 * EPS  # of the norms: what may be left over there
 AT_ONCE = 2**20  # coefficients of pairs
 SOURCE = """\
 from kernelcalc.compile.primitives import apart, fma, wide
@@ -126,11 +126,11 @@ class Dual:
     def count(self) -> int:
         return int(min(self.f.values.shape[1], self.g.values.shape[1]))
 
-    def enough(self) -> int:
-        """How many terms the pairs with |r| <= NEAR need."""
+    def enough(self, near: float) -> int:
+        """How many terms the pairs with |r| <= near need."""
         if min(len(self.f.rests), len(self.g.rests)) < self.count:
             return self.count
-        rests = self.f.rests[: self.count] * self.g.rests[: self.count] * NEAR ** np.arange(self.count)
+        rests = self.f.rests[: self.count] * self.g.rests[: self.count] * near ** np.arange(self.count)
         found = np.flatnonzero(rests <= SLIGHT)
         return max(1, int(found[0])) if len(found) else self.count
 
@@ -211,13 +211,14 @@ def layer(
     n, p = state.shape[1:]
     w2, s2 = weights
     count, marks = np.empty(1, dtype=np.int64), np.empty(n * p, dtype=np.int64)
-    few = cross.enough(), factor.enough()
-    _function("nearby")(n, p, NEAR, *(x.ctypes.data for x in (inverse, state[0], count, marks)))
-    found = marks[: count[0]]
-    if len(found) > SHARE * n * p or few == (cross.count, factor.count):
-        few, found = (cross.count, factor.count), lines
-    elif len(lines):
-        found = np.union1d(found, lines)
+    few, found = (cross.count, factor.count), lines
+    for near in NEAR:
+        _function("nearby")(n, p, near, *(x.ctypes.data for x in (inverse, state[0], count, marks)))
+        if count[0] <= SHARE * n * p:
+            enough = cross.enough(near), factor.enough(near)
+            if enough != few:
+                few, found = enough, np.union1d(marks[: count[0]], lines)
+            break
     places = np.divmod(found, p)
     old = state[:, *places]
     first, sizes = cross.packed(few[0])

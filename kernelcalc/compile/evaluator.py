@@ -40,7 +40,6 @@ else:
     means, planes = (Late(f"kernelcalc.compile.{x}") for x in ("means", "planes"))
 
 HUGE_PAGE = 2**21  # bytes
-NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
 DEEP_CLOSE = 20  # the same for pairs of close points, which take more steps a layer
 DEEP_STEEP = 10  # the same where the factor of a layer divides by roots of the variances: quadratic in layers
@@ -324,7 +323,7 @@ class Evaluator:
         entry = "tile"
         if rounded is not None:
             entry, tables = "tilef", (*tables[:2], *rounded.arrays, numbers)
-        given = i0, ni, j0, nj, *sizes, past, NEAR, *tables
+        given = i0, ni, j0, nj, *sizes, past, self.structure.near, *tables
         self._call(entry, *data, *given, *written, marks, space.scratch, dtype=dtype)
         done = int(marks[-1])
         if marks[0]:

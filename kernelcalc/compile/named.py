@@ -75,14 +75,14 @@ def role(e: Expectation) -> str:
     """Whose mean the compiled factor looks up: "s1", "s2", or "" if its closed form is compiled."""
     if e.reduction is None:
         return ""
-    if e.template is not None and (printed(e.template) if off_centre(e) else cheap(e.template)):
-        return ""
     assert e.g is not None
     found = "s2" if e.reduction.of == e.g.symbolic else "s1"
+    side = e.g if found == "s2" else e.f
+    if e.template is not None and (_evaluated(e.template, side) if off_centre(e) else cheap(e.template)):
+        return ""
     if e.template is not None:
         from kernelcalc.compile import means, planes
 
-        side = e.g if found == "s2" else e.f
         table_of = planes.table_of if off_centre(e) else means.table_of
         base = canonical(side.symbolic, centred=off_centre(e)).base
         try:
@@ -120,6 +120,14 @@ def weight(f: Function, *, centred: bool = False) -> float:
 def cheap(form: sp.Expr) -> bool:
     """Whether a closed form is algebraic but for inverse trigonometric functions."""
     return all(isinstance(part, ALGEBRAIC) for part in form.atoms(sp.Function, sp.exp))
+
+
+def _evaluated(form: sp.Expr, f: Function) -> bool:
+    """Whether float64 evaluates the closed form of E delta(X) f(Y), off the centre.
+
+    The mean of an exponential is exp(x) erfc(y): one grows without bound, the other vanishes.
+    """
+    return printed(form) and not (f.template.has(sp.exp) and form.has(sp.erf, sp.erfc, Phi))
 
 
 def printed(form: sp.Expr) -> bool:

@@ -34,8 +34,8 @@ from kernelcalc.compile.program import cosine, inverse_square, sine
 from kernelcalc.compile.quadrants import phi
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.atoms import Atom, Kind, Step, atoms
+from kernelcalc.expectation.engine import derive_mean
 from kernelcalc.expectation.problem import NoRule
-from kernelcalc.expectation.result import mean
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.special import erfcx
 from kernelcalc.symbols import a, c, v, z
@@ -104,19 +104,18 @@ class Side:
         """t^2/2a."""
         return self.at(t**2 / (2 * a)) if t != 0 else sp.S.Zero
 
-    def mean(self, f: Function) -> sp.Expr:
-        """E f. Raises NoRule where it has no closed form."""
-        form = mean(f).template
-        if form is None:
-            raise NoRule(f"{f!r} has no mean in closed form")
-        return self.at(variance(sp.sympify(form).subs(v, a), self.builder, self.suffix))
+    def moment(self, j: int, f: Function) -> sp.Expr:
+        """sqrt(a)^j E f. Raises NoRule where it has no closed form."""
+        form, _ = derive_mean(f.symbolic, stepwise=True)
+        value = sp.sqrt(a) ** j * variance(form.subs(v, a), self.builder, self.suffix)
+        return self.builder.sized(self.at(value), self.at(magnitude(value, {})))
 
     def part_mean(self, part: Part) -> sp.Expr:
         """E K."""
         last = self.functions[-1]
         expr = sp.Add(*(atom.expr(z) for atom in part.atoms))
         kept = tuple((s, x) for s, x in last.parameters if s in expr.free_symbols)
-        return self.mean(Function(f"part of {last.name}", expr, kept))
+        return self.moment(0, Function(f"part of {last.name}", expr, kept))
 
 
 @dataclass(frozen=True)
@@ -136,6 +135,8 @@ class Frame:
         else:
             longer = [(h, slope, slope.derivative) for h, slope in chains]
             first, second = (Side.of(builder, *given) for given in zip(suffixes, longer, strict=True))
+        if len(first.functions) == 2 and suffixes[0] == suffixes[1]:
+            raise NoRule("at one point the integrand of a function with jumps cancels")
         return cls(builder, first, second)
 
     @property
@@ -189,13 +190,20 @@ class Frame:
             total += w * atom.coef * size * cosine * sp.exp(exponent) * tail
         return total
 
+    def grown(self, term: sp.Expr, rate: sp.Expr) -> sp.Expr:
+        """A term with the exponential of rate c, that magnifies a relative error of its argument."""
+        if rate == 0:
+            return term
+        named = self.first.at(term) if self.point else self.builder.at_pair(term)
+        return self.builder.sized(named, named * (1 + rate * self.covariance))
+
     def series(self) -> Series:
         """E f(X) g(Y)."""
         first, second = self.first, self.second
         n = len(first.functions) - 1
         front = sp.Add(
             *(
-                self.covariance**j / sp.factorial(j) * first.mean(f) * second.mean(g)
+                self.correlation**j / sp.factorial(j) * first.moment(j, f) * second.moment(j, g)
                 for j, (f, g) in enumerate(zip(first.functions[:-1], second.functions[:-1], strict=True))
             )
         )
@@ -203,16 +211,20 @@ class Frame:
         plain += sp.Add(*(self.parts(first.masses, part) for part in second.parts))
         plain += sp.Add(*(self.parts(second.masses, part, swapped=True) for part in first.parts))
         under, steep = DISTANCE ** (n - 1) / sp.factorial(n - 1) * plain, sp.S.Zero
+        size = magnitude(under, {})
         for left, right in product(first.parts, second.parts):
             rate = left.rate * right.rate
-            front += first.part_mean(left) * second.part_mean(right) * _rest(n, rate, self.covariance)
+            front += self.grown(
+                first.part_mean(left) * second.part_mean(right) * _rest(n, rate, self.covariance), rate
+            )
             slope = self.masses(left.masses, right.masses)
             slope += left.rate * self.parts(right.masses, left, swapped=True)
             slope += right.rate * self.parts(left.masses, right)
-            under += _rest(n, rate, DISTANCE) * slope
+            slope *= _rest(n, rate, DISTANCE)
+            under += slope
+            size += magnitude(slope, {}) * (1 + sp.Abs(rate * DISTANCE))
             steep += sp.Abs(rate * self.covariance)
         distance = self.size * (self.correlation - sine)
-        size = magnitude(under, {})
         return Series(front, under.subs(DISTANCE, distance), size.subs(DISTANCE, distance), steep)
 
 

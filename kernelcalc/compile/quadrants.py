@@ -87,7 +87,9 @@ class _Pair:
         ]
         places = [self._back(sp.factor(sp.expand(u)), ha, hb, omega) for u in (first, second)]
         ends = self.builder.wedges(*places)
-        return self.builder.at_pair(quarter(*places, *sides, *ends) if ends else quadrant(*places, *sides))
+        if ends:
+            return self.builder.at_pair(quarter(*ends[:2], *sides, *ends[2:]))
+        return self.builder.at_pair(quadrant(*places, *sides))
 
     def _ratio(self, numerator: sp.Expr, ha: sp.Expr, hb: sp.Expr, omega: Omega) -> sp.Expr:
         """numerator/sqrt(1 - r^2), the numerator in x, y and R."""

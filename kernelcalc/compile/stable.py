@@ -130,7 +130,9 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
             outputs["p"] = sp.Piecewise((1 - small, cross >= 0), (small, True))
             outputs["r"] = ratio
     else:
-        cross = builder.at_pair(w2 * builder.stable(layer.cross) + s2)
+        integrals = {} if close else _integrals(kernel, layer, builder)
+        C = integrals["c"] if "c" in integrals else builder.stable(layer.cross)
+        cross = builder.at_pair(w2 * C + s2)
         ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
         q, p = (1 - ratio) / 2, (1 + ratio) / 2
         roots = {"root_q": sp.sqrt(q), "root_p": sp.sqrt(p), "d": sp.Integer(0)}
@@ -170,7 +172,8 @@ def _squares(layer: Forms, builder: Builder) -> tuple[sp.Expr, sp.Expr]:
         if _cancels(layer) and not isinstance(builder, RootBuilder):
             integral = price.point(builder, f, suffix)
         if integral is not None:
-            sizes = magnitude(integral, builder.sizes), magnitude(printed, {})
+            known = {name: sp.Abs(size) for name, size in builder.sizes.items()}
+            sizes = magnitude(integral, known), magnitude(printed, {})
             printed = at_most(at(sizes[0]), at(sizes[1]), at(integral), at(printed))
         found.append(at(printed))
     return found[0], found[1]
@@ -187,7 +190,7 @@ def _integrals(kernel: Kernel, layer: Forms, builder: Builder) -> dict[str, sp.E
     wanted = {"c": (f, g)} if _cancels(layer) else {}
     if slopes and layer.factor is not None and layer.factor.has(Phi2):
         wanted["factor"] = slopes[0]
-        if not kernel.symmetric:
+        if not kernel.symmetric and kernel.f1 == kernel.f2:
             wanted["transposed"] = slopes[0][::-1]
     found = price.pairs(builder, *wanted.values()) if wanted else None
     return {} if found is None else dict(zip(wanted, found, strict=True))

@@ -65,6 +65,10 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 }
 
 
+NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
+CLOSER = 0.005  # the same for continuous functions by integrals: close pairs go to the second phase
+
+
 @dataclass(frozen=True)
 class Structure:
     """What kernels that differ in numbers only have in common."""
@@ -80,6 +84,8 @@ class Structure:
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
     certain: bool = True  # whether the variances are sums of positive terms
+
+    near: float = NEAR
 
     @property
     def in_float32(self) -> bool:
@@ -178,11 +184,10 @@ def evaluator_key(kernel: Kernel) -> str:
 
 def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
-    from kernelcalc.compile import named
+    from kernelcalc.compile import named, tape
     from kernelcalc.compile.emit import Module
     from kernelcalc.compile.stable import certain, covered, diagonal_program
     from kernelcalc.compile.stable import program as derived
-    from kernelcalc.compile.tape import FAR, NEAR, POINT
     from kernelcalc.compile.taping import texts
 
     if not values and not _general(kernel):
@@ -190,9 +195,9 @@ def _derive(kernel: Kernel, values: bool) -> str:
     ordinary, close = derived(kernel), derived(kernel, close=True)
     same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
     module = Module(ordinary, close, same)
-    kinds: list[tuple[str, program.Program, tuple[str, ...]]] = [("near", close, NEAR)]
-    kinds += [] if ordinary.integrals else [("far", ordinary, FAR)]
-    kinds += [] if same is None else [("point", same, POINT)]
+    kinds: list[tuple[str, program.Program, tuple[str, ...]]] = [("near", close, tape.NEAR)]
+    kinds += [] if ordinary.integrals else [("far", ordinary, tape.FAR)]
+    kinds += [] if same is None else [("point", same, tape.POINT)]
     made = Structure(
         module.text(),
         module.counts(),
@@ -202,6 +207,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
         texts(kinds),
         covered(kernel),
         certain(kernel),
+        CLOSER if ordinary.integrals and not jumps(kernel) else NEAR,
     )
     return json.dumps(vars(made))
 
