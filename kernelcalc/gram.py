@@ -308,7 +308,7 @@ def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None, threads: int | No
 def _bounded_series(
     kernel: Kernel, X: Matrix, Z: Matrix | None, threads: int | None = None
 ) -> tuple[Matrix, Matrix]:
-    from kernelcalc.compile import mehler
+    from kernelcalc.compile.tables import mehler
 
     with Workers(threads) as workers:
 

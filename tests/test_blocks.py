@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernelcalc.compile import blocks, cache
+from kernelcalc.compile import cache
+from kernelcalc.compile.arithmetic import blocks
 from kernelcalc.compile.layout import TILE
 
 Matrix = NDArray[np.float64]
@@ -23,7 +24,7 @@ SHAPES = [
     (9, 21, 300),
 ]
 SOURCE = """
-from kernelcalc.compile.blocks import (
+from kernelcalc.compile.arithmetic.blocks import (
     STRIDE, inner_product, pack_single, product, product_single, write_transposed
 )
 

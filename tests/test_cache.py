@@ -24,7 +24,7 @@ from kernelcalc.compile import cache
 from kernelcalc.store import ABANDONED_AFTER, MOST_FILES, KernelcalcCacheWarning, Store
 
 SOURCE = """
-from kernelcalc.compile.vecmath import sqrt
+from kernelcalc.compile.arithmetic.vecmath import sqrt
 
 def roots(x, n, factor):
     for i in range(n):
@@ -115,7 +115,7 @@ def test_source_that_needs_the_runtime_is_refused(body: str) -> None:
 
 
 def test_inlined_functions_have_no_machine_code_of_their_own() -> None:
-    from kernelcalc.compile import vecmath
+    from kernelcalc.compile.arithmetic import vecmath
     from kernelcalc.compile.lowering import Inlined, Text
 
     check()

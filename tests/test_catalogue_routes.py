@@ -14,7 +14,7 @@ from scipy.special import dawsn, expi
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.compile.hermite import series
+from kernelcalc.compile.tables.hermite import series
 from kernelcalc.expectation import mixture
 from kernelcalc.symbols import v
 

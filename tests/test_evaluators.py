@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 import kernelcalc as kc
+from kernelcalc.compile.forms.program import share
 from kernelcalc.compile.layout import TILE
-from kernelcalc.compile.program import share
 from kernelcalc.kernels import Kernel
 
 Matrix = NDArray[np.float64]
@@ -141,7 +141,7 @@ K = kc.SGNTK(kc.Sign(), kc.Erf(MM).derivative, 3, sigma_b=0.1)(np.arange(12.0).r
 loaded = [name for name in WATCHED if name in sys.modules]
 print(K.tobytes().hex(), *loaded)
 """
-WATCHED = ["numba", "kernelcalc.compile.stable", "kernelcalc.compile.emit"]
+WATCHED = ["numba", "kernelcalc.compile.forms.stable", "kernelcalc.compile.source.emit"]
 
 
 def test_a_warm_process_derives_and_compiles_nothing(

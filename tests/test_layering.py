@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,12 @@ def test_the_table_has_no_cycle_and_no_dead_rows() -> None:
     assert (
         order.index("functions") < order.index("expectation") < order.index("kernels") < order.index("limits")
     )
+
+
+def test_what_compiled_code_calls_knows_nothing_of_what_compiles_it() -> None:
+    known = {"arithmetic", "layout", "lowering"}
+    for file in (ROOT / "compile" / "arithmetic").glob("*.py"):
+        assert set(re.findall(r"from kernelcalc\.compile\.(\w+)", file.read_text())) <= known, file.name
 
 
 def test_the_reader_of_imports_sees_them_all() -> None:

@@ -8,8 +8,8 @@ import sympy as sp
 from exact_kernels import exact, ulps
 
 import kernelcalc as kc
-from kernelcalc.compile.gaps import homogeneous_form
-from kernelcalc.compile.losses import magnitude
+from kernelcalc.compile.forms.gaps import homogeneous_form
+from kernelcalc.compile.forms.losses import magnitude
 from kernelcalc.compile.second import Second
 from kernelcalc.functions.base import Function
 from kernelcalc.kernels import Kernel

@@ -8,10 +8,10 @@ import sympy as sp
 from mpmath import mp, mpf
 
 import kernelcalc as kc
+from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant
 from kernelcalc.compile.digits import OPERATIONS, evaluate, first_layer
-from kernelcalc.compile.normal import conditioned, phi, quadrant
-from kernelcalc.compile.program import share
-from kernelcalc.compile.stable import program
+from kernelcalc.compile.forms.program import share
+from kernelcalc.compile.forms.stable import program
 from kernelcalc.compile.tape import NEAR
 from kernelcalc.compile.taping import tape
 from kernelcalc.functions.normal import FAR, Phi, Phi2, bivariate_normal_cdf, normal_cdf, wedge

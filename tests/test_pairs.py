@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernelcalc.compile import pairs
-from kernelcalc.compile.twofold import Two
+from kernelcalc.compile.arithmetic import pairs
+from kernelcalc.compile.arithmetic.twofold import Two
 
 Row = NDArray[np.float64]
 ULP = Fraction(1, 2**52)

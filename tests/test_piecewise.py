@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import kernelcalc as kc
-from kernelcalc.compile import cache, means
-from kernelcalc.compile.named import canonical
-from kernelcalc.compile.piecewise import Sample, Table, tabulate
+from kernelcalc.compile import cache
+from kernelcalc.compile.forms.named import canonical
+from kernelcalc.compile.tables import means
+from kernelcalc.compile.tables.piecewise import Sample, Table, tabulate
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import Function
 
@@ -60,7 +61,7 @@ def test_the_ends_of_a_table(tables: dict[str, Table]) -> None:
 
 def test_compiled_lookup_agrees_with_the_table(tables: dict[str, Table]) -> None:
     source = (
-        "from kernelcalc.compile.lookup import lookup\n"
+        "from kernelcalc.compile.arithmetic.lookup import lookup\n"
         "def entry(x, y, n, table):\n    for i in range(n):\n        y[i] = lookup(x[i], table)\n"
     )
     call = cache.function(source, "entry", ("float64*", "float64*", "int64", "float64*"))

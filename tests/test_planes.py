@@ -9,8 +9,10 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
-from kernelcalc.compile import cache, named, planes
-from kernelcalc.compile.planes import Plane
+from kernelcalc.compile import cache
+from kernelcalc.compile.forms import named
+from kernelcalc.compile.tables import planes
+from kernelcalc.compile.tables.planes import Plane
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import Function
 
@@ -55,7 +57,7 @@ def test_a_closed_form_confirms_the_table() -> None:
 
 def test_the_compiled_lookup_agrees(plane: Plane) -> None:
     source = (
-        "from kernelcalc.compile.lookup import lookup_plane\n"
+        "from kernelcalc.compile.arithmetic.lookup import lookup_plane\n"
         "def entry(mu, x, y, n, table):\n"
         "    for i in range(n):\n        y[i] = lookup_plane(mu[i], x[i], table)\n"
     )

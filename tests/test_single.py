@@ -11,7 +11,7 @@ from exact_kernels import exact, ulps
 from numpy.typing import NDArray
 
 import kernelcalc as kc
-from kernelcalc.compile import vecsingle
+from kernelcalc.compile.arithmetic import vecsingle
 from kernelcalc.compile.evaluator import evaluator
 from kernelcalc.compile.layout import TILE
 from kernelcalc.kernels import Kernel

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import kernelcalc as kc
-from kernelcalc.compile import mehler
 from kernelcalc.compile.angular import squared_norm
-from kernelcalc.compile.duals import Dual
-from kernelcalc.compile.hermite import series
-from kernelcalc.compile.sphere import sphere
+from kernelcalc.compile.tables import mehler
+from kernelcalc.compile.tables.duals import Dual
+from kernelcalc.compile.tables.hermite import series
+from kernelcalc.compile.tables.sphere import sphere
 from kernelcalc.gram import InaccurateWarning
 from kernelcalc.kernels import Kernel
 

@@ -11,9 +11,9 @@ import pytest
 import sympy as sp
 
 import kernelcalc as kc
-from kernelcalc.compile.builder import normalised
-from kernelcalc.compile.gaps import arcsine_form, homogeneous_form
-from kernelcalc.compile.program import (
+from kernelcalc.compile.forms.builder import normalised
+from kernelcalc.compile.forms.gaps import arcsine_form, homogeneous_form
+from kernelcalc.compile.forms.program import (
     Integral,
     Let,
     Program,
@@ -24,8 +24,8 @@ from kernelcalc.compile.program import (
     sine,
     used,
 )
-from kernelcalc.compile.stable import program
-from kernelcalc.compile.statements import quantities
+from kernelcalc.compile.forms.stable import program
+from kernelcalc.compile.source.statements import quantities
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.normal import bivariate_normal_cdf, normal_cdf
 from kernelcalc.symbols import a, b, c

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kernelcalc as kc
-from kernelcalc.compile.hermite import series
+from kernelcalc.compile.tables.hermite import series
 from kernelcalc.expectation import numeric
 from kernelcalc.functions.base import Function
 from kernelcalc.kernels import Kernel

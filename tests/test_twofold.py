@@ -12,10 +12,10 @@ import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
-from kernelcalc.compile import twofold
-from kernelcalc.compile._coefficients import PI
-from kernelcalc.compile.primitives import compiled, fma
-from kernelcalc.compile.twofold import Two
+from kernelcalc.compile.arithmetic import twofold
+from kernelcalc.compile.arithmetic._coefficients import PI
+from kernelcalc.compile.arithmetic.primitives import compiled, fma
+from kernelcalc.compile.arithmetic.twofold import Two
 
 POINTS = 150
 RNG = np.random.default_rng(19710601)

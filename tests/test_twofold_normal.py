@@ -6,9 +6,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from kernelcalc.compile.primitives import compiled
-from kernelcalc.compile.twofold import Two
-from kernelcalc.compile.twofold_normal import side, slopes
+from kernelcalc.compile.arithmetic.primitives import compiled
+from kernelcalc.compile.arithmetic.twofold import Two
+from kernelcalc.compile.arithmetic.twofold_normal import side, slopes
 from kernelcalc.functions.normal import normal_cdf, wedge
 
 RNG = np.random.default_rng(1956)

@@ -12,8 +12,8 @@ import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
-from kernelcalc.compile import coefficients, vecmath
-from kernelcalc.compile.primitives import compiled, wide
+from kernelcalc.compile.arithmetic import coefficients, vecmath
+from kernelcalc.compile.arithmetic.primitives import compiled, wide
 
 Array = NDArray[np.float64]
 POINTS = 2000

@@ -6,13 +6,13 @@ import numpy as np
 from mpmath import mp, mpf
 
 from kernelcalc.compile import cache
+from kernelcalc.compile.arithmetic.wedges import CUTS, SHIFTS
 from kernelcalc.compile.layout import STRIDE, WEDGE
-from kernelcalc.compile.wedges import CUTS, SHIFTS
 from kernelcalc.functions.normal import bivariate_normal_cdf, normal_cdf, wedge
 
 SOURCE = """
-from kernelcalc.compile.primitives import offset
-from kernelcalc.compile.wedges import quarter, wedges
+from kernelcalc.compile.arithmetic.primitives import offset
+from kernelcalc.compile.arithmetic.wedges import quarter, wedges
 
 def entry(h, k, A, B, n, w, out):
     other = offset(w, 1)

@@ -13,8 +13,8 @@ import numpy as np
 from kernelcalc import kept
 from kernelcalc.compile.evaluator import Evaluator, Lookup
 from kernelcalc.compile.layout import SECOND, TABLE_HEADER
-from kernelcalc.compile.piecewise import Vector
 from kernelcalc.compile.structure import Structure, evaluator_key
+from kernelcalc.compile.tables.piecewise import Vector
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import nearest_float
 from kernelcalc.late import Late
@@ -22,7 +22,7 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     import sympy as sp
 
-    from kernelcalc.compile.program import Program
+    from kernelcalc.compile.forms.program import Program
     from kernelcalc.kernels import Kernel
 else:
     sp = Late("sympy")
@@ -84,7 +84,7 @@ def _angle(kernel: Kernel, square: float) -> Angle | None:
 
 
 def _make(kernel: Kernel, square: float) -> str:
-    from kernelcalc.compile.sphere import sphere
+    from kernelcalc.compile.tables.sphere import sphere
 
     try:
         made = sphere(kernel, square)
@@ -106,7 +106,7 @@ def _structure() -> Structure:
 
 
 def _derive() -> str:
-    from kernelcalc.compile.emit import Module
+    from kernelcalc.compile.source.emit import Module
 
     module = Module(_program(close=False), _program(close=True), _diagonal())
     found = Structure(module.text(), module.counts(), module.constant_count, False, "s2", [], "")
@@ -114,10 +114,10 @@ def _derive() -> str:
 
 
 def _program(*, close: bool) -> Program:
-    from kernelcalc.compile.builder import p, q
-    from kernelcalc.compile.close import root_p, root_q
-    from kernelcalc.compile.named import TABLE
-    from kernelcalc.compile.program import Program, ax, ay, let
+    from kernelcalc.compile.forms.builder import p, q
+    from kernelcalc.compile.forms.close import root_p, root_q
+    from kernelcalc.compile.forms.named import TABLE
+    from kernelcalc.compile.forms.program import Program, ax, ay, let
 
     small, value = sp.Symbol("t0", nonnegative=True), sp.Symbol("t1", real=True)
     lookup = sp.Function("lookup_side")
@@ -129,8 +129,8 @@ def _program(*, close: bool) -> Program:
 
 
 def _diagonal() -> Program:
-    from kernelcalc.compile.named import TABLE
-    from kernelcalc.compile.program import Program
+    from kernelcalc.compile.forms.named import TABLE
+    from kernelcalc.compile.forms.program import Program
 
     lookup = sp.Function("lookup_side")
     value = lookup(sp.Integer(0), sp.Integer(-1), TABLE)

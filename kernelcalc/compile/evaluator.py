@@ -31,13 +31,14 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernelcalc.compile import means, planes
     from kernelcalc.compile.second import Second
+    from kernelcalc.compile.tables import means, planes
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
 else:
-    means, planes = (Late(f"kernelcalc.compile.{x}") for x in ("means", "planes"))
+    means = Late("kernelcalc.compile.tables.means")
+    planes = Late("kernelcalc.compile.tables.planes")
 
 HUGE_PAGE = 2**21  # bytes
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase

@@ -29,8 +29,8 @@ else:
     mp, digits = Late("mpmath"), Late("kernelcalc.compile.digits")
 
 SOURCE = """\
-from kernelcalc.compile.rows import evaluate
-from kernelcalc.compile.{module} import run
+from kernelcalc.compile.arithmetic.rows import evaluate
+from kernelcalc.compile.arithmetic.{module} import run
 
 def lanes(X, Y, places, count, width, depth, power_row, power_column, numbers, kind, state, code, counts,
           fixed, table, w, out, variances):

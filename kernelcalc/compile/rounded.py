@@ -28,8 +28,8 @@ SHALLOW = 30  # largest depth of layers in float32, whose error grows by an ulp 
 SOURCE = """\
 from math import inf
 
-from kernelcalc.compile.blocks import pack_single
-from kernelcalc.compile.primitives import apart, bits, single, wide
+from kernelcalc.compile.arithmetic.blocks import pack_single
+from kernelcalc.compile.arithmetic.primitives import apart, bits, single, wide
 
 def packed(x, rows, d, tile):
     pack_single(x, rows, d, tile)

@@ -17,13 +17,16 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     import sympy as sp
 
-    from kernelcalc.compile import means, named, program
+    from kernelcalc.compile.forms import named, program
+    from kernelcalc.compile.tables import means
     from kernelcalc.expectation import diagonal, result
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 else:
     sp = Late("sympy")
-    means, named, program = (Late(f"kernelcalc.compile.{x}") for x in ("means", "named", "program"))
+    means = Late("kernelcalc.compile.tables.means")
+    named = Late("kernelcalc.compile.forms.named")
+    program = Late("kernelcalc.compile.forms.program")
     diagonal, result = (Late(f"kernelcalc.expectation.{x}") for x in ("diagonal", "result"))
 
 POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
@@ -184,10 +187,11 @@ def evaluator_key(kernel: Kernel) -> str:
 
 def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
-    from kernelcalc.compile import named, tape
-    from kernelcalc.compile.emit import Module
-    from kernelcalc.compile.stable import certain, covered, diagonal_program
-    from kernelcalc.compile.stable import program as derived
+    from kernelcalc.compile import tape
+    from kernelcalc.compile.forms import named
+    from kernelcalc.compile.forms.stable import certain, covered, diagonal_program
+    from kernelcalc.compile.forms.stable import program as derived
+    from kernelcalc.compile.source.emit import Module
     from kernelcalc.compile.taping import texts
 
     if not values and not _general(kernel):

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import sympy as sp
 
     from kernelcalc import symbols as sym
-    from kernelcalc.compile import printer, program
-    from kernelcalc.compile.program import Let, Program
+    from kernelcalc.compile.forms import program
+    from kernelcalc.compile.forms.program import Let, Program
+    from kernelcalc.compile.source import printer
 else:
     sp, sym = Late("sympy"), Late("kernelcalc.symbols")
-    printer, program = (Late(f"kernelcalc.compile.{x}") for x in ("printer", "program"))
+    printer = Late("kernelcalc.compile.source.printer")
+    program = Late("kernelcalc.compile.forms.program")
 
 
 class Missing(Uncompiled):

@@ -1,0 +1,1 @@
+"""What compiled code calls, in float64, float32 and double-double."""

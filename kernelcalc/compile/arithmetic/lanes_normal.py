@@ -1,0 +1,67 @@
+"""Tapes in double-double with integrals over quarter planes; apart from lanes.py, as they compile slowly."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kernelcalc.compile.arithmetic import twofold
+from kernelcalc.compile.arithmetic.lanes import (
+    LANES,
+    LEAST,
+    LOST,
+    LOW,
+    ROUGH,
+    SIZE,
+    WORDS,
+    WRONG,
+    Register,
+    step,
+)
+from kernelcalc.compile.arithmetic.lookup import lookup_plane
+from kernelcalc.compile.arithmetic.primitives import inline, offset
+from kernelcalc.compile.arithmetic.twofold_normal import SERIES, side, slopes
+
+QUADRANT, PLANE = 25, 26
+
+
+@inline
+def _quadrant(d: Register, h: Register, k: Register, A: Register, B: Register) -> None:
+    """P(X > h, Y > k), as normal.py has it."""
+    for j in range(LANES):
+        total = (1.0 if h[j] < 0.0 and k[j] < 0.0 else 0.0), 0.0
+        wrong = 0.0
+        for second in range(2):
+            first = second == 0
+            x = (h[j] if first else k[j]), (h[LOW + j] if first else k[LOW + j])
+            y = (A[j] if first else B[j]), (A[LOW + j] if first else B[LOW + j])
+            part = side(x, y)
+            by_x, by_y = slopes(x[0], y[0])
+            wrong += by_x * (h[WRONG + j] if first else k[WRONG + j])
+            wrong += by_y * (A[WRONG + j] if first else B[WRONG + j])
+            near = x[0] * x[0] + y[0] * y[0] <= SERIES
+            wrong += LOST if near else 2.0 * ROUGH * abs(part[0]) + 64.0 * LEAST
+            total = twofold.add(total, part)
+        d[j], d[LOW + j] = total
+        d[WRONG + j] = min(wrong, 1.0) if wrong < math.inf else math.inf
+
+
+@inline
+def _looked_up(d: Register, x: Register, y: Register, table: Register) -> None:
+    """The means of planes.py, as exact as they are."""
+    for j in range(LANES):
+        d[j], d[LOW + j], d[WRONG + j] = lookup_plane(x[j], y[j], table), 0.0, 0.0
+
+
+@inline
+def run(code: Any, count: int, w: Register, table: Register) -> None:
+    """As lanes.run."""
+    for n in range(count):
+        i = offset(code, n * WORDS)
+        d, x, y = offset(w, i[1] * SIZE), offset(w, i[4] * SIZE), offset(w, i[5] * SIZE)
+        if i[0] == QUADRANT:
+            _quadrant(d, x, y, offset(w, i[6] * SIZE), offset(w, i[7] * SIZE))
+        elif i[0] == PLANE:
+            _looked_up(d, x, y, table)
+        else:
+            step(i, w, table)

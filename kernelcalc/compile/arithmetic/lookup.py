@@ -1,0 +1,75 @@
+"""The compiled evaluation of the tables of piecewise.py and planes.py."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+from kernelcalc.compile.arithmetic.primitives import bits, fma, from_bits, inline, offset, shift_right
+from kernelcalc.compile.arithmetic.registers import double_polynomial
+from kernelcalc.compile.layout import PLANE_LEVELS, PLANE_TERMS, SECOND, TABLE_HEADER, TABLE_TERMS
+
+Pointer = Any
+
+
+@inline
+def _polynomial(x: float, skipped: int, table: Pointer) -> float:
+    """The polynomial of the interval of x, `skipped` intervals further on."""
+    shift, half, base = int(table[0]), int(table[1]), int(table[2])
+    low, high = table[3], table[4]
+    y = high if x >= high else x
+    j = shift_right(bits(y if y >= low else low), shift)
+    t = y - from_bits((j << shift) + half)
+    i = TABLE_HEADER + (TABLE_TERMS - 1) * (j - base + skipped)
+    u = t * t
+    pair = table[i + 5]  # the last coefficient lies in its lower half: see packed of piecewise.py
+    first = fma(t, table[i + 1], table[i])
+    middle = fma(t, table[i + 3], table[i + 2])
+    last = fma(u, from_bits(bits(pair) << 32), fma(t, pair, table[i + 4]))
+    return fma(u, fma(u, last, middle), first)
+
+
+@inline
+def lookup(x: float, table: Pointer) -> float:
+    """The function in the table at 0 <= x <= reach, as accurate as the table says; NaN for NaN."""
+    return _polynomial(x, 0, table)
+
+
+@inline
+def lookup_side(x: float, side: float, table: Pointer) -> float:
+    """The first of two functions at x >= 0 if side <= 0, else the second; their tables have one shape."""
+    return _polynomial(x, int(table[SECOND]) if side > 0.0 else 0, table)
+
+
+@inline
+def lookup_plane(mu: float, x: float, table: Pointer) -> float:
+    """The function of two variables in the table (planes.py) at |mu| < reach, 0 <= x < reach; NaN beyond."""
+    s, w = abs(mu) * table[0], x * table[0]
+    inside = s < 1.0 and w < 1.0
+    s, w = s if inside else 0.0, w if inside else 0.0
+    level = 1022 - shift_right(bits(s if s > w else w), 52)  # of the least square at the origin that has both
+    level = level if level < PLANE_LEVELS else PLANE_LEVELS - 1
+    start = int(table[2]) + 2 * (level + (PLANE_LEVELS if mu < 0.0 else 0))
+    place, scale = table[start], table[start + 1]
+    s, w = s * scale, w * scale
+    while place > 0.0:
+        s += s
+        w += w
+        k = TABLE_HEADER + int(place)
+        if s >= 1.0:
+            s -= 1.0
+            k += 2
+        if w >= 1.0:
+            w -= 1.0
+            k += 1
+        place = table[k]
+    at = int(table[1]) - PLANE_TERMS * PLANE_TERMS * (int(place) + 1)
+    value = double_polynomial(offset(table, at), 2.0 * s - 1.0, 2.0 * w - 1.0)
+    return value if inside else nan
+
+
+@inline
+def lookups(mu: Pointer, x: Pointer, m: int, table: Pointer) -> None:
+    """mu[j] = lookup_plane(mu[j], x[j], table)."""
+    for j in range(m):
+        mu[j] = lookup_plane(mu[j], x[j], table)

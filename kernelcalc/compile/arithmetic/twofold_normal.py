@@ -1,0 +1,128 @@
+"""P(X > h, Y > k) of two normal variables in double-double; normal.py has the definitions, in float64.
+
+Where the corner is near the origin, W(h, A) is an angle less Owen's T function by the series of Patefield
+and Tandy (2000),  atan(a) - 2 pi T(h, a) = sum_j (-1)^j P(N > j) a^(2j+1)/(2j+1),  N Poisson of mean h^2/2:
+exact to a few 1e-32 of 1. Farther out, where W may be tiny, it is a Gauss-Legendre sum of a smooth integrand.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import mpmath as mp
+import numpy as np
+
+from kernelcalc.compile.arithmetic import twofold
+from kernelcalc.compile.arithmetic._coefficients import PI
+from kernelcalc.compile.arithmetic.primitives import constants, inline
+from kernelcalc.compile.arithmetic.twofold import ONE, ZERO, Two
+
+NODES = 32  # of each panel
+PANELS = (0.0, 0.25, 1.0)  # of [0, T]
+SERIES = 30.0  # squared distance of the corner up to which the series serves
+END = 150.0  # the integrand is left off where it is below exp(-END/2)
+BEYOND = 1e8  # stands for all that is larger: W is 0
+ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
+
+
+def _rule() -> list[tuple[mp.mpf, mp.mpf]]:
+    """Nodes and weights of Gauss and Legendre on [-1, 1], the roots improved by Newton's method."""
+    found = []
+    with mp.workdps(40):
+        for start in np.polynomial.legendre.leggauss(NODES)[0].tolist():
+            x = mp.mpf(start)
+            for _ in range(3):
+                before, value = mp.mpf(1), x
+                for n in range(2, NODES + 1):
+                    before, value = value, ((2 * n - 1) * x * value - (n - 1) * before) / n
+                slope = NODES * (x * value - before) / (x * x - 1)
+                x -= value / slope
+            found.append((x, 2 / ((1 - x * x) * slope**2)))
+    return found
+
+
+def _flat() -> list[float]:
+    """Place in [0, 1] and weight of every node of both panels, each in two floats."""
+    numbers: list[float] = []
+    for low, high in pairwise(PANELS):
+        for x, weight in _rule():
+            with mp.workdps(40):
+                for value in (low + (high - low) * (1 + x) / 2, (high - low) * weight / 2):
+                    first = float(value)
+                    numbers += [first, float(value - first)]
+    return numbers
+
+
+rule = constants("normal_rule", _flat())
+COUNT = NODES * (len(PANELS) - 1)
+
+
+@inline
+def _owen(square: Two, a: Two) -> Two:
+    """2 pi T(h, a) for 0 <= a <= 1, given h^2."""
+    mean = twofold.scale(square, 0.5)
+    weight = twofold.exp(twofold.neg(mean))
+    beyond, power = twofold.plus(twofold.neg(weight), 1.0), a
+    total, step = ZERO, twofold.neg(twofold.mul(a, a))
+    j = 0.0
+    while j < mean[0] or weight[0] * abs(power[0]) > 1e-35 * a[0]:
+        total = twofold.add(total, twofold.quotient(twofold.mul(beyond, power), (2.0 * j + 1.0, 0.0)))
+        j += 1.0
+        weight = twofold.quotient(twofold.mul(weight, mean), (j, 0.0))
+        beyond = twofold.sub(beyond, weight)
+        power = twofold.mul(power, step)
+    return twofold.sub(twofold.atan2_pos(a, ONE), total)
+
+
+@inline
+def _integral(h: Two, A: Two) -> Two:
+    """Int_0^oo exp(-A t - t^2/2)/(h^2 + (A + t)^2) dt."""
+    T = END / (A[0] + math.sqrt(A[0] * A[0] + END))
+    x, total, square = rule(), ZERO, twofold.mul(h, h)
+    for i in range(COUNT):
+        t = twofold.times((x[4 * i], x[4 * i + 1]), T)
+        y = twofold.add(A, t)
+        size = twofold.exp(twofold.neg(twofold.mul(t, twofold.add(A, twofold.scale(t, 0.5)))))
+        weight = x[4 * i + 2], x[4 * i + 3]
+        value = twofold.quotient(twofold.mul(weight, size), twofold.add(square, twofold.mul(y, y)))
+        total = twofold.add(total, value)
+    return twofold.times(total, T)
+
+
+@inline
+def side(h: Two, A: Two) -> Two:
+    """sgn(h) W(|h|, A) for any h and A, not both 0; 1e-30 of 1, or of P(X > |h|) from SERIES on."""
+    size = twofold.neg(h) if h[0] < 0.0 else h
+    tilt = twofold.neg(A) if A[0] < 0.0 else A
+    size = size if size[0] < BEYOND else (BEYOND, 0.0)
+    tilt = tilt if tilt[0] < BEYOND else (BEYOND, 0.0)
+    outer = size[0] >= tilt[0]
+    large, small = size if outer else tilt, tilt if outer else size
+    square = twofold.add(twofold.mul(size, size), twofold.mul(tilt, tilt))
+    above = twofold.erfc(twofold.mul(large, ROOT_HALF))
+    rest = twofold.erfc(twofold.mul(small, ROOT_HALF))
+    if square[0] > SERIES:
+        found = twofold.mul(size, twofold.exp(twofold.scale(square, -0.5)))
+        found = twofold.quotient(twofold.mul(found, _integral(size, tilt)), twofold.scale(PI, 2.0))
+    else:
+        found = _owen(twofold.mul(large, large), twofold.quotient(small, large))
+        found = twofold.quotient(found, twofold.scale(PI, 2.0))
+        if outer:
+            found = twofold.sub(twofold.scale(above, 0.25), found)
+        else:
+            below = twofold.plus(twofold.neg(rest), 1.0)
+            found = twofold.sub(found, twofold.scale(twofold.mul(above, below), 0.25))
+    if A[0] < 0.0:
+        whole = above if outer else rest
+        found = twofold.sub(twofold.scale(whole, 0.5), found)
+    return twofold.neg(found) if h[0] < 0.0 else found
+
+
+@inline
+def slopes(h: float, A: float) -> Two:
+    """Not below |dW/dh| and |dW/dA|, at h and A in float64."""
+    square = h * h + A * A
+    density = 0.16 * math.exp(-0.5 * min(square, 1400.0)) / (square if square > 1e-290 else 1e-290)
+    tail = 0.4 * math.exp(-0.5 * min(h * h, 1400.0)) * (1.0 if A < 0.0 else 0.5)
+    return tail + density * abs(A), density * abs(h)

@@ -1,0 +1,52 @@
+"""What the first phase loses: forms without a rule in gaps.py are sums that may cancel.
+
+The sum of the absolute values of the terms over the value, an eighth of sqrt(a' b') standing in where that
+passes through zero, times what a term is wrong by (measured, at worst), is the error to expect. Pairs for
+which it is above LIMIT in some layer, for c or the tangent kernel, are left to the second phase (second.py).
+What powers and exponentials make of errors in their arguments is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from kernelcalc.compile.forms.builder import HALF, Builder, Inverse, s2, w2
+from kernelcalc.compile.forms.quadrants import quadrant, quarter
+
+LIMIT = 16  # units of 2^-52
+QUARTER, OTHER = sp.Rational(8, 5), HALF  # of them, lost by terms of forms with a quarter plane, or without
+ZERO = sp.Rational(1, 8)  # of sqrt(a' b'): a smaller value counts as passing through zero
+
+
+def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -> dict[str, sp.Expr]:
+    """"size", "size factor", "size transposed": errors of the terms of c and of the factors; "spread": the
+    least value they are compared with."""
+    meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
+    meaning |= {name: sp.Abs(size) for name, size in builder.sizes.items()}
+    parts = {"c": "size", "factor": "size factor", "transposed": "size transposed"}
+    unit = QUARTER if any(value.has(quadrant, quarter) for value in meaning.values()) else OTHER
+    found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
+    roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
+    return found | {"spread": ZERO * roots[0] * roots[1]}
+
+
+def magnitude(form: sp.Expr, meaning: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """The sum of the absolute values of the terms of a form; meaning: of the names of sums and products, and
+    of others |their own magnitude|. Of factors that are sums themselves, one after the other counts."""
+    form = sp.sympify(form)
+    value = meaning.get(form, form)
+    if value.is_Add:
+        return sp.Add(*(magnitude(arg, meaning) for arg in value.args))
+    if value.is_Mul or (value.is_Pow and value.exp.is_Integer and value.exp > 0):
+        factors = value.args if value.is_Mul else (value.base,) * int(value.exp)
+        sizes, sums = [_size(arg) for arg in factors], [magnitude(arg, meaning) for arg in factors]
+        loose = [i for i, (size, sum_) in enumerate(zip(sizes, sums, strict=True)) if size != sum_]
+        others = (sp.Mul(*sizes[:i], sums[i], *sizes[i + 1 :]) for i in loose)
+        return sp.Add(*others) if loose else sp.Mul(*sizes)
+    return value if isinstance(value, sp.Abs) else _size(form)
+
+
+def _size(form: sp.Expr) -> sp.Expr:
+    return form if form.is_nonnegative or form in (w2, s2) else sp.Abs(form)

@@ -1,0 +1,1 @@
+"""From a program to the source of a module that Numba compiles."""

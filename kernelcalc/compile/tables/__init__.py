@@ -1,0 +1,1 @@
+"""Expectations without a cheap closed form: tables and series with a bound of their error."""

@@ -1,0 +1,252 @@
+"""One layer of Mehler sums for a block of pairs: machine code for most, NumPy for those nearly parallel.
+
+The terms that a sum needs grow with |r|. In machine code all pairs take as many as |r| <= near needs; the
+others, which are few, are summed by themselves with all terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernelcalc.compile import cache
+from kernelcalc.compile.tables.hermite import EPS, Series, Vector
+
+NEAR = (0.7, 0.85, 0.93, 0.97)  # correlations from which pairs are summed by themselves, the first of these
+SHARE = 1 / 64  # beyond which no more than this part of the block is
+SLIGHT = 8 * EPS  # of the norms: what may be left over there
+AT_ONCE = 2**20  # coefficients of pairs
+SOURCE = """\
+from kernelcalc.compile.arithmetic.primitives import apart, fma, wide
+
+EPS = 2.0 ** -52
+
+def nearby(n, p, near, inverse, c, count, marks):
+    found = 0
+    for i in range(n):
+        for j in range(p):
+            if abs(c[i * p + j] * inverse[i] * inverse[n + j]) > near:
+                marks[found] = i * p + j
+                found += 1
+    count[0] = found
+
+def layer(n, p, terms, odd, both, squarings, dual_terms, dual_odd, dual_both, dual_squarings, masses, w2, s2,
+          inverse, left, right, dual_left, dual_right, row, column, more, wrong_more, state, work):
+    wide()
+    apart()
+    size = n * p
+    for i in range(n):
+        for j in range(p):
+            unit = inverse[i] * inverse[n + j]
+            x = state[i * p + j] * unit
+            x = 1.0 if x > 1.0 else x
+            x = -1.0 if x < -1.0 else x
+            work[j] = x
+            work[p + j] = x * x
+            work[2 * p + j] = fma(state[size + i * p + j], unit, 4 * EPS)
+            work[3 * p + j] = 0.0
+            work[4 * p + j] = 0.0
+        for step in range(terms // 4):
+            k = terms - 4 * (step + 1)
+            f0, f1 = left[i * terms + k], left[i * terms + k + 1]
+            f2, f3 = left[i * terms + k + 2], left[i * terms + k + 3]
+            for j in range(p):
+                y, at = work[both * p + j], k * p + j
+                total = fma(work[3 * p + j], y, f3 * right[at + 3 * p])
+                total = fma(total, y, f2 * right[at + 2 * p])
+                total = fma(total, y, f1 * right[at + p])
+                work[3 * p + j] = fma(total, y, f0 * right[at])
+        for step in range(dual_terms // 4):
+            k = dual_terms - 4 * (step + 1)
+            f0, f1 = dual_left[i * dual_terms + k], dual_left[i * dual_terms + k + 1]
+            f2, f3 = dual_left[i * dual_terms + k + 2], dual_left[i * dual_terms + k + 3]
+            for j in range(p):
+                y, at = work[dual_both * p + j], k * p + j
+                total = fma(work[4 * p + j], y, f3 * dual_right[at + 3 * p])
+                total = fma(total, y, f2 * dual_right[at + 2 * p])
+                total = fma(total, y, f1 * dual_right[at + p])
+                work[4 * p + j] = fma(total, y, f0 * dual_right[at])
+        for j in range(p):
+            at = i * p + j
+            value, factor = work[3 * p + j], work[4 * p + j]
+            value = value * work[j] if odd else value
+            factor = factor * work[j] if dual_odd else factor
+            factor += more[at] if masses else 0.0
+            power = dual_power = abs(work[j])
+            for k in range(squarings):
+                power *= power
+            for k in range(dual_squarings):
+                dual_power *= dual_power
+            error = row[10 * i] * column[j] * work[2 * p + j]
+            error = fma(row[10 * i + 1], column[p + j], error)
+            error = fma(row[10 * i + 2], column[2 * p + j], error)
+            error = fma(row[10 * i + 3], column[3 * p + j], error)
+            error = fma(row[10 * i + 4] * column[4 * p + j], power, error)
+            off = row[10 * i + 5] * column[5 * p + j] * work[2 * p + j]
+            off = fma(row[10 * i + 6], column[6 * p + j], off)
+            off = fma(row[10 * i + 7], column[7 * p + j], off)
+            off = fma(row[10 * i + 8], column[8 * p + j], off)
+            off = fma(row[10 * i + 9] * column[9 * p + j], dual_power, off)
+            off += wrong_more[at] if masses else 0.0
+            total, lost = state[2 * size + at], state[3 * size + at]
+            c, f = fma(w2, value, s2), w2 * factor
+            wrong = fma(w2, error, 2 * EPS * abs(c))
+            both_wrong = fma(abs(f), lost, (abs(total) + lost) * (w2 * off))
+            state[at] = c
+            state[size + at] = wrong
+            state[2 * size + at] = fma(total, f, c)
+            state[3 * size + at] = (wrong + both_wrong) * (1 + 8 * EPS)
+"""
+Pair = tuple[Vector, Vector]  # values and bounds
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]  # rows and columns
+POINTER, INTEGER, NUMBER = "float64*", "int64", "float64"
+SIGNATURES = {
+    "nearby": (INTEGER, INTEGER, NUMBER, POINTER, POINTER, "int64*", "int64*"),
+    "layer": (*(INTEGER,) * 11, NUMBER, NUMBER, *(POINTER,) * 11),
+}
+
+
+@lru_cache(maxsize=len(SIGNATURES))
+def _function(name: str) -> Callable[..., None]:
+    return cache.function(SOURCE, name, SIGNATURES[name])
+
+
+@dataclass(frozen=True)
+class Dual:
+    """E f(X) g(Y) for a block: the series of the rows and of the columns."""
+
+    f: Series
+    g: Series
+
+    @property
+    def count(self) -> int:
+        return int(min(self.f.values.shape[1], self.g.values.shape[1]))
+
+    def enough(self, near: float) -> int:
+        """How many terms the pairs with |r| <= near need."""
+        if min(len(self.f.rests), len(self.g.rests)) < self.count:
+            return self.count
+        rests = self.f.rests[: self.count] * self.g.rests[: self.count] * near ** np.arange(self.count)
+        found = np.flatnonzero(rests <= SLIGHT)
+        return max(1, int(found[0])) if len(found) else self.count
+
+    def packed(self, few: int) -> tuple[tuple[Vector, Vector], tuple[int, ...]]:
+        """Coefficients (n, K) and (K, p); K, a multiple of 4; whether they are those of odd k only, and of
+        every second k; how often |r| may be squared without falling below the power of what is left over."""
+        left, right = self.f.values[:, :few], self.g.values[:, :few]
+        both = np.flatnonzero(left.any(axis=0) & right.any(axis=0))
+        step = 1 if (np.diff(both) % 2).any() else 2
+        start = int(both[0]) % step if len(both) else few
+        used = range(start, few, step)
+        terms = -(-len(used) // 4) * 4
+        rows, columns = np.zeros((len(left), terms)), np.zeros((terms, len(right)))
+        rows[:, : len(used)], columns[: len(used)] = left[:, start::step], right[:, start::step].T
+        return (rows, columns), (terms, int(start == 1), step - 1, int(np.log2(self.count)))
+
+    def parts(self, few: int) -> tuple[list[Vector], list[Vector]]:
+        """What makes up the bounds, of the rows and of the columns."""
+        f, g, count = self.f, self.g, self.count
+        noise = 4 * EPS * np.sqrt(count) + (SLIGHT if few < count else 0.0)
+        cut = rest(f, count) if few == count else np.zeros(len(f.norms))
+        rows = [f.slopes, f.errors, f.sums, noise * f.norms, cut]
+        return rows, [g.slopes, g.sums, g.errors, g.norms, rest(g, count)]
+
+    def at(self, places: Places, r: Vector, dr: Vector) -> Pair:
+        """The sums with all terms and their bounds, at correlations r known up to dr."""
+        values, bounds = np.empty(len(r)), np.empty(len(r))
+        rows, columns = self.parts(self.count)
+        size = max(1, AT_ONCE // self.count)
+        for start in range(0, len(r), size):
+            here = slice(start, start + size)
+            i, j, x = places[0][here], places[1][here], r[here]
+            powers = np.ones((len(x), self.count))
+            powers[:, 1:] = x[:, None]
+            np.cumprod(powers, axis=1, out=powers)
+            powers *= self.f.values[i, : self.count]
+            powers *= self.g.values[j, : self.count]
+            values[here] = powers.sum(axis=1)
+            one = np.ones(len(x))
+            weights = dr[here], one, one, one, np.abs(x) ** self.count
+            parts = zip(weights, rows, columns, strict=True)
+            bounds[here] = np.sum([weight * f[i] * g[j] for weight, f, g in parts], axis=0)
+        return values, bounds
+
+
+def rest(f: Series, count: int) -> Vector:
+    """The norm of what is left beyond `count` terms."""
+    if count == f.values.shape[1]:
+        return f.tails
+    found: Vector = np.sqrt(f.tails**2 + (f.values[:, count:] ** 2).sum(axis=1))
+    return found
+
+
+def inverses(a: Vector, b: Vector) -> Vector:
+    """1/sqrt of the variances of rows and columns, one after the other; 0 where there is none."""
+    variances = np.concatenate([a, b])
+    with np.errstate(divide="ignore"):
+        found: Vector = np.where(variances > 0, 1 / np.sqrt(variances), 0.0)
+    return found
+
+
+def layer(
+    weights: tuple[float, float],
+    inverse: Vector,
+    cross: Dual,
+    factor: Dual,
+    more: Pair | None,
+    state: Vector,
+    lines: NDArray[np.int64],
+    special: Callable[[Places, Vector, Vector], tuple[Pair, Pair]],
+) -> None:
+    """One step of the recursion in place.
+
+    weights: sigma_w^2 and sigma_b^2; inverse: as of `inverses`; more: what masses add to the factor; state
+    (4, n, p): the covariance, a bound of its error, the tangent kernel, and a bound; special: cross and
+    factor at places with their r and dr, asked for at the places `lines` and for pairs nearly parallel.
+    """
+    n, p = state.shape[1:]
+    w2, s2 = weights
+    count, marks = np.empty(1, dtype=np.int64), np.empty(n * p, dtype=np.int64)
+    few, found = (cross.count, factor.count), lines
+    for near in NEAR:
+        _function("nearby")(n, p, near, *(x.ctypes.data for x in (inverse, state[0], count, marks)))
+        if count[0] <= SHARE * n * p:
+            enough = cross.enough(near), factor.enough(near)
+            if enough != few:
+                few, found = enough, np.union1d(marks[: count[0]], lines)
+            break
+    places = np.divmod(found, p)
+    old = state[:, *places]
+    first, sizes = cross.packed(few[0])
+    second, more_sizes = factor.packed(few[1])
+    parts = zip(cross.parts(few[0]), factor.parts(few[1]), strict=True)
+    rows, columns = (np.concatenate(part) for part in parts)
+    terms = (*first, *second, np.ascontiguousarray(rows.T), columns)
+    arrays = inverse, *terms, *(more or (state, state)), state, np.empty((5, p))
+    numbers = n, p, *sizes, *more_sizes, int(more is not None), w2, s2
+    _function("layer")(*numbers, *(x.ctypes.data for x in arrays))
+    if len(found):
+        state[:, *places] = _by_themselves(weights, inverse, old, places, n, special)
+
+
+def _by_themselves(
+    weights: tuple[float, float],
+    inverse: Vector,
+    old: Vector,
+    places: Places,
+    n: int,
+    special: Callable[[Places, Vector, Vector], tuple[Pair, Pair]],
+) -> Vector:
+    """The layer for single pairs: the new state in place of the old."""
+    (w2, s2), (i, j) = weights, places
+    c, wrong, total, lost = old
+    unit = inverse[i] * inverse[n + j]
+    (value, error), (factor, off) = special(places, np.clip(c * unit, -1.0, 1.0), wrong * unit + 4 * EPS)
+    c = w2 * value + s2
+    wrong = w2 * error + 2 * EPS * np.abs(c)
+    both = w2 * (np.abs(factor) * lost + (np.abs(total) + lost) * off)
+    return np.stack([c, wrong, c + w2 * factor * total, (wrong + both) * (1 + 8 * EPS)])

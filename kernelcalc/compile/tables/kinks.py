@@ -1,0 +1,153 @@
+"""E g(X) h(Y) for functions with kinks, as a function of the angle, resolved at both ends.
+
+The Hermite series of a function with a kink converges slowly where X and Y are nearly parallel. There
+Y = sd (r U + s W) given X = sd U, s = sin(angle), and two nested Gauss-Legendre rules: the inner panels end
+at the kinks of h, the outer ones at those of g and, graded down to the width s, at those that the mean of h
+given U remembers. Two orders tell the error. The angle enters through x = sqrt(q) or sqrt(p), on Chebyshev
+nodes in every octave of x, and what lies between is interpolated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.polynomial.legendre import leggauss
+
+from kernelcalc.compile.tables.duals import Dual
+from kernelcalc.compile.tables.hermite import panels, series
+from kernelcalc.compile.tables.piecewise import Long, Vector
+from kernelcalc.errors import InputError
+from kernelcalc.expectation import numeric
+from kernelcalc.functions.base import Function
+
+OCTAVES = (-7, -6, -5, -4, -3, -2, -1)  # of x; one more interval below
+DEGREE = 19
+CHECKED = 5  # every which value is computed twice
+REACH = 9.0  # in standard deviations: exp(-9^2/2) = 3e-18
+OUTER, INNER = 1.0, 1.5  # widths of panels, in standard deviations
+SERIES = 0.125  # from this x on the Hermite series have converged
+RULES = ((14, 12), (12, 10))  # orders of the outer and of the inner rule: the result, and its check
+GRADED = np.ldexp(1.0, np.arange(-6, 3, 2))  # distances from a kink at which inner panels end
+
+
+@dataclass(frozen=True)
+class AngleFunction:
+    """A function of x in [0, sqrt(1/2)], Chebyshev coefficients (intervals, DEGREE + 1); error: absolute."""
+
+    coefficients: Vector
+    error: float
+
+    @staticmethod
+    def edges() -> Vector:
+        return np.array([0.0, *np.ldexp(1.0, np.array(OCTAVES)), np.sqrt(0.5)])
+
+    @staticmethod
+    def nodes() -> Vector:
+        """Where the function has to be known: (intervals, DEGREE + 1)."""
+        edges = AngleFunction.edges()
+        points = chebyshev.chebpts1(DEGREE + 1)
+        nodes: Vector = (edges[1:, None] + edges[:-1, None]) / 2 + np.diff(edges)[:, None] / 2 * points
+        return nodes
+
+    @classmethod
+    def through(cls, values: Vector, error: float) -> AngleFunction:
+        """The function with these values at the nodes, known up to error."""
+        points = chebyshev.chebpts1(DEGREE + 1)
+        inverse = np.linalg.inv(chebyshev.chebvander(points, DEGREE))
+        coefficients = values @ inverse.T
+        cut = float(np.abs(coefficients[:, -2:]).sum(axis=1).max())
+        return cls(coefficients, error + 2 * cut)
+
+    @property
+    def steepness(self) -> float:
+        """A bound of |x f'(x)|/2 = |q df/dq|: what a relative error of q does."""
+        edges = self.edges()
+        slopes = np.abs(chebyshev.chebder(self.coefficients, axis=1)).sum(axis=1) * 2 / np.diff(edges)
+        return float((slopes * edges[1:]).max() / 2)
+
+    def __call__(self, x: Long) -> Long:
+        return self._evaluate(self.coefficients, x)
+
+    def _evaluate(self, coefficients: Vector, x: Long) -> Long:
+        edges = self.edges()
+        index = np.clip(np.searchsorted(edges, x.astype(np.float64), side="right") - 1, 0, len(edges) - 2)
+        t = (2 * x - edges[index] - edges[index + 1]) / (edges[index + 1] - edges[index])
+        picked = coefficients[index].astype(np.longdouble)
+        before, now = np.zeros_like(x), np.zeros_like(x)
+        for k in reversed(range(1, picked.shape[1])):  # Clenshaw
+            before, now = now, 2 * t * now - before + picked[:, k]
+        result: Long = t * now - before + picked[:, 0]
+        return result
+
+    @cached_property
+    def _moments(self) -> tuple[Vector, Vector]:
+        """Coefficients of the integral of x f(x) from the left end of every interval, over x^2 at the first;
+        and its values at the left ends."""
+        edges, rows, starts = self.edges(), [], [0.0]
+        for left, right, row in zip(edges[:-1], edges[1:], self.coefficients, strict=True):
+            linear = np.array([(left + right) / 2, (right - left) / 2])
+            rows.append(chebyshev.chebint(chebyshev.chebmul(row, linear), lbnd=-1) * (right - left) / 2)
+            starts.append(starts[-1] + float(chebyshev.chebval(1.0, rows[-1])))
+        return np.array(rows), np.array(starts)
+
+    def integral(self, x: Long) -> Long:
+        """The integral of t f(t) over 0 < t < x, to its last digits also where x is small."""
+        rows, starts = self._moments
+        edges = self.edges()
+        index = np.clip(np.searchsorted(edges, x.astype(np.float64), side="right") - 1, 0, len(edges) - 2)
+        total = starts[index] + self._evaluate(rows, x)
+        inner = np.flatnonzero(index == 0)
+        if len(inner):  # by a rule, as the antiderivative cancels: f has a finite value at 0
+            u, w = leggauss(DEGREE + 3)
+            t = x[inner, None] * (1 + u.astype(np.longdouble)) / 2
+            values = np.array([self._evaluate(self.coefficients, row) for row in t], np.longdouble)
+            total[inner] = (values * t) @ w * x[inner] / 2
+        return total
+
+
+def angle_functions(g: Function, h: Function, sd: float) -> tuple[AngleFunction, AngleFunction]:
+    """E g(X) h(Y) in x = sqrt(q) for r >= 0 and in x = sqrt(p) for r <= 0, var X = var Y = sd^2."""
+    x = AngleFunction.nodes()
+    far = x.ravel() > SERIES
+    left, right = series(g, np.array([sd])), series(h, np.array([sd]))
+    found = []
+    for sign in (1.0, -1.0):
+        values = np.empty(x.size)
+        r = sign * (1 - 2 * x.ravel()[far] ** 2)
+        first = np.zeros(len(r), dtype=np.int64)
+        values[far], bounds = Dual(left, right).at((first, first), r, np.zeros(len(r)))
+        inner = np.flatnonzero(~far)
+        values[inner] = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[0]) for i in inner]
+        again = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[1]) for i in inner[::CHECKED]]
+        error = float(np.abs(values[inner[::CHECKED]] - again).max() + bounds.max())
+        if not np.isfinite(error):
+            raise InputError(f"E[{g!r} {h!r}] is not resolved in float64")
+        error += 1e-15 * float(np.abs(values).max())
+        found.append(AngleFunction.through(values.reshape(x.shape), error))
+    return found[0], found[1]
+
+
+def _nested(g: Function, h: Function, sd: float, x: float, sign: float, orders: tuple[int, int]) -> float:
+    """E g(X) h(Y) at x^2 = (1 - r)/2 (sign = 1) or (1 + r)/2 (sign = -1)."""
+    r, s = sign * (1 - 2 * x * x), 2 * x * np.sqrt((1 - x) * (1 + x))
+    kinks_g = np.array([float(t) / sd for t in g.breakpoints])
+    kinks_h = np.array([float(t) / sd for t in h.breakpoints])
+    steps = s * np.concatenate([[0.0], np.ldexp(1.0, np.arange(-2, max(1, int(2 - np.log2(s))), 2))])
+    images = (kinks_h[:, None] / r + np.concatenate([-steps, steps])).ravel() if abs(r) > 0.05 else []
+    near = (kinks_g[:, None] + np.concatenate([-GRADED, [0.0], GRADED]) / 4).ravel()
+    cuts = np.unique([*np.arange(-REACH, REACH + OUTER, OUTER), *near, *images])
+    u, outer = panels(np.clip(cuts, -REACH, REACH)[None], orders[0])
+    u, outer = u[0], outer[0] * np.exp(-u[0] ** 2 / 2) / np.sqrt(2 * np.pi)
+    base = np.arange(-REACH, REACH + INNER, INNER)
+    own = (kinks_h[None, :] - r * u[:, None]) / s if s > 0 else np.zeros((len(u), 0))
+    spread = np.concatenate([-GRADED, [0.0], GRADED])
+    graded = (own[:, :, None] + spread).reshape(len(u), -1)
+    cuts = np.sort(np.concatenate([np.broadcast_to(base, (len(u), len(base))), graded], axis=1), axis=1)
+    w, inner = panels(np.clip(cuts, -REACH, REACH), orders[1])
+    y = sd * (r * u[:, None] + s * w)
+    values = numeric._values(h)(y.ravel()).reshape(y.shape)
+    means = (values * inner * np.exp(-(w**2) / 2)).sum(axis=1) / np.sqrt(2 * np.pi)
+    return float((outer * numeric._values(g)(sd * u)) @ means)

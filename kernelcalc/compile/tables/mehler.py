@@ -1,0 +1,221 @@
+"""Kernels whose expectations have no closed form: Mehler series, layer by layer, each value with a bound.
+
+    E f(X) g(Y) = sum_k r^k f_k(sqrt a) g_k(sqrt b),   r = c/sqrt(ab)
+
+costs two multiply-adds per pair and term, like a matrix product. Cut after K terms it is wrong by at most
+|r|^K tail_f tail_g. What a layer does to the errors of the layer before is bounded by Price's formula and
+Cauchy-Schwarz: |d/dr E f g| <= |f'| |g'| sd_f sd_g, the norms again from the coefficients. Rounding of the
+sums is counted as 4 K eps times the norms. Bounds are absolute. Masses of surrogate derivatives are met by
+conditioning (``masses``), rows that are equal or opposite by one-dimensional integrals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernelcalc.compile.tables import masses
+from kernelcalc.compile.tables.duals import Dual, Places, inverses, layer
+from kernelcalc.compile.tables.hermite import EPS, Series, Vector, series
+from kernelcalc.errors import Undefined
+
+if TYPE_CHECKING:
+    from kernelcalc.functions.base import Function
+    from kernelcalc.kernels import Kernel
+
+BLOCK = 256  # rows and columns at once: all arrays of a block stay in cache
+Pair = tuple[Vector, Vector]  # values and bounds
+Numbers = NDArray[np.int64]
+Piece = tuple[int, int]  # the first row and the first column of a block
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer needs of the points of one side; derivative: of the regular part."""
+
+    variances: Vector
+    activation: Series
+    derivative: Series | None
+
+    def part(self, here: slice) -> Layer:
+        derivative = None if self.derivative is None else self.derivative.part(here)
+        return Layer(self.variances[here], self.activation.part(here), derivative)
+
+
+@dataclass(frozen=True)
+class Side:
+    """The layers of the points of one side, the error of their variances included in the series' errors.
+
+    names, opposites: numbers that equal rows, and the opposites of equal rows, share.
+    """
+
+    data: Vector
+    names: Numbers
+    opposites: Numbers
+    layers: tuple[Layer, ...]
+
+    def part(self, here: slice) -> Side:
+        """Some of the points."""
+        layers = tuple(known.part(here) for known in self.layers)
+        return Side(self.data[here], self.names[here], self.opposites[here], layers)
+
+
+def side(
+    kernel: Kernel,
+    data: Vector,
+    names: Numbers,
+    opposites: Numbers,
+    role: str,
+    known: Side | None = None,
+) -> Side:
+    """Variances and coefficients of the row ("row") or column points; known: a side with the same."""
+    if known is not None:
+        return Side(data, names, opposites, known.layers)
+    own, other = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
+    (f, s), (g, u) = (own, other) if role == "row" else (other, own)
+    w2, s2 = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
+    variances = w2 / data.shape[1] * np.einsum("ij,ij->i", data, data) + s2
+    layers = []
+    for _ in range(int(kernel.depth) - 1):
+        deviations = np.sqrt(variances)
+        derivative = None if s is None or u is None else _met(s, u, deviations)
+        layers.append(Layer(variances, _met(f, g, deviations), derivative))
+        variances = w2 * layers[-1].activation.norms ** 2 + s2
+    return Side(data, names, opposites, (*layers, Layer(variances, _nothing(len(data)), None)))
+
+
+def _met(f: Function, g: Function, deviations: Vector) -> Series:
+    """The series of the regular part of f, with more terms if that of g is long and does not end."""
+    f = masses.regular(f)
+    if f.expr == 0:
+        return _nothing(len(deviations))
+    return series(f, deviations, whole=bool(g.breakpoints))
+
+
+def _nothing(n: int) -> Series:
+    return Series(np.zeros((n, 1)), np.zeros(n), np.zeros(n), np.zeros(n))
+
+
+def block(kernel: Kernel, rows: Side, columns: Side, products: Vector) -> Pair:
+    """k(rows, columns) and bounds of the errors, (n, p) each; products: inner products of the data."""
+    weights = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
+    state = np.empty((4, len(rows.data), len(columns.data)))
+    state[0] = weights[0] / rows.data.shape[1] * products + weights[1]
+    rounding = 4 * EPS * (1 + np.sqrt(rows.data.shape[1]))
+    state[1] = np.outer(*(rounding**0.5 * np.sqrt(side.layers[0].variances) for side in (rows, columns)))
+    state[2:] = state[:2]
+    lines = {1: _meeting(rows.names, columns.names)}
+    if weights[1] == 0:
+        lines[-1] = np.setdiff1d(_meeting(rows.names, columns.opposites), lines[1])
+    for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
+        _step(kernel, weights, x, y, state, lines)
+        lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
+    return state[2], state[3] + 2 * EPS * np.abs(state[2])
+
+
+def _meeting(rows: Numbers, columns: Numbers) -> Numbers:
+    """Where in the block they are equal."""
+    if not len(np.intersect1d(rows, columns)):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(rows[:, None] == columns)
+
+
+def _step(
+    kernel: Kernel, weights: tuple[float, float], x: Layer, y: Layer, state: Vector, lines: dict[int, Numbers]
+) -> None:
+    """One layer, in place; lines: where in the block Y = X (1) and where Y = -X (-1)."""
+    inverse, cross = inverses(x.variances, y.variances), Dual(x.activation, y.activation)
+    left, right = (part.derivative or _nothing(len(part.variances)) for part in (x, y))
+    factor = Dual(left, right)
+    slopes = None if kernel.s1 is None or kernel.s2 is None else (kernel.s1, kernel.s2)
+    more = None
+    if slopes is not None and (slopes[0].deltas or slopes[1].deltas):
+        unit = np.outer(inverse[: len(x.variances)], inverse[len(x.variances) :])
+        r, dr = np.clip(state[0] * unit, -1.0, 1.0), state[1] * unit + 4 * EPS
+        more = masses.factor(*slopes, x.variances, y.variances, r, dr)
+
+    def special(places: Places, r: Vector, dr: Vector) -> tuple[Pair, Pair]:
+        first, second = cross.at(places, r, dr), factor.at(places, r, dr)
+        if more is not None:
+            second = second[0] + more[0][places], second[1] + more[1][places]
+        for sign, line in lines.items():
+            on = np.flatnonzero(np.isin(places[0] * state.shape[2] + places[1], line))
+            at = places[0][on]
+            if len(on):
+                _put(first, on, _on_line(kernel.f1, kernel.f2, x.activation, x.variances, at, sign))
+            if len(on) and slopes is not None:
+                _put(second, on, _on_line(*slopes, x.derivative, x.variances, at, sign))
+        return first, second
+
+    known = np.concatenate([*lines.values(), np.zeros(0, dtype=np.int64)])
+    layer(weights, inverse, cross, factor, more, state, known, special)
+
+
+def _put(pair: Pair, on: Numbers, found: Pair) -> None:
+    for part, values in zip(pair, found, strict=True):
+        part[on] = values
+
+
+def _on_line(
+    f: Function, g: Function, left: Series | None, v: Vector, rows: Numbers, sign: int
+) -> Pair:
+    """E f(X) g(sign X) at some of the rows; left: the series of f."""
+    if f == g and sign == 1 and not f.deltas and left is not None:
+        square = left.norms[rows] ** 2
+        return square, 16 * EPS * square
+    return masses.on_line(f, g, v[rows], sign)
+
+
+def _names(*parts: Vector) -> Iterator[Numbers]:
+    """A number for each row, the same for equal rows."""
+    _, place = np.unique(np.concatenate(parts) + 0.0, axis=0, return_inverse=True)
+    ends = np.cumsum([len(part) for part in parts])
+    yield from np.split(place.ravel(), ends[:-1])
+
+
+def _each(pieces: Iterable[Piece], job: Callable[[Piece], None]) -> None:
+    for piece in pieces:
+        job(piece)
+
+
+def gram(
+    kernel: Kernel,
+    X: Vector,
+    Z: Vector | None,
+    run: Callable[[Iterable[Piece], Callable[[Piece], None]], None] = _each,
+) -> Pair:
+    """k(X, Z) and bounds of the absolute errors, (n, p) each; Z=None means X; run: does all the pieces."""
+    _defined(kernel, X, "X")
+    if Z is not None:
+        _defined(kernel, Z, "Z")
+    other = X if Z is None else Z
+    names, others, opposites = _names(X, other, -other)
+    rows = side(kernel, X, names, names, "row")
+    mirror = Z is None and kernel.symmetric
+    columns = side(kernel, other, others, opposites, "column", rows if mirror else None)
+    n, p = len(X), len(other)
+    values, bounds = X @ other.T, np.empty((n, p))
+
+    def job(piece: Piece) -> None:
+        here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
+        values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]), values[here])
+        if mirror and piece[0] != piece[1]:
+            values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
+
+    places = [(i, j) for i in range(0, n, BLOCK) for j in range(0, p, BLOCK)]
+    run([(i, j) for i, j in places if j <= i or not mirror], job)
+    return values, bounds
+
+
+def _defined(kernel: Kernel, data: Vector, name: str) -> None:
+    """Undefined for a row of zeros without bias where an activation jumps."""
+    if kernel.depth == 1 or kernel.sigma_b != 0 or not (kernel.f1.jumps or kernel.f2.jumps):
+        return
+    zero = np.flatnonzero(~data.any(axis=1))
+    if len(zero):
+        row = f"{name}[{zero[0]}] is a zero row and sigma_b = 0"
+        raise Undefined(f"{row}: {kernel!r} is not defined there (0/0)")
