@@ -135,6 +135,7 @@ KERNELS = {
     ),
     "ntk hard-tanh": lambda: kc.NTK(kc.function("max(-1, min(1, z))"), 2),
     "ntk elu": lambda: kc.NTK(kc.function("where(z > 0, z, exp(z) - 1)"), 2),
+    "ntk gabor": lambda: kc.NTK(kc.Gabor(), 2),  # determinants within determinants
     "ntk probit": lambda: kc.NTK(kc.function("erf(2*z + 1)"), 2),
     "sgntk threshold": lambda: kc.SGNTK(kc.function("heaviside(z - 1)"), kc.function("exp(-(z - 1)**2)"), 2),
     "ntk threshold": lambda: kc.NTK(kc.function("heaviside(z - 1)"), 2),

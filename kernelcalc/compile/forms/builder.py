@@ -176,6 +176,8 @@ class Builder:
         def determinant(inside: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
             """(K, s) with inside = K/s^2, K of the parameters alone."""
             inside = sp.expand(inside)
+            if any(self._is_pair(s.name) or s.name.endswith(("_x", "_y")) for s in inside.free_symbols):
+                return None  # it holds another one, which is no number
             if not inside.is_polynomial(c) or sp.degree(inside, c) != 2 or inside.coeff(c, 1) != 0:
                 return None
             found = normalised(sp.factor(inside.coeff(c, 0)))
