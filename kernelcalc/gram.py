@@ -230,13 +230,14 @@ class Task:
         given = self.rows, self.columns, where, self.numbers, self.diagonal, out, mirrored, space
         self.code.tile(*given, self.rounded)
         i, ni, j, nj = where
-        lost = np.isnan(out[:ni, :nj])
-        if mirrored is not None and i == j:
-            np.fill_diagonal(lost, False)  # it is written at the end
-        if self.code.structure.shift is not None and lost.any():
-            raise InputError(
-                f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
-            )
+        if self.code.structure.shift is not None:
+            lost = np.isnan(out[:ni, :nj])
+            if mirrored is not None and i == j:
+                np.fill_diagonal(lost, False)  # it is written at the end
+            if lost.any():
+                raise InputError(
+                    f"{self.code.kernel!r}: a mean so far off the centre is beyond the table; scale the data"
+                )
         down, along = self.rows.dead[i : i + ni], self.columns.dead[j : j + nj]
         if down.any() or along.any():
             dead = down[:, None] | along
