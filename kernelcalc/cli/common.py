@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 FAILED, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 FILE = click.Path(path_type=Path)
 PACKAGE = "kernelcalc.derivations"
+surrogate_option = click.option(
+    "--surrogate",
+    metavar="NAME",
+    help="sgntk: a name stands for its derivative (erf: erf'), a formula for itself.",
+)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kernelcalc.cli.common import FILE, write_json
+from kernelcalc.cli.common import FILE, surrogate_option, write_json
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--activation", required=True, metavar="NAME", help="A name from kernelcalc list, or a formula in z."
 )
-@click.option(
-    "--surrogate",
-    metavar="NAME",
-    help="sgntk: a name stands for its derivative (erf: erf'), a formula for itself.",
-)
+@surrogate_option
 @click.option("--depth", type=int, required=True, help="Number of weight layers (two hidden layers: 3).")
 @click.option(
     "--sigma-w", type=float, default=1.0, show_default=True, help="Standard deviation of the weights."

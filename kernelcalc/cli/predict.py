@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kernelcalc.cli.common import FILE, write_json
+from kernelcalc.cli.common import FILE, surrogate_option, write_json
 from kernelcalc.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ FULL_REPORT = 1500  # training points up to which all eigenvalues are computed f
               help="auto: sgntk if there is a surrogate, else ntk.")  # fmt: skip
 @click.option("--activation", default="relu", show_default=True, metavar="NAME",
               help="A name from kernelcalc list, or a formula in z.")  # fmt: skip
-@click.option("--surrogate", metavar="NAME",
-              help="sgntk: a name stands for its derivative (erf: erf'), a formula for itself.")  # fmt: skip
+@surrogate_option
 @click.option("--depth", type=int, default=3, show_default=True, help="Number of weight layers.")
 @click.option("--sigma-w", type=float, default=1.0, show_default=True, help="Standard deviation of weights.")
 @click.option("--sigma-b", type=float, default=0.1, show_default=True, help="Standard deviation of biases.")
