@@ -20,6 +20,7 @@ from pair_families import Pair, families
 from references import References
 
 import kernelcalc as kc
+from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
@@ -88,6 +89,10 @@ def groups(every: bool) -> Iterator[tuple[str, Makers]]:
         yield f"erf({m:g})", made(kc.Erf(m), **surrogate, **delta)
     yield "sign", made(kc.Sign(), **{f"erf({m:g})'": g for m, g in erf.items()})
     yield "relu", made(kc.ReLU(), **{"erf(1)'": erf[1.0]}, **delta)
+    if every:  # the factor alone: the covariance of sign networks is above
+        surrogates = {entry.name: entry() for entry in SURROGATES}
+        known = {name: s for name, s in surrogates.items() if closed(kc.SGNTK(kc.Sign(), s, 2))}
+        yield "sign, all surrogates", dict(list(made(kc.Sign(), **known).items())[2:])
     for entry in kc.catalogue() if every else ():
         f = entry()
         if entry.name not in ("Erf", "Sign", "ReLU") and closed(kc.NTK(f, 2)):
