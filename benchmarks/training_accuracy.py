@@ -28,8 +28,8 @@ from kernelcalc.training.flow import GradientFlow
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.append(str(TESTS))
 from exact_hard import exact_means  # noqa: E402  # after the path to it
-from exact_training import erf, relu, sign_erf, trained  # noqa: E402
-from hard_cases import TITLES, hard_cases  # noqa: E402
+from exact_training import erf, relu, sign_erf, trained  # noqa: E402  # likewise
+from hard_cases import TITLES, hard_cases  # noqa: E402  # likewise
 
 ACTIVATIONS = {"erf": (kc.Erf(), erf), "relu": (kc.ReLU(), relu)}
 

@@ -64,4 +64,5 @@ class Deferred:
 
     def __getstate__(self) -> dict[str, Any]:
         """All fields, and not how to make them: also what pickle takes."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        own: Any = self  # a dataclass, as all subclasses are
+        return {field.name: getattr(self, field.name) for field in fields(own)}

@@ -40,10 +40,14 @@ def program(row: Named, values: dict[str, object]) -> Callable[[Any], Any]:
             warnings.simplefilter("ignore")  # of these packages and their dependencies
             torch = importlib.import_module("torch")
             if row.library == "snntorch":
-                return getattr(importlib.import_module("snntorch.surrogate"), row.name)(**values)  # type: ignore[no-any-return]
+                made: Callable[[Any], Any] = getattr(importlib.import_module("snntorch.surrogate"), row.name)(
+                    **values
+                )
+                return made
             if row.library == "spikingjelly":
                 module = importlib.import_module("spikingjelly.activation_based.surrogate")
-                return getattr(module, row.name)(**values)  # type: ignore[no-any-return]
+                made = getattr(module, row.name)(**values)
+                return made
             module = importlib.import_module("norse.torch.functional.threshold")
     except ImportError as error:
         pytest.skip(f"pip install '.[libraries]': {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import mpmath as mp
 import numpy as np
@@ -74,6 +74,10 @@ def execute(statements: tuple[Let, ...], values: dict[sp.Symbol, mp.mpf]) -> Non
         values.update(zip(statement.targets, results, strict=True))
 
 
+def _at(form: Callable[..., mp.mpf], arguments: tuple[mp.mpf, ...], t: mp.mpf) -> mp.mpf:
+    return form(mp.sin(t), mp.cos(t), mp.sec(t) ** 2, *arguments)
+
+
 def integral(made: Integral) -> Callable[..., tuple[mp.mpf, ...]]:
     """An integral of a program by quadrature."""
     forms = [
@@ -87,9 +91,7 @@ def integral(made: Integral) -> Callable[..., tuple[mp.mpf, ...]]:
         found = []
         for k, form in enumerate(forms):
             with mp.workdps(mp.mp.dps if k < len(made.values) else 10):  # sizes are compared, no more
-                found.append(
-                    mp.quad(lambda t: form(mp.sin(t), mp.cos(t), mp.sec(t) ** 2, *arguments), [0, end])  # noqa: B023
-                )
+                found.append(mp.quad(partial(_at, form, arguments), [0, end]))
         return tuple(found)
 
     return value

@@ -201,8 +201,8 @@ BAD: dict[str, tuple[Any, tuple[Any, ...], str]] = {
     "surrogate": (InfiniteNetworkRegressor("erf", "sign"), (X, Y), "surrogate must be finite"),
     "kernel": (InfiniteNetworkRegressor(kernel="sgntk"), (X, Y), "a surrogate is needed"),
     "kernel name": (InfiniteNetworkRegressor(kernel="ntkk"), (X, Y), "must be 'auto'"),
-    "activation type": (InfiniteNetworkRegressor(3), (X, Y), "activation=3"),  # type: ignore[arg-type]
-    "surrogate type": (InfiniteNetworkRegressor("erf", 3), (X, Y), "surrogate=3"),  # type: ignore[arg-type]
+    "activation type": (InfiniteNetworkRegressor(3), (X, Y), "activation=3"),  # type: ignore[arg-type]  # the point
+    "surrogate type": (InfiniteNetworkRegressor("erf", 3), (X, Y), "surrogate=3"),  # type: ignore[arg-type]  # too
 }
 
 

@@ -56,7 +56,9 @@ def test_kernels_look_it_up() -> None:
     for i, j in ((0, 1), (2, 0)):
         exact = k.reference(rows[i], rows[j], digits=17)
         assert abs(K[i, j] - exact) <= 3e-15 * abs(exact)
-    assert "infinitely many kinks" in k.layer.factor.reason  # type: ignore[union-attr]
+    factor = k.layer.factor
+    assert factor is not None
+    assert "infinitely many kinks" in factor.reason
 
 
 def test_what_has_no_end_is_refused_elsewhere() -> None:
