@@ -43,6 +43,8 @@ FUNCTIONS = {
     "acute_angles": lambda q, p, r: (mp.acos(abs(r)), mp.asin(abs(r))),
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),
     "angles": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
+    "angles_on_circle": lambda y, x: (mp.atan2(y, x), mp.pi - mp.atan2(y, x)),
+    "seldom": lambda x, y, least: x if y < least else mp.nan,
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "phi": normal_cdf,
     "quadrant": lambda *sides: quarter_plane(*sides),

@@ -29,7 +29,7 @@ from kernelcalc.compile.arithmetic.blocks import (
     PRODUCT_SPACE, STRIDE, TILE, inner_product, product, product_single, settle, stream, stream_transposed,
     write_transposed,
 )
-from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
+from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T, X
 from kernelcalc.compile.arithmetic.legendre import legendre, legendre_nodes, legendre_weights
 from kernelcalc.compile.arithmetic.lookup import lookup, lookup_plane, lookup_side, lookups
 from kernelcalc.compile.arithmetic.neighbours import along, first_layer, gathered, together
@@ -37,8 +37,8 @@ from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import apart, as_single, bits, fma, inline, offset, single, wide
 from kernelcalc.compile.arithmetic.vecmath import (
-    acute_angles, angles, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2, half_angle_triple, hypot, hypot4,
-    log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    acute_angles, angles, angles_on_circle, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2,
+    half_angle_triple, hypot, hypot4, log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
 )
 
 LANES = TILE*STRIDE + PRODUCT_SPACE

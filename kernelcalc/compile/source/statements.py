@@ -142,6 +142,9 @@ class Statements:
         programs: for which the tables were made, and which of it is computed; opening, lines: of a pair.
         """
         _, program = programs
+        rare = [x for x in program.pair if x.value.func.__name__ == "seldom"]
+        if len(rare) == 1 and self.line(rare[0]) in lines:
+            return self._parted(name, arguments, programs, opening, lines, rare[0])
         found = [x for x in program.pair if x.value.func.__name__ == "lookup_plane"]
         if not 0 < len(found) <= LOOKUPS:
             return self._loop(name, arguments, programs, opening, lines)
@@ -165,6 +168,38 @@ class Statements:
             *calls,
             f"    {name}_after(w, {arguments})",
             "    return close",
+            "",
+        ]
+
+    def _parted(
+        self,
+        name: str,
+        arguments: str,
+        programs: tuple[Program, Program],
+        opening: list[str],
+        lines: list[str],
+        rare: Let,
+    ) -> list[str]:
+        """What pairs need seldom in a loop of its own, left out where no pair of the row needs it."""
+        _, program = programs
+        value, size, least = rare.value.args
+        again = [line for line in opening if not line.startswith("close +=")]
+        to_tell, to_have = (
+            [self.line(x) for x in _needed(program, [Let((), of)])] for of in (size, value)
+        )
+        some = [*to_tell, f"close += 1 if {self.value(size)} < {self.value(least)} else 0"]
+        values = [*to_have, f"w[X + j] = {self.value(value)}"]
+        kept = f"{rare.targets[0]} = w[X + j]"
+        rest = [kept if line == self.line(rare) else line for line in lines]
+        return [
+            *self._loop(f"{name}_some", arguments, programs, again, some),
+            *self._loop(f"{name}_seldom", arguments, programs, again, values),
+            *self.pairs(f"{name}_always", arguments, programs, opening, rest),
+            "@inline",
+            f"def {name}(w, {arguments}):",
+            f"    if {name}_some(w, {arguments}) != 0:",
+            f"        {name}_seldom(w, {arguments})",
+            f"    return {name}_always(w, {arguments})",
             "",
         ]
 
