@@ -21,6 +21,7 @@ from kernelcalc.compile.forms.program import Program, level, outermost
 from kernelcalc.compile.source import emit_integral
 from kernelcalc.compile.source.emit_close import Close
 from kernelcalc.compile.source.emit_single import Single
+from kernelcalc.compile.source.loops import Loop, pairs
 from kernelcalc.compile.source.statements import Statements, blocks, size
 
 HEADER = f"""\
@@ -214,14 +215,16 @@ class Module(Statements):
         first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
         if self.large:
-            return [*self.pairs("again", later, (made, made), [STATE], self.layer(made, keep, keep)), OPENED]
+            again = Loop("again", later, made, made, [STATE], self.layer(made, keep, keep))
+            return [*pairs(self, again), OPENED]
         lines = []
         for name, arguments, opening, program, read in (
             ("advance", first, OPENING, made, keep | {"T": "c", "S": "c", "e": "0.0"}),
             ("again", later, [STATE], level(made), keep),
             ("last", later, [STATE], outermost(level(made)), keep),
         ):
-            lines += self.pairs(name, arguments, (made, program), opening, self.layer(program, keep, read))
+            body = self.layer(program, keep, read)
+            lines += pairs(self, Loop(name, arguments, made, program, opening, body))
         return lines
 
     def _tile(self) -> list[str]:
