@@ -127,6 +127,8 @@ class Statements:
                     f"lost = {size}/max(abs({keep[total]}), least)",
                     "most = most if lost <= most else lost",
                 ]
+        if "narrow" in program.outputs:
+            lines += [f"lost = {self.value(program.outputs['narrow'])}", "most = most if lost <= most else lost"]
         return [*lines, f"{keep['e']} = most"]
 
 

@@ -93,7 +93,8 @@ def _met(f: Function, g: Function, deviations: Vector) -> Series:
     f = masses.regular(f)
     if f.expr == 0:
         return _nothing(len(deviations))
-    return series(f, deviations, whole=bool(g.breakpoints))
+    found = series(f, deviations, whole=bool(g.breakpoints))
+    return found.lumped() if f == g else found
 
 
 def _nothing(n: int) -> Series:
