@@ -61,6 +61,21 @@ def test_the_three_ways_agree() -> None:
             assert table(np.array([root]))[0] == pytest.approx(closed[i, j], rel=2e-14)
 
 
+@pytest.mark.parametrize("formula", ["tanh(z)", "1/(1 + exp(-z))", "cos(9*z)"])
+def test_series_of_many_deviations_are_those_of_each(formula: str) -> None:
+    """Interpolated or, where that does not resolve them as of the last, not."""
+    f, many = kc.function(formula), np.geomspace(0.3, 2.0, 200)
+    found = series(f, many)
+    for i in (0, 60, 137, 199):
+        alone = series(f, many[i : i + 1])
+        count = min(found.values.shape[1], alone.values.shape[1])
+        off = np.abs(found.values[i, :count] - alone.values[0, :count]).max()
+        assert off <= found.errors[i] + alone.errors[0] <= 2e-14 * alone.norms[0]
+        assert found.norms[i] == pytest.approx(alone.norms[0], rel=2e-15)
+    assert found.values.shape == alone.values.shape
+    assert 0.9 * alone.tails[0] <= found.tails[199] <= 2 * alone.tails[0]
+
+
 def test_the_angle_keeps_its_digits() -> None:
     """q' is a sum of terms of one sign: the kernel near the diagonal falls off as the derivative says."""
     found = sphere(KERNELS["ntk"], 1.0)
