@@ -23,7 +23,7 @@ from .c2_recursions import INPUTS, POINTS, derived, first, network, values, x, y
 w, s = sigma_w, sigma_b
 F1, F2 = kc.function("z**2 + 2*z"), kc.function("z**2 - z")
 ONE: Pair = (F1, F1.derivative)  # 2z + 2
-TWO: Pair = (F2, kc.function("3*z + 1"))  # a surrogate, not the derivative 2z - 1
+TWO: Pair = (F2, kc.function("3*z + 1", unbounded=True))  # a surrogate, not the derivative 2z - 1
 KERNEL = kc.GeneralizedNTK(ONE, TWO, 3, sigma_w=w, sigma_b=s)
 
 Inputs = tuple[sp.Symbol, ...]

@@ -306,8 +306,12 @@ def _activation(value: object) -> Function:
     return _integrable(f, "activation")
 
 
-def _surrogate(value: object) -> Function:
-    return _integrable(as_function(value, "surrogate derivative"), "surrogate derivative")
+def _surrogate(value: object, activation: Function) -> Function:
+    """InputError for what has no expectation, and an own formula that is unbounded and no true derivative."""
+    s = _integrable(as_function(value, "surrogate derivative"), "surrogate derivative")
+    if s != activation.derivative:
+        hypotheses.refuse(s)
+    return s
 
 
 def _integrable(f: Function, role: str) -> Function:
@@ -388,10 +392,12 @@ def SGNTK(
 ) -> Kernel:
     """The surrogate-gradient NTK I(x, y) (Eilers et al. 2024, Theorem 2.4, section E.2).
 
-    A SurrogateWarning says which theorems do not cover a surrogate derivative that jumps or is unbounded.
+    A SurrogateWarning says which theorems do not cover a surrogate derivative that jumps or is unbounded; an
+    unbounded formula of one's own is refused, unless kc.function(formula, unbounded=True) says it is meant.
     The first argument carries the true derivative, the second the surrogate: the kernel is not symmetric.
     """
-    f, s = _activation(activation), _surrogate(surrogate)
+    f = _activation(activation)
+    s = _surrogate(surrogate, f)
     if s != f.derivative:  # with its own derivative it is the NTK
         hypotheses.warn(s)
     return _kernel("SGNTK", (f, f.derivative, f, s), depth, sigma_w, sigma_b)
@@ -414,5 +420,5 @@ def GeneralizedNTK(
     except (TypeError, ValueError) as error:
         raise InputError("GeneralizedNTK takes two pairs (activation, surrogate derivative)") from error
     f1, f2 = _activation(f1), _activation(f2)
-    s1, s2 = _surrogate(s1), _surrogate(s2)
+    s1, s2 = _surrogate(s1, f1), _surrogate(s2, f2)
     return _kernel("GeneralizedNTK", (f1, s1, f2, s2), depth, sigma_w, sigma_b)

@@ -126,6 +126,37 @@ def test_what_is_infinite_or_not_real_is_refused(formula: str) -> None:
         kc.function(formula)
 
 
+@pytest.mark.parametrize(
+    ("formula", "reason"),
+    [
+        ("z**2", "z -> -oo, where it grows faster than every line.*Theorem E.5.*Lemma E.7.*Theorem E.4"),
+        ("exp(z)", "z -> oo, where it grows faster"),
+        ("softplus(z)", "z -> oo, where it grows no faster than a line.*Lemma E.7"),
+    ],
+)
+def test_an_unbounded_formula_is_no_surrogate_unless_it_is_meant(formula: str, reason: str) -> None:
+    s = kc.function(formula)
+    for refused in (s, s.smoothed(1), s.centred(1), s.derivative) if formula == "z**2" else (s,):
+        with pytest.raises(kc.InputError, match=r"is unbounded as z -> .*clip it.*unbounded=True"):
+            kc.SGNTK(kc.Sign(), refused, 2)
+    with pytest.raises(kc.InputError, match=reason):
+        kc.GeneralizedNTK((kc.Erf(), kc.Erf().derivative), (kc.Erf(), s), 2)
+    twin = (s, s.derivative)  # a true derivative may be what it is
+    kc.GeneralizedNTK((kc.Sign(), kc.Sign().derivative), twin, 2)
+    with pytest.warns(kc.SurrogateWarning, match="unbounded"):
+        kc.SGNTK(kc.Sign(), kc.function(formula, unbounded=True), 2)
+
+
+def test_the_command_refuses_an_unbounded_surrogate(tmp_path: Path) -> None:
+    data, out = tmp_path / "X.csv", tmp_path / "K.csv"
+    data.write_text("1,2\n3,4\n")
+    arguments = ["gram", str(data), "-o", str(out), "--kernel", "sgntk", "--activation", "sign"]
+    result = CliRunner().invoke(cli, [*arguments, "--surrogate", "z**2", "--depth", "2"])
+    assert result.exit_code == 2
+    assert "grows faster than every line" in " ".join(result.output.split())
+    assert not out.exists()
+
+
 def test_growth_below_the_gaussian_is_admitted() -> None:
     for formula in ("exp(abs(z))", "sinh(z)**3", "z**5*exp(z)", "exp(-z**2)*exp(z)"):
         kc.NTK(kc.function(formula), 2)

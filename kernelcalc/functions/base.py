@@ -101,7 +101,8 @@ class Function(Deferred):
     """f(z) = regular part + sum of weight * delta(z - location); hashable, compared by content.
 
     name: how people call it; template: regular part in z and parameter symbols; parameters: pairs
-    (symbol, value); masses: pairs (location, weight) in parameter symbols.
+    (symbol, value); masses: pairs (location, weight) in parameter symbols; own: made from a user's formula:
+    kernels refuse it as a surrogate derivative if it is unbounded.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Function(Deferred):
     parameters: tuple[tuple[sp.Symbol, sp.Expr], ...] = field(default_factory=tuple)
     masses: Masses = field(default_factory=tuple)
     source: str = field(default_factory=str)
+    own: bool = field(default_factory=bool)
     recipe: str = field(default="", init=False)
 
     @remembered
@@ -239,9 +241,9 @@ class Function(Deferred):
         if self.masses:
             raise InputError(f"{self.name} has Dirac masses; its derivative is not a measure")
         if self.template.has(periodic.nearest):  # these are continuous
-            return Function(f"{self.name}'", self.template.diff(sym.z), self.parameters)
+            return Function(f"{self.name}'", self.template.diff(sym.z), self.parameters, own=self.own)
         regular, masses = analysis.derivative(self.template)
-        return Function(f"{self.name}'", regular, self.parameters, tuple(masses))
+        return Function(f"{self.name}'", regular, self.parameters, tuple(masses), own=self.own)
 
     @unlocked
     def _finite(self) -> sp.Expr:

@@ -1,12 +1,19 @@
-"""Which theorems of Eilers et al. (2024) cover a surrogate derivative."""
+"""Which theorems of Eilers et al. (2024) cover a surrogate derivative, and what is refused for them."""
 
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 from kernelcalc.errors import InputError, SurrogateWarning
 from kernelcalc.functions.base import Function, shown
 from kernelcalc.kept import recall
+from kernelcalc.late import Late
+
+if TYPE_CHECKING:
+    from kernelcalc.functions import analysis
+else:
+    analysis = Late("kernelcalc.functions.analysis")
 
 TRAINING = "Theorem E.5 (training; bounded and Lipschitz)"
 SIGN = "Lemma E.7 and (S78) (the limit of sign networks; bounded and continuous)"
@@ -41,6 +48,29 @@ def _violations(s: Function) -> list[tuple[str, str]]:
     elif s.steep:
         found.append((TRAINING, "its slope is unbounded"))
     return found
+
+
+def refuse(s: Function) -> None:
+    """Raise InputError for a user's formula that is unbounded, unless they have said that it may be."""
+    if growth := recall(s.recipe, "growth of an own formula", lambda: _growth(s) if s.own else ""):
+        raise InputError(
+            f"surrogate derivative {s!r} {growth}; smoothing keeps that: clip it, clip(..., -1, 1), "
+            "or say that you mean it, kc.function(formula, unbounded=True)"
+        )
+
+
+def _growth(s: Function) -> str:
+    try:
+        if s.bounded:
+            return ""
+    except InputError:  # its limits are not known
+        return ""
+    parts = analysis.pieces(s.expr)
+    ends = [(e, t, side) for lo, hi, e in parts for t, side in ((lo, "+"), (hi, "-"))]
+    at = next(t for e, t, side in ends if any(analysis.is_infinite(x) for x in analysis.limits(e, t, side)))
+    line = "no faster than a line" if s.envelope else "faster than every line"
+    theorems = "; ".join(theorem for theorem, _ in violations(s))
+    return f"is unbounded as z -> {at}, where it grows {line}, and so not covered by {theorems}"
 
 
 def warn(s: Function) -> None:

@@ -23,12 +23,15 @@ _CALL = re.compile(r"(?P<name>[A-Za-z]\w*(?:\.\w+)?)'*\s*(?:\((?P<arguments>[\w\
 
 
 @planned
-def function(formula: str) -> Function:
+def function(formula: str, *, unbounded: bool = False) -> Function:
     """A function of z from a user's formula, parsed and never evaluated as Python.
 
     Example: function("1/(1 + 25*abs(z))**2"). Raises InputError with the position of what is wrong.
+    unbounded: a kernel takes it as a surrogate derivative even if it grows without bound; as an activation it
+    may in any case.
     """
-    return Function(formula.strip() if isinstance(formula, str) else "formula", formulas.parse(formula))
+    name = formula.strip() if isinstance(formula, str) else "formula"
+    return Function(name, formulas.parse(formula), own=not unbounded)
 
 
 @planned
