@@ -80,7 +80,8 @@ def test_series_of_many_deviations_are_those_of_each(formula: str) -> None:
 def test_interpolation_octave_by_octave_keeps_the_digits() -> None:
     x = np.geomspace(0.01, 2.0, 1000)
     octaves = Octaves.of(x)
-    assert octaves is not None and octaves.nodes.size < 250
+    assert octaves is not None
+    assert octaves.nodes.size < 250
 
     def values(at: np.ndarray) -> np.ndarray:
         return np.column_stack([np.arctan(at), np.sin(at), at**3])
