@@ -13,7 +13,7 @@ from kernelcalc.arrays import aligned, reals
 from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
-from kernelcalc.compile.rounded import Rounded, pack, rounded
+from kernelcalc.compile.rounded import Rounded, rounded
 from kernelcalc.errors import InputError, Uncompiled
 from kernelcalc.workers import Workers
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LARGE = 2**25  # bytes: more than stays in a cache until it is read
 PAGE = 4096
+TOUCHED = 2**22  # entries of fresh memory cleared at a time
 WIDE = 4  # tiles computed by one call, which costs as much as a tenth of a tile,
 FEW = 32  # unless a thread would get fewer tiles than these
 POINTS = 32  # rows whose values at equal points come from one small matrix
@@ -80,14 +81,11 @@ def gram(
 
     with Workers(threads) as workers:
         if result.dtype == np.float32:
-            single = rounded(task.code, task.rows, task.columns, task.numbers)
-            if single is not None:
-                workers.run(single.tiles, lambda: None, lambda tile, _: pack(tile))
-            task = replace(task, rounded=single)
+            task = replace(task, rounded=rounded(task.code, task.rows, task.columns, task.numbers))
         task.code.prepare(result.dtype.name, task.rounded)
         if large and out is None:  # memory is cleared at the first touch: better before than in between
             data = result.reshape(-1)
-            workers.run(range(0, data.size, LARGE // 8), lambda: None, lambda start, _: _touch(data, start))
+            workers.run(range(0, data.size, TOUCHED), lambda: None, lambda start, _: _touch(data, start))
         tiles = task.tiles(mirror, workers.count)
         workers.run(tiles, lambda: Space(task.rows.data.shape[1], large), fill, progress)
     if mirror:
@@ -270,7 +268,7 @@ def _warn(task: Task) -> None:
 
 def _touch(data: NDArray[Any], start: int) -> None:
     """Write to every page of a part of fresh memory."""
-    data[start : start + LARGE // 8 : PAGE // data.itemsize] = 0
+    data[start : start + TOUCHED : PAGE // data.itemsize] = 0
 
 
 def _code(kernel: Kernel, *data: Matrix) -> Evaluator:

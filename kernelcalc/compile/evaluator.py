@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -353,6 +353,12 @@ def _norms(data: Matrix) -> tuple[Matrix, Matrix]:
 
 def evaluator(kernel: Kernel) -> Evaluator:
     """The compiled kernel. Raises InputError where numbers or a closed form are missing."""
+    return Evaluator(kernel, *_given(kernel))
+
+
+@lru_cache(maxsize=128)
+def _given(kernel: Kernel) -> tuple[int, tuple[float, ...], Structure]:
+    """The depth, the numbers and the structure; a matrix of a kernel that is known reads no file."""
     if not isinstance(kernel.depth, int):
         raise InputError(f"{kernel!r}: give a number as depth before asking for values")
     free = recall(kernel.recipe, "free", lambda: free_names(kernel))
@@ -365,4 +371,4 @@ def evaluator(kernel: Kernel) -> Evaluator:
     rest = recall(
         kernel.recipe, "numbers", lambda: [float(x).hex() for x in parameters_of(kernel, structure)]
     )
-    return Evaluator(kernel, kernel.depth, (w2, s2, *map(float.fromhex, rest)), structure)
+    return kernel.depth, (w2, s2, *map(float.fromhex, rest)), structure

@@ -7,13 +7,13 @@ STRIDE = TILE + 32  # a row of a tile; no power of two, or columns would compete
 CHUNK = 128  # terms summed before they are added to a total: shorter sums round less
 PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front of 8 rows
 PRODUCT_SPACE = PANEL + 8 * CHUNK
-LANES = 10  # rows of STRIDE numbers: the state of TILE pairs
+LANES = 11  # rows of STRIDE numbers: the state of TILE pairs
 MARKS = 2 + TILE * TILE  # how many pairs of a tile are close, which, and the column behind the tile
 LOOKUPS = 16  # of two variables, in one layer: two more rows for each
 # where a second product of the tile begins
 EXACT = TILE * STRIDE + PRODUCT_SPACE + (LANES + 2 * LOOKUPS) * STRIDE
 SCRATCH = EXACT + TILE * STRIDE  # work space of a tile
-Q, P, R, C, T, S, D, A, B, E = (lane * STRIDE for lane in range(LANES))  # where each begins
+Q, P, R, C, T, S, D, A, B, E, X = (lane * STRIDE for lane in range(LANES))  # where each begins
 RSQRT_CUBIC = 0.3125001  # 5/16 in vecmath.rsqrt_estimate, by which processor.py knows it in machine code
 TABLE_TERMS = 7  # of the polynomials of a table, the last two in one number
 TABLE_HEADER = 8  # numbers in front of them

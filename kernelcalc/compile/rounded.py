@@ -28,11 +28,12 @@ SHALLOW = 30  # largest depth of layers in float32, whose error grows by an ulp 
 SOURCE = """\
 from math import inf
 
-from kernelcalc.compile.arithmetic.blocks import pack_single
-from kernelcalc.compile.arithmetic.primitives import apart, bits, single, wide
+from kernelcalc.compile.arithmetic.blocks import TILE, pack_single
+from kernelcalc.compile.arithmetic.primitives import apart, bits, offset, single, wide
 
-def packed(x, rows, d, tile):
-    pack_single(x, rows, d, tile)
+def packed(x, n, d, tiles):
+    for i in range(0, n, TILE):
+        pack_single(offset(x, i*d), min(TILE, n - i), d, offset(tiles, i*d))
 
 def narrowed(x, count, y, extremes):
     wide()
@@ -58,32 +59,25 @@ class Rounded:
     row: Single
     column: Single
     numbers: Single
-    sides: tuple[tuple[Matrix, Single], ...]  # the rows and where they go, packed by tiles
+    sides: tuple[Single, ...]  # the rows, packed by tiles
 
     @property
     def arrays(self) -> tuple[Single, ...]:
         """What the code takes."""
-        return self.row, self.column, self.numbers, self.sides[0][1], self.sides[-1][1]
-
-    @property
-    def tiles(self) -> list[tuple[Matrix, Single]]:
-        """What is to be packed before any pair is computed: rows of a tile and their place."""
-        return [
-            (data[start : start + TILE], tiles[start // TILE])
-            for data, tiles in self.sides
-            for start in range(0, len(data), TILE)
-        ]
+        return self.row, self.column, self.numbers, self.sides[0], self.sides[-1]
 
 
-def pack(tile: tuple[Matrix, Single]) -> None:
-    """Round the rows of a tile."""
-    rows, place = tile
-    _function("packed")(rows.ctypes.data, *rows.shape, place.ctypes.data)
+def _packed(data: Matrix) -> Single:
+    """The rows rounded, tile by tile; one thread needs less time for all than several to agree on parts."""
+    n, d = data.shape
+    tiles = aligned((-(-n // TILE), TILE * d), np.float32)
+    _function("packed")(data.ctypes.data, n, d, tiles.ctypes.data)
+    return tiles
 
 
 def _narrowed(numbers: Matrix) -> Single | None:
     """The numbers rounded; None where one is too large or too small."""
-    result = aligned(numbers.shape, np.float32)
+    result = aligned(numbers.shape, np.float32, clear=False)
     extremes = np.empty(2, dtype=np.int64)
     given = np.ascontiguousarray(numbers)
     _function("narrowed")(given.ctypes.data, given.size, result.ctypes.data, extremes.ctypes.data)
@@ -108,8 +102,5 @@ def rounded(code: Evaluator, rows: Points, columns: Points, numbers: Matrix) -> 
     row, column, rest = narrow[:3]
     if row is None or column is None or rest is None or any(part is None for part in narrow):
         return None
-    sides = tuple(
-        (data, aligned((-(-len(data) // TILE), TILE * data.shape[1]), np.float32))
-        for data in ([rows.data] if columns.data is rows.data else [rows.data, columns.data])
-    )
-    return Rounded(row, column, rest, sides)
+    sides = [rows.data] if columns.data is rows.data else [rows.data, columns.data]
+    return Rounded(row, column, rest, tuple(map(_packed, sides)))

@@ -88,6 +88,8 @@ class Lowering:
             right = self.one("less", given[2], self.constant("0"))
             near, far = (self.one("select", right, *two) for two in ((p, q), (q, p)))
             return self.emit("root_angles", near, far, self.one("abs", given[2]))[::2]
+        if name == "angles_on_circle":
+            return self.emit("angles", *given)
         return self.emit(name, *given)
 
     def value(self, expr: sp.Expr) -> int:
@@ -187,6 +189,8 @@ class Lowering:
             return self.one("copysign", one, given[0])
         if name == "Abs":
             return self.one("abs", given[0])
+        if name == "seldom":
+            return given[0]
         if name in ("Max", "Min"):
             first, second = given if name == "Min" else given[::-1]
             return self.one("select", self.one("less", *given), first, second)

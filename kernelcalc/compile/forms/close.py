@@ -12,10 +12,19 @@ import sympy as sp
 
 from kernelcalc.compile.forms.builder import LEAST, TINY, Builder, Inverse, Omega, d, r, s2, w2
 from kernelcalc.compile.forms.gaps import arcsine_form, from_0, homogeneous_form
-from kernelcalc.compile.forms.program import angles, hypot, hypot4, root_angles, rsqrt, sin_minus_t_cos
+from kernelcalc.compile.forms.program import (
+    angles_on_circle,
+    hypot,
+    hypot4,
+    root_angles,
+    rsqrt,
+    seldom,
+    sin_minus_t_cos,
+)
 from kernelcalc.symbols import a
 
 root_q, root_p = sp.Symbol("root_q", nonnegative=True), sp.Symbol("root_p", nonnegative=True)
+QUARTER = sp.Rational(1, 4)
 SERIES = 13  # terms of asin(x) for x < 1/4
 SMALL = sp.Float(2.0**-30)  # sin x = x to the last digit
 
@@ -221,7 +230,7 @@ class _Arcsine:
     def _rooted(self, root: sp.Expr, cosine: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         """sqrt(t) and t, given the root of sin(t), and cos(t)."""
         square = self.builder.at_pair(root**2)
-        t, _ = self.builder.two(self.builder.pair, angles(square, cosine))
+        t, _ = self.builder.two(self.builder.pair, angles_on_circle(square, cosine))
         return self.builder.at_pair(sp.Piecewise((root, square < SMALL), (sp.sqrt(t), True))), t
 
     def _radial(self) -> tuple[sp.Expr, sp.Expr]:
@@ -255,11 +264,12 @@ class _Arcsine:
         top = at(2 * gx * gy + bx**2 * inverse + by**2 * t)
         under = at(at(t * ny) / bx + at(nx * inverse) / by)
         near = at(alx * aly + self.builder.at_row(bx * nx) * self.builder.at_column(by * ny))
-        turn, _ = self.builder.two(self.builder.pair, angles(at(self.spread * at(top / under)), near))
+        sine = at(self.spread * at(top / under))
+        turn, _ = self.builder.two(self.builder.pair, angles_on_circle(sine, near))
         return turn
 
     def _series(self) -> sp.Expr:
-        """The root of R for alpha < 1/4, from asin(x) = sum a_j x^(2j+1), all terms non-negative:
+        """R over (xy)(x - y)^2, where x, y = alpha < 1/4; asin(x) = sum a_j x^(2j+1), all terms non-negative:
 
         asin(x) asin(y) - asin(sqrt(xy))^2 = sum_{i<j} a_i a_j (xy)^(2i+1) (x^(j-i) - y^(j-i))^2.
         """
@@ -278,29 +288,34 @@ class _Arcsine:
         total = sp.Integer(0)
         for term in reversed(sums[: SERIES // 2]):
             total = at(total * product**2 + term)
-        return at(at(self.g[0] * self.g[1]) * at(self.spread * self.b[0]) * self.b[1] * sp.sqrt(total))
+        return total
+
+    def _rest(self, root_radial: sp.Expr, radial: sp.Expr, turn: sp.Expr) -> sp.Expr:
+        """The root of R: of one of three forms, the series for alpha < 1/4."""
+        at = self.builder.at_pair
+        larger = sp.Max(*self.alpha)
+        low, unlike = larger < QUARTER, sp.Abs(self.alpha[0] - self.alpha[1]) > sp.Rational(3, 4) * larger
+        scale = at(at(self.g[0] * self.g[1]) * at(self.spread * self.b[0]) * self.b[1])
+        series = at(seldom(self._series(), larger, QUARTER))
+        direct = at(self.arcs[0] * self.arcs[1] - self.s_1**2)
+        steep = at(turn / (root_radial + TINY))
+        like = at(2 * self.s_1 + radial - steep**2 / 4)
+        under = at(sp.Piecewise((series, low), (direct, unlike), (like, True)))
+        return at(sp.sqrt(under) * sp.Piecewise((scale, low), (1, unlike), (root_radial, True)))
 
     def step(self) -> Step:
         builder, at, k = self.builder, self.builder.at_pair, self.k
+        lengths = builder.at_row(sp.sqrt(self.inverse[0])) * builder.at_column(sp.sqrt(self.inverse[1]))
         both = at(self.inverse[0] * self.inverse[1])
         signed = builder.angle(self.omega)[2]
         s = at(sp.Abs(signed))
         (root_turning, _), (root_radial, radial), turn = self._turning(), self._radial(), self._turn()
-        steep = at(turn / (root_radial + TINY))
-        direct = at(self.arcs[0] * self.arcs[1] - self.s_1**2)
-        unlike = sp.Abs(self.alpha[0] - self.alpha[1]) > sp.Rational(3, 4) * sp.Max(*self.alpha)
-        root_R = at(
-            sp.Piecewise(
-                (self._series(), sp.Max(*self.alpha) < sp.Rational(1, 4)),
-                (sp.sqrt(direct), unlike),
-                (root_radial * sp.sqrt(2 * self.s_1 + radial - steep**2 / 4), True),
-            )
-        )
-        slope, root_slope = at(w2 * k * both), at(sp.sqrt(w2 * k * both))
-        bias = at(w2 * self.k0 * both + _bias(builder, self.inverse))  # what multiplies Q
-        turned = at(root_turning * root_slope * at(sp.sqrt(slope * (self.s_1 + s) + 2 * bias)))
-        moved = at(slope * root_R), at(root_radial * root_slope * at(sp.sqrt(2 * bias)))
-        beyond = root_slope * sp.sqrt(4 * bias * s)  # Q = Q_o + 4 C_o for c < 0
+        root_R = self._rest(root_radial, radial, turn)
+        slope, root_slope = at(w2 * k * both), at(builder.constant(sp.sqrt(w2 * k)) * lengths)
+        root_bias = at(builder.constant(sp.sqrt(w2 * self.k0 + s2)) * lengths)  # bias multiplies Q
+        turned = at(root_turning * root_slope * at(sp.sqrt(slope * (self.s_1 + s) + 2 * root_bias**2)))
+        moved = at(slope * root_R), at(sp.sqrt(2) * root_radial * at(root_slope * root_bias))
+        beyond = 2 * at(root_slope * root_bias) * sp.sqrt(s)  # Q = Q_o + 4 C_o for c < 0
         opposite = at(sp.Piecewise((0, signed >= 0), (beyond, True)))
         C = at(self.k0 + k * signed)
         root = at(hypot4(turned, *moved, opposite))

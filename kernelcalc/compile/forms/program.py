@@ -20,11 +20,13 @@ root_angles = sp.Function("root_angles")  # half_angle_triple, given sqrt(q) and
 hypot, hypot4 = sp.Function("hypot"), sp.Function("hypot4")
 acute_angles = sp.Function("acute_angles")  # (q, p, r) -> acos|r|, asin|r|
 angles = sp.Function("angles")  # (y, x) -> theta = atan2(y, x), pi - theta, y >= 0
+angles_on_circle = sp.Function("angles_on_circle")  # likewise, for x^2 + y^2 = 1
 copysign = sp.Function("copysign")  # (x, y) -> |x| with the sign of y
 rsqrt = sp.Function("rsqrt")  # 1/sqrt
 t_minus_sin = sp.Function("t_minus_sin")  # (t, sin t) -> t - sin t
 sin_minus_t_cos = sp.Function("sin_minus_t_cos")  # (t, sin t, cos t) -> sin t - t cos t
 at_most = sp.Function("at_most", real=True)  # (s, t, x, y) -> x if s <= t, else y
+seldom = sp.Function("seldom", real=True)  # (x, y, least) -> x if y < least; else anything
 sine = sp.Symbol("sine", real=True)  # of the angle phi of an integral, its cosine and 1/cos(phi)^2
 cosine, inverse_square = sp.Symbol("cosine", positive=True), sp.Symbol("inverse_square", positive=True)
 

@@ -21,6 +21,7 @@ from kernelcalc.compile.forms.program import Program, level, outermost
 from kernelcalc.compile.source import emit_integral
 from kernelcalc.compile.source.emit_close import Close
 from kernelcalc.compile.source.emit_single import Single
+from kernelcalc.compile.source.loops import Loop, pairs
 from kernelcalc.compile.source.statements import Statements, blocks, size
 
 HEADER = f"""\
@@ -29,7 +30,7 @@ from kernelcalc.compile.arithmetic.blocks import (
     PRODUCT_SPACE, STRIDE, TILE, inner_product, product, product_single, settle, stream, stream_transposed,
     write_transposed,
 )
-from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
+from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T, X
 from kernelcalc.compile.arithmetic.legendre import legendre, legendre_nodes, legendre_weights
 from kernelcalc.compile.arithmetic.lookup import lookup, lookup_plane, lookup_side, lookups
 from kernelcalc.compile.arithmetic.neighbours import along, first_layer, gathered, together
@@ -37,8 +38,8 @@ from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import apart, as_single, bits, fma, inline, offset, single, wide
 from kernelcalc.compile.arithmetic.vecmath import (
-    acute_angles, angles, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2, half_angle_triple, hypot, hypot4,
-    log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    acute_angles, angles, angles_on_circle, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2,
+    half_angle_triple, hypot, hypot4, log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
 )
 
 LANES = TILE*STRIDE + PRODUCT_SPACE
@@ -214,14 +215,16 @@ class Module(Statements):
         first = "products, m, inverse, inverses, scale, s2, kept, near, row, column, numbers"
         made, later = self.program, "m, row, column, numbers"
         if self.large:
-            return [*self.pairs("again", later, (made, made), [STATE], self.layer(made, keep, keep)), OPENED]
+            again = Loop("again", later, made, made, [STATE], self.layer(made, keep, keep))
+            return [*pairs(self, again), OPENED]
         lines = []
         for name, arguments, opening, program, read in (
             ("advance", first, OPENING, made, keep | {"T": "c", "S": "c", "e": "0.0"}),
             ("again", later, [STATE], level(made), keep),
             ("last", later, [STATE], outermost(level(made)), keep),
         ):
-            lines += self.pairs(name, arguments, (made, program), opening, self.layer(program, keep, read))
+            body = self.layer(program, keep, read)
+            lines += pairs(self, Loop(name, arguments, made, program, opening, body))
         return lines
 
     def _tile(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernelcalc.compile.forms.program import Program, outermost
+from kernelcalc.compile.source.loops import Loop, pairs
 from kernelcalc.compile.source.statements import Statements, size
 
 LANE = {"root_q": "Q", "root_p": "P", "r": "R", "d": "D"}
@@ -43,7 +44,7 @@ class Close:
         lines = []
         for name, program in (("onward", made), ("final", outermost(made))):
             body = self.module.layer(program, keep, keep)
-            lines += self.module.pairs(name, arguments, (made, program), state, body)
+            lines += pairs(self.module, Loop(name, arguments, made, program, state, body))
         return lines
 
     def _close(self) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from kernelcalc.compile.forms.program import Program, level, outermost
+from kernelcalc.compile.source.loops import Loop, pairs
 from kernelcalc.compile.source.statements import Statements
 
 FUNCTIONS = ("rsqrt", "sqrt", "copysign", "acute_angles", "half_angle_triple", "sin_minus_t_cos")
@@ -84,7 +85,8 @@ class Single:
             if not set(CALL.findall("\n".join(body))) <= NAMED:
                 return []
             rounded = [_rounded(line) for line in body]
-            lines += self.module.pairs(name, "m, row, column, numbers", (made, program), start, rounded)
+            given = "m, row, column, numbers"
+            lines += pairs(self.module, Loop(name, given, made, program, start, rounded))
         return [HEADER, *lines]
 
 

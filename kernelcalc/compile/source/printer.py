@@ -22,6 +22,8 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
         return f"{name}({', '.join(self._print(arg) for arg in args)})"
 
     def _print_Function(self, expr: sp.Expr) -> str:
+        if expr.func.__name__ == "seldom":  # where its loop is not parted
+            return str(self._print(expr.args[0]))
         if expr.func.__name__ not in self.known:
             raise Uncompiled(
                 f"{expr.func.__name__} has no compiled form yet: use kernel.reference, or another function"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sympy as sp
 
 from kernelcalc.compile.forms.program import Let, Program, is_block, used
-from kernelcalc.compile.layout import LANES, LOOKUPS, STRIDE, WEDGE
+from kernelcalc.compile.layout import WEDGE
 from kernelcalc.compile.source.printer import Printer, numeric
 
 STATE = ("q", "p", "root_q", "root_p", "r", "d", "a_x", "a_y")  # what a pair hands on besides c, T, S
@@ -128,92 +128,6 @@ class Statements:
                     "most = most if lost <= most else lost",
                 ]
         return [*lines, f"{keep['e']} = most"]
-
-    def pairs(
-        self,
-        name: str,
-        arguments: str,
-        programs: tuple[Program, Program],
-        opening: list[str],
-        lines: list[str],
-    ) -> list[str]:
-        """A function of the pairs of one row: row is a column of its point table, column those of all points.
-
-        programs: for which the tables were made, and which of it is computed; opening, lines: of a pair.
-        """
-        _, program = programs
-        found = [x for x in program.pair if x.value.func.__name__ == "lookup_plane"]
-        if not 0 < len(found) <= LOOKUPS:
-            return self._loop(name, arguments, programs, opening, lines)
-        before, after = [self.line(x) for x in _needed(program, found)], lines
-        calls = []
-        for k, statement in enumerate(found):  # they are no vector code: what they need, they, and the rest
-            mu, x = ((LANES + 2 * k + i) * STRIDE for i in range(2))
-            arguments_of = zip((mu, x), statement.value.args, strict=False)
-            before += [f"w[{lane} + j] = {self.value(u)}" for lane, u in arguments_of]
-            known = self.line(statement), f"{statement.targets[0]} = w[{mu} + j]"
-            after = [known[1] if line == known[0] else line for line in after]
-            calls.append(f"    lookups(offset(w, {mu}), offset(w, {x}), m, mean)")
-        again = [line for line in opening if not line.startswith("close +=")]
-        return [
-            *self._loop(f"{name}_before", arguments, programs, opening, before),
-            *self._loop(f"{name}_after", arguments, programs, again, after),
-            "@inline",
-            f"def {name}(w, {arguments}):",
-            f"    mean = offset(numbers, int(numbers[{self.place('at')}]))",
-            f"    close = {name}_before(w, {arguments})",
-            *calls,
-            f"    {name}_after(w, {arguments})",
-            "    return close",
-            "",
-        ]
-
-    def _loop(
-        self,
-        name: str,
-        arguments: str,
-        programs: tuple[Program, Program],
-        opening: list[str],
-        lines: list[str],
-    ) -> list[str]:
-        made, program = programs
-        rows, columns = places(made, "row"), places(made, "column")
-        many = blocks(made, "row") | blocks(made, "column")
-        return [
-            "@inline",
-            f"def {name}(w, {arguments}):",
-            "    wide()",
-            "    apart()",
-            *self.given(made),
-            *(
-                f"    {x} = offset(row, {k}*STRIDE)" if x in many else f"    {x} = row[{k}*STRIDE]"
-                for x, k in rows.items()
-            ),
-            "    close = 0",
-            "    for j in range(m):",
-            *(f"        {line}" for line in opening),
-            *(
-                f"        {x} = offset(column, {k}*STRIDE + j)"
-                if x in many
-                else f"        {x} = column[{k}*STRIDE + j]"
-                for x, k in columns.items()
-                if x in used(program)
-            ),
-            *(f"        {line}" for line in lines),
-            "    return close",
-            "",
-        ]
-
-
-def _needed(program: Program, wanted: Iterable[Let]) -> list[Let]:
-    """The statements of a pair on which others depend."""
-    names = {symbol for x in wanted for symbol in x.value.free_symbols}
-    found: list[Let] = []
-    for statement in reversed(program.pair):
-        if names & set(statement.targets):
-            found.insert(0, statement)
-            names |= statement.value.free_symbols
-    return found
 
 
 def targets(program: Program) -> list[str]:
