@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_cases import Job, Row, check_reference, groups, measure, prepare
+from accuracy_cases import DEEP, Job, Row, check_reference, makers_of, measure, prepare
 from accuracy_report import kernel_of, largest, markdown, put, table, verdict
 
 import kernelcalc as kc
@@ -87,8 +87,8 @@ def collect(args: argparse.Namespace) -> tuple[int, list[Row], float]:
     """How many pairs, every entry, CPU seconds."""
     peer = args.nt_python
     jobs = [
-        Job(activation, sigma_b, args.pairs, args.seed, args.family, args.all, peer)
-        for activation, _ in groups(args.all)
+        Job(activation, sigma_b, args.pairs, args.seed, args.family, args.all, peer, args.depth)
+        for activation in makers_of(args.all)
         for sigma_b in args.sigma_b
         if args.only in activation
     ]
@@ -116,6 +116,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=4, help="of each family, activation and bias")
     parser.add_argument("--sigma-b", type=float, nargs="*", default=[0.0, 0.1, 1.0])
     parser.add_argument("--all", action="store_true", help="every function of the catalogue")
+    parser.add_argument("--depth", type=int, default=DEEP[-1], help="no deeper networks than this")
     parser.add_argument("--only", default="", help="activations whose name contains this")
     parser.add_argument("--family", default="", help="families whose name contains this")
     parser.add_argument("--nt-python", help="interpreter of an environment with neural-tangents")

@@ -68,7 +68,7 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     def side(h: Number, A: Number) -> Number:
         size = abs(h)
         # W may be tiny and yet count, times an exponential; not so if it is taken from P(X > h)
-        if size == 0 or size > 1e6 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
+        if size == 0 or mp.mag(size) > normal.BEYOND // 2 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
             found = mp.ncdf(-size) if A < 0 else mp.mpf(0)
         else:
             found = normal.wedge(size, A)

@@ -313,7 +313,8 @@ def _ended(points: Points) -> NDArray[np.bool_]:
 
 def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
     """Whether values have their digits, or are below the normal range of floats."""
-    return np.asarray((wrong <= ENOUGH * np.abs(values)) | (np.abs(values) + wrong < 2.0**-1019))
+    known = (wrong <= ENOUGH * np.abs(values)) & (wrong < np.inf)
+    return np.asarray(known | (np.abs(values) + wrong < 2.0**-1019))
 
 
 def _agree(first: Any, second: Any) -> bool:

@@ -198,10 +198,16 @@ class Lowering:
             return self.one("mul", *given)
         if name == "hypot4":
             return self.one("hypot", *(self.one("hypot", *two) for two in (given[:2], given[2:])))
+        if name == "expm1":  # 2 exp(x/2) sinh(x/2), where exp(x) - 1 cancels
+            half = self.one("mul", self.constant("1/2"), given[0])
+            product = self.one("mul", *(self.one(x, half) for x in ("exp", "sinh")))
+            near = self.one("mul", self.constant("2"), product)
+            far = self.one("add", self.one("exp", given[0]), self.one("neg", one))
+            return self.one("select", self.one("less", self.one("abs", given[0]), one), near, far)
         if name == "conditioned":
             return self._conditioned(*given)
-        if name in ("quadrant", "quarter"):
-            return self._quadrant(*given)
+        if name == "quarter" or (name == "quadrant" and expr.args[2].func.__name__ == "conditioned"):
+            return self._quadrant(*given)  # of thresholds: only these are 0 in both places at any angle
         if OPERATIONS.get(name, (0, 0)) != (len(given), 1):
             raise Missing(f"{name} has no form with more digits")
         return self.one(name, *given)

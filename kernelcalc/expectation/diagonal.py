@@ -80,7 +80,9 @@ def _value(f: Function, t: sp.Expr) -> sp.Expr:
     """The regular part at t; at a jump the mean of its limits from both sides."""
     pieces = analysis.pieces(f.expr)
     sides = [piece.expr.subs(z, t) for piece in pieces if t in (piece.lo, piece.hi)]
-    return sp.Add(*sides) / 2 if sides else f.expr.subs(z, t)
+    if sides:
+        return sp.Add(*sides) / 2
+    return f.expr.subs(z, t).replace(sp.Heaviside, lambda x, *_: sp.Heaviside(x, sp.Rational(1, 2)))
 
 
 @lru_cache(maxsize=256)

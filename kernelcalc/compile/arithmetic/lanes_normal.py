@@ -39,6 +39,9 @@ def _quadrant(d: Register, h: Register, k: Register, A: Register, B: Register) -
             by_x, by_y = slopes(x[0], y[0])
             wrong += by_x * (h[WRONG + j] if first else k[WRONG + j])
             wrong += by_y * (A[WRONG + j] if first else B[WRONG + j])
+            off = h[WRONG + j] if first else k[WRONG + j]
+            if off > 0.0 and off >= abs(x[0]):  # whose sign is not known: by_x at 0, or a half plane
+                wrong += 0.16 * off / abs(y[0]) if abs(y[0]) > off else 0.5
             near = x[0] * x[0] + y[0] * y[0] <= SERIES
             wrong += LOST if near else 2.0 * ROUGH * abs(part[0]) + 64.0 * LEAST
             total = twofold.add(total, part)

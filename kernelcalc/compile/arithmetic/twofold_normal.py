@@ -92,11 +92,12 @@ def _integral(h: Two, A: Two) -> Two:
 
 @inline
 def side(h: Two, A: Two) -> Two:
-    """sgn(h) W(|h|, A) for any h and A, not both 0; 1e-30 of 1, or of P(X > |h|) from SERIES on."""
+    """sgn(h) W(|h|, A) for any h and A; 1e-30 of 1, or of P(X > |h|) from SERIES on."""
     size = twofold.neg(h) if h[0] < 0.0 else h
     tilt = twofold.neg(A) if A[0] < 0.0 else A
     size = size if size[0] < BEYOND else (BEYOND, 0.0)
     tilt = tilt if tilt[0] < BEYOND else (BEYOND, 0.0)
+    tilt = ONE if size[0] == 0.0 else tilt  # W(0, A) = 0
     outer = size[0] >= tilt[0]
     large, small = size if outer else tilt, tilt if outer else size
     square = twofold.add(twofold.mul(size, size), twofold.mul(tilt, tilt))

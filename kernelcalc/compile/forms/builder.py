@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from kernelcalc.compile.forms import named
+from kernelcalc.compile.forms.exponents import exponentials
 from kernelcalc.compile.forms.program import (
     Integral,
     Let,
@@ -196,7 +197,8 @@ class Builder:
             found = determinant(total)
             return total if found is None else self.constant(found[0]) / found[1] ** 2
 
-        form = normal_forms(named.at_pair(form, self), self, normalised)
+        form = exponentials(named.at_pair(form, self), self)
+        form = normal_forms(form, self, normalised)
         form = form.replace(lambda e: e.is_Add and e.has(sp.asin), self._whole).replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)
         form = form.replace(lambda e: e.is_Add and e.has(c), difference)
@@ -221,6 +223,11 @@ class Builder:
         if form.has(c):
             form = form.subs(c, r * self.at_row(sp.sqrt(a)) * self.at_column(sp.sqrt(a)))
         return self.hoisted(form.subs({a: ax, b: ay}))
+
+    @property
+    def difference(self) -> sp.Expr:
+        """a - b."""
+        return ax - ay
 
     def cosecant(self, omega: Omega) -> sp.Expr:
         """1/sqrt(1 - omega^2)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from kernelcalc.compile.forms.builder import LEAST, TINY, Builder, Inverse, Omega, d, r, s2, w2
-from kernelcalc.compile.forms.gaps import arcsine_form, from_0, homogeneous_form
+from kernelcalc.compile.forms.gaps import arcsine_form, from_0, homogeneous_form, opposite
 from kernelcalc.compile.forms.program import (
     angles_on_circle,
     hypot,
@@ -83,6 +83,10 @@ class RootBuilder(Builder):
         g = self.cosine(h, side)
         wide = self.at(side, sp.sqrt((1 + g) / 2))
         return g, self.at(side, self.sine(h, side) / (2 * wide)), wide
+
+    @property
+    def difference(self) -> sp.Expr:
+        return d
 
     def cosecant(self, omega: Omega) -> sp.Expr:
         assert isinstance(omega, RootOmega)  # all that _omega makes
@@ -166,8 +170,15 @@ def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Invers
     sine = builder.at_pair(2 * root_q * root_p)
     cubic = builder.at_pair(sin_minus_t_cos(theta, sine, r))
     # kappa from the other end, where that of ReLU vanishes
-    kappa = builder.at_pair(k1 * sin_minus_t_cos(complement, sine, -r) + sp.expand(k3 - sp.pi * k1) * r)
-    less = builder.at_pair(root_q * sp.sqrt(2 * k3 - k1 * cubic / (root_q**2 + TINY)))
+    other = builder.at_pair(sin_minus_t_cos(complement, sine, -r))
+    kappa = builder.at_pair(k1 * other + sp.expand(k3 - sp.pi * k1) * r)
+    less = root_q * sp.sqrt(2 * k3 - k1 * cubic / (root_q**2 + TINY))
+    if (rest := opposite(k1, k3)) is not None:
+        slope, curve = sp.expand(sp.pi * k1 - k3), k1 * other
+        far = root_p * sp.sqrt(2 * slope - curve / (root_p**2 + TINY))
+        far = far if rest == 0 else sp.sqrt(rest + 2 * slope * root_p**2 - curve)
+        less = sp.Piecewise((less, r >= 0), (far, True))
+    less = builder.at_pair(less)
     more = builder.at_pair(2 * k3 * root_p**2 + k1 * cubic)
     split = builder.at_pair(d / (roots[0] + roots[1] + TINY))
     ix, iy = inverse

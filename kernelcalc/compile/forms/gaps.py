@@ -151,13 +151,23 @@ def _arcsine_gap(k0: sp.Expr, k: sp.Expr, h: sp.Expr, builder: Builder, inverse:
     return Gap(C, Po + k0 * builder.at_pair(ix * iy) * Q, Q)
 
 
+def opposite(k1: sp.Expr, k3: sp.Expr) -> sp.Expr | None:
+    """kappa(0) - kappa(pi) where that may vanish, as for |z|; None where it is a positive number."""
+    rest = sp.factor(2 * k3 - sp.pi * k1)
+    return None if rest.is_positive else rest
+
+
 def _homogeneous_gap(k1: sp.Expr, k3: sp.Expr, builder: Builder, inverse: Inverse) -> Gap:
     roots = builder.at_row(sp.sqrt(a)), builder.at_column(sp.sqrt(a))
     theta, complement, _ = builder.angle(builder.omega(sp.Integer(0), sp.Integer(0)))
     sine = builder.at_pair(2 * sp.sqrt(q * p))
-    less = builder.at_pair(2 * k3 * q - k1 * sin_minus_t_cos(theta, sine, r))  # kappa(0) - kappa(theta)
+    less = 2 * k3 * q - k1 * sin_minus_t_cos(theta, sine, r)  # kappa(0) - kappa(theta)
     # kappa(theta) from the other end, where that of ReLU vanishes
-    kappa = builder.at_pair(k1 * sin_minus_t_cos(complement, sine, -r) + sp.expand(k3 - sp.pi * k1) * r)
+    other = builder.at_pair(sin_minus_t_cos(complement, sine, -r))
+    kappa = builder.at_pair(k1 * other + sp.expand(k3 - sp.pi * k1) * r)
+    if (rest := opposite(k1, k3)) is not None:
+        less = sp.Piecewise((less, r >= 0), (rest + 2 * p * sp.expand(sp.pi * k1 - k3) - k1 * other, True))
+    less = builder.at_pair(less)
     split = builder.at_pair((ax - ay) / (roots[0] + roots[1] + TINY))
     ix, iy = inverse
     size = builder.at_pair(builder.at_row(roots[0] * ix) * builder.at_column(roots[1] * iy))

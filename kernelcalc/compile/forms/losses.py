@@ -3,7 +3,7 @@
 The sum of the absolute values of the terms over the value, an eighth of sqrt(a' b') standing in where that
 passes through zero, times what a term is wrong by (measured, at worst), is the error to expect. Pairs for
 which it is above LIMIT in some layer, for c or the tangent kernel, are left to the second phase (second.py).
-What powers and exponentials make of errors in their arguments is not seen.
+What powers make of errors in their arguments is not seen.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def magnitude(form: sp.Expr, meaning: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
         loose = [i for i, (size, sum_) in enumerate(zip(sizes, sums, strict=True)) if size != sum_]
         others = (sp.Mul(*sizes[:i], sums[i], *sizes[i + 1 :]) for i in loose)
         return sp.Add(*others) if loose else sp.Mul(*sizes)
+    if isinstance(value, sp.exp):  # relative, what the exponent has absolute
+        return _size(form) * (1 + magnitude(value.args[0], meaning))
     return value if isinstance(value, sp.Abs) else _size(form)
 
 
