@@ -4,8 +4,9 @@ has a closed form, and of NTK(tanh), against ReLU.
     python benchmarks/catalogue_speed.py [--n 1000] [--depth 3] [--seconds 0.3] [--size 1] [--only NAME]
                                          [--json FILE]
 
-One thread, rows of one norm for NTK(tanh), rows of different norms else. Every kernel is compiled before
-anything is timed; then the kernels take turns, so that all meet the same machine, and the best counts.
+One thread, rows of different norms, for NTK(tanh) and ReLU rows of one norm, too. Every kernel is compiled
+before anything is timed; then the kernels take turns, so that all meet the same machine, and the best counts.
+Exit status 1 if a surrogate takes more than twice as long as erf', or NTK(tanh) 15 times as long as ReLU's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from kernelcalc.functions.activations import ACTIVATIONS
 from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.kernels import Kernel
 
+TANH, RELU = "tanh, rows of one norm", "relu, rows of one norm"
+SERIES, BESIDE = "tanh, rows of different norms", "relu, rows of different norms"
+SURROGATE, SLOWEST = 2.0, 15.0  # times erf' and ReLU, at most
 FORMULAS = ("1/(1 + 25*abs(z))**2", "exp(-abs(z)**3)")
 
 
@@ -74,7 +78,24 @@ def best(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, fl
     return times
 
 
-def main() -> None:
+def verdict(nanoseconds: dict[str, float], surrogates: Iterable[str]) -> bool:
+    """Whether both bounds hold; says so."""
+    met = True
+    for name, base, most in (
+        *((name, "erf'", SURROGATE) for name in surrogates),
+        (TANH, RELU, SLOWEST),
+        (SERIES, BESIDE, SLOWEST),
+    ):
+        times = nanoseconds[name] / nanoseconds[base]
+        if times > most:
+            met = False
+            print(f"{name}: {times:.2f} times {base}, more than {most:g}")
+    if met:
+        print(f"no surrogate above {SURROGATE:g} x erf', NTK(tanh) not above {SLOWEST:g} x ReLU")
+    return met
+
+
+def main() -> int:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--n", type=int, default=1000, help="rows")
@@ -89,22 +110,29 @@ def main() -> None:
     out = np.empty((options.n, options.n))
     found, refused = kernels(options.depth, options.only)
     tanh, relu = (kc.NTK(f, options.depth, sigma_b=0.1) for f in (kc.function("tanh(z)"), kc.ReLU()))
+    compiled = found | networks(options.depth, options.only)
     calls: dict[str, Callable[[], object]] = {
-        name: partial(k, rows, out=out, threads=1)
-        for name, k in (found | networks(options.depth, options.only)).items()
+        name: partial(k, x, out=out, threads=1)
+        for name, k, x in (
+            *((name, k, rows) for name, k in compiled.items()),
+            (TANH, tanh, unit),
+            (RELU, relu, unit),
+            (SERIES, tanh, rows),
+            (BESIDE, relu, rows),
+        )
     }
-    calls |= {name: partial(k, unit, out=out, threads=1) for name, k in (("tanh", tanh), ("relu", relu))}
     for call in calls.values():
         call()
     nanoseconds = {name: 1e9 * t / options.n**2 for name, t in best(calls, options.seconds).items()}
     for name, value in nanoseconds.items():
-        base = "relu" if name in ("tanh", "relu") or name.startswith("NTK") else "erf'"
+        base = "erf'" if name in found else RELU if name in (TANH, RELU) else BESIDE
         print(f"{name:40s} {value:7.2f} ns per entry {value / nanoseconds[base]:6.2f} x {base}")
     for name, reason in refused.items():
         print(f"{name:40s} refused: {reason}")
     if options.json:
         options.json.write_text(json.dumps({"ns": nanoseconds, "refused": refused}, indent=1))
+    return 0 if verdict(nanoseconds, found) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -46,6 +46,18 @@ def test_every_family_of_pairs(name: str) -> None:
                     assert value == matrices[depth][2 * i, 2 * i]
 
 
+def test_close_pairs_of_short_rows() -> None:
+    """The difference of their norms tells a series from what cancels for long ones; wide weights take what is
+    left of it to where it is seen."""
+    rng, depth = np.random.default_rng(9), 20
+    kernel = kc.NNGP(kc.Erf(1), depth, sigma_w=5)
+    for size in (0.03, 0.05, 0.08):
+        x = size * rng.standard_normal(16)
+        y = x * (1 + 1e-5) + 1e-7 * size * rng.standard_normal(16)
+        (wanted,) = exact([kernel], x, y, [depth])[0]
+        assert ulps(kernel(np.array([x, y]))[0, 1], wanted) <= 64.0, size
+
+
 def test_the_recursion_in_many_digits_is_the_definition() -> None:
     """exact_kernels.py, which everything is compared with, against the quadrature of the definition."""
     x, y = np.array([0.5, -1.25, 2.0]), np.array([1.5, 0.25, -0.5])

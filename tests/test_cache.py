@@ -24,7 +24,7 @@ from kernelcalc.compile import cache
 from kernelcalc.store import ABANDONED_AFTER, MOST_FILES, KernelcalcCacheWarning, Store
 
 SOURCE = """
-from kernelcalc.compile.arithmetic.vecmath import sqrt
+from kernelcalc.compile.arithmetic.roots import sqrt
 
 def roots(x, n, factor):
     for i in range(n):
@@ -115,11 +115,11 @@ def test_source_that_needs_the_runtime_is_refused(body: str) -> None:
 
 
 def test_inlined_functions_have_no_machine_code_of_their_own() -> None:
-    from kernelcalc.compile.arithmetic import vecmath
+    from kernelcalc.compile.arithmetic import roots
     from kernelcalc.compile.lowering import Inlined, Text
 
     check()
-    function: Any = vecmath.sqrt
+    function: Any = roots.sqrt
     assert {type(made.library) for made in function.overloads.values()} == {Text}
     assert type(function) is Inlined
     assert function(4.0) == 2.0  # for a call from Python there is

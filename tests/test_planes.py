@@ -6,6 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
+from numpy.typing import NDArray
 
 import kernelcalc as kc
 from kernelcalc import quadrature
@@ -14,6 +15,7 @@ from kernelcalc.compile.forms import named
 from kernelcalc.compile.tables import planes
 from kernelcalc.compile.tables.planes import Plane
 from kernelcalc.errors import InputError
+from kernelcalc.expectation import waves
 from kernelcalc.functions.base import Function
 
 R = sp.Rational
@@ -55,19 +57,53 @@ def test_a_closed_form_confirms_the_table() -> None:
                 assert abs(table(mu, x) - sum(sides)) <= table.error * (ELSEWHERE * sum(sides) + planes.FLOOR)
 
 
-def test_the_compiled_lookup_agrees(plane: Plane) -> None:
+def looked_up(plane: Plane, mu: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values of the compiled code."""
     source = (
         "from kernelcalc.compile.arithmetic.lookup import lookup_plane\n"
         "def entry(mu, x, y, n, table):\n"
         "    for i in range(n):\n        y[i] = lookup_plane(mu[i], x[i], table)\n"
     )
     call = cache.function(source, "entry", (*("float64*",) * 3, "int64", "float64*"))
-    mu, x = np.array([*points(200), (1e13, 1.0), (1.0, 1e13), (np.nan, 1.0)]).T.copy()
     y, numbers = np.empty_like(x), plane.numbers
     call(mu.ctypes.data, x.ctypes.data, y.ctypes.data, len(x), numbers.ctypes.data)
+    return y
+
+
+def test_the_compiled_lookup_agrees(plane: Plane) -> None:
+    mu, x = np.array([*points(200), (1e13, 1.0), (1.0, 1e13), (np.nan, 1.0)]).T.copy()
+    y = looked_up(plane, mu, x)
     found = [plane(m, s) for m, s in zip(mu[:-3], x[:-3], strict=True)]
     assert y[:-3] == pytest.approx(found, rel=1e-12)
     assert np.isnan(y[-3:]).all()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [kc.SparseFastSigmoid(1, R(1, 3)), kc.PeriodicExponential(1, R(1, 2), R(1, 4))],
+    ids=["jump", "for ever"],
+)
+def test_jumps_and_periods_are_not_left_to_squares(f: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rough tables, as these take long: close to a jump, many periods away, and as wide as many."""
+    monkeypatch.setattr(planes, "TARGET", 1e-9)
+    monkeypatch.setattr(planes, "SIZES", (2.0**12,))
+    table = planes.make(f)
+    again = Plane.from_text(table.to_text())
+    assert (again.numbers == table.numbers).all()
+    jump = 1 / 3 if f.jumps else 0.0
+    near = [(jump + 2e-10, 1e-10), (jump - 1e-4, 1e-4), (1.4, 0.1)]
+    spots = [*near, (41.4, 0.2), (-0.3, 0.5), (17.3, 5.0), (9.0, 90.0)]
+    found = [table(mu, x) for mu, x in spots]
+    for (mu, x), value in zip(spots, found, strict=True):
+        moved, v = f.shifted(R(mu)), R(x) ** 2
+        if waves.wave(f) is None:
+            exact = quadrature.mean(moved, v, digits=12)
+        else:
+            with mp.workdps(20):
+                exact = waves.mean(moved, mp.mpf(x) ** 2)
+        assert abs(value - exact) <= 1e-7 * abs(exact)
+    mu, x = np.array(spots).T.copy()
+    assert looked_up(table, mu, x) == pytest.approx(found, rel=1e-13)
 
 
 def test_text_round_trip(plane: Plane) -> None:

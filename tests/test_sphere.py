@@ -12,6 +12,7 @@ from kernelcalc.compile.angular import squared_norm
 from kernelcalc.compile.tables import mehler
 from kernelcalc.compile.tables.duals import Dual
 from kernelcalc.compile.tables.hermite import series
+from kernelcalc.compile.tables.octaves import Octaves
 from kernelcalc.compile.tables.sphere import sphere
 from kernelcalc.gram import InaccurateWarning
 from kernelcalc.kernels import Kernel
@@ -59,6 +60,38 @@ def test_the_three_ways_agree() -> None:
             p += float(k.sigma_b**2) / variance
             table, root = (near, np.sqrt(q)) if q < p else (far, np.sqrt(p))
             assert table(np.array([root]))[0] == pytest.approx(closed[i, j], rel=2e-14)
+
+
+@pytest.mark.parametrize("formula", ["tanh(z)", "1/(1 + exp(-z))", "cos(9*z)"])
+def test_series_of_many_deviations_are_those_of_each(formula: str) -> None:
+    """Interpolated or, where that does not resolve them as of the last, not."""
+    f, many = kc.function(formula), np.geomspace(0.3, 2.0, 200)
+    found = series(f, many)
+    for i in (0, 60, 137, 199):
+        alone = series(f, many[i : i + 1])
+        count = min(found.values.shape[1], alone.values.shape[1])
+        off = np.abs(found.values[i, :count] - alone.values[0, :count]).max()
+        assert off <= found.errors[i] + alone.errors[0] <= 2e-14 * alone.norms[0]
+        assert found.norms[i] == pytest.approx(alone.norms[0], rel=2e-15)
+    assert found.values.shape[1] == alone.values.shape[1]
+    assert 0.9 * alone.tails[0] <= found.tails[199] <= 2 * alone.tails[0]
+
+
+def test_interpolation_octave_by_octave_keeps_the_digits() -> None:
+    x = np.geomspace(0.01, 2.0, 1000)
+    octaves = Octaves.of(x)
+    assert octaves is not None
+    assert octaves.nodes.size < 250
+
+    def values(at: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.arctan(at), np.sin(at), at**3])
+
+    norms = np.linalg.norm(values(octaves.nodes.ravel()), axis=1)
+    found = octaves.between(values(octaves.nodes.ravel()), norms)
+    assert found is not None
+    assert found[0] == pytest.approx(values(x), abs=1e-15, rel=4e-15)
+    assert found[1] == pytest.approx(np.linalg.norm(values(x), axis=1), rel=2e-15)
+    assert octaves.between(np.sin(100 * octaves.nodes.reshape(-1, 1)), norms) is None
 
 
 def test_the_angle_keeps_its_digits() -> None:

@@ -12,7 +12,7 @@ import pytest
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
-from kernelcalc.compile.arithmetic import coefficients, vecmath
+from kernelcalc.compile.arithmetic import coefficients, roots, vecmath
 from kernelcalc.compile.arithmetic.primitives import compiled, wide
 
 Array = NDArray[np.float64]
@@ -134,11 +134,11 @@ class Case:
 
 CASES = (
     *(Case(function, lambda x: 1 / mp.sqrt(x), [joined(uniform(0, 9), magnitudes(-307, 308))], bound)
-      for function, bound in ((vecmath.rsqrt, 1.1), (vecmath.rsqrt_estimate, 2.0**38))),
-    Case(vecmath.sqrt, mp.sqrt, [joined(uniform(0, 9), magnitudes(-290, 308))], 0.51),
-    Case(vecmath.hypot, mp.hypot, side_points(2), 1),
-    Case(vecmath.hypot4, lambda *sides: mp.sqrt(sum(side**2 for side in sides)), side_points(4), 1.5),
-    Case(vecmath.quotient, lambda n, d: n / d, [signed(magnitudes(-140, 140)) for _ in range(2)], 0.51),
+      for function, bound in ((roots.rsqrt, 1.1), (roots.rsqrt_estimate, 2.0**38))),
+    Case(roots.sqrt, mp.sqrt, [joined(uniform(0, 9), magnitudes(-290, 308))], 0.51),
+    Case(roots.hypot, mp.hypot, side_points(2), 1),
+    Case(roots.hypot4, lambda *sides: mp.sqrt(sum(side**2 for side in sides)), side_points(4), 1.5),
+    Case(roots.quotient, lambda n, d: n / d, [signed(magnitudes(-140, 140)) for _ in range(2)], 0.51),
     *(Case(function, exact, arguments, bound, output)
       for function, arguments, bound in ((vecmath.angle_triple, direction_points(), 1.6),
                                          (vecmath.angle_triple_on_circle, circle_points(), 2.0))
@@ -223,9 +223,9 @@ STRAIGHT = (math.pi, 0.0)
 RIGHT = (math.pi / 2, math.pi / 2)
 NONE = (0.0, math.pi)
 SPECIAL = (
-    (vecmath.rsqrt, (0.0,), INF), (vecmath.rsqrt, (-1e-17,), INF), (vecmath.rsqrt, (1.0,), 1.0),
-    (vecmath.sqrt, (0.0,), 0.0), (vecmath.sqrt, (-1e-17,), 0.0), (vecmath.sqrt, (1.0,), 1.0),
-    (vecmath.quotient, (0.0, 3.0), 0.0), (vecmath.quotient, (-6.0, 3.0), -2.0),
+    (roots.rsqrt, (0.0,), INF), (roots.rsqrt, (-1e-17,), INF), (roots.rsqrt, (1.0,), 1.0),
+    (roots.sqrt, (0.0,), 0.0), (roots.sqrt, (-1e-17,), 0.0), (roots.sqrt, (1.0,), 1.0),
+    (roots.quotient, (0.0, 3.0), 0.0), (roots.quotient, (-6.0, 3.0), -2.0),
     (vecmath.angles, (0.0, 2.0), NONE), (vecmath.angles, (0.0, -2.0), STRAIGHT),
     (vecmath.angles, (3.0, 0.0), RIGHT), (vecmath.angles, (1e150, 1e-150), RIGHT),
     (vecmath.angles, (1e-150, 1e150), (1e-300, math.pi)),

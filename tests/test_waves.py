@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import sympy as sp
 
 import kernelcalc as kc
 from kernelcalc import quadrature
+from kernelcalc.compile.tables import periods, planes
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import waves
 from kernelcalc.functions.base import Function
@@ -49,6 +52,34 @@ def test_the_mean_far_out_is_half_the_mean_of_a_period() -> None:
         quadrature.mean(STEEP, 10**4, digits=16)
 
 
+@pytest.mark.parametrize("v", [R(1, 10**6), R(1, 20), R(8), R(10)])
+@pytest.mark.parametrize("mu", [R(-3, 2), R(1, 3), R(7, 2)])
+def test_off_the_centre_it_is_the_integral_too(mu: sp.Expr, v: sp.Expr) -> None:
+    f = STEEP.shifted(mu)
+    with mp.workdps(30):
+        found = waves.mean(f, mp.mpf(v.p) / v.q)
+        assert found is not None
+        assert abs(found - quadrature.mean(f, v, digits=20)) <= mp.mpf(10) ** -20 * found
+        if v < 9:
+            wave = waves.wave(f)
+            assert wave is not None
+            high = periods.mean(wave, float(mp.sqrt(mp.mpf(v.p) / v.q)))
+            assert abs(float(high) / found - 1) < 1e-14
+
+
+def test_thresholds_meet_it_off_the_centre(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a rough table, which is not kept; the amplitude is none of its parameters."""
+    monkeypatch.setattr(planes, "kept", SimpleNamespace(text=lambda _, generate: generate()))
+    monkeypatch.setattr(planes, "TARGET", 1e-9)
+    rows = np.random.default_rng(0).standard_normal((3, 4))
+    s = kc.surrogate("sinabs.PeriodicExponential", grad_width=R(7, 10), grad_scale=3).centred(1)
+    k = kc.SGNTK(kc.Step(1), s, 2)
+    K = k(rows)
+    assert "table" in k.method(rows)
+    for i, j in ((0, 1), (2, 0)):
+        assert K[i, j] == pytest.approx(float(k.reference(rows[i], rows[j], digits=12)), rel=1e-7)
+
+
 def test_kernels_look_it_up() -> None:
     rows = np.random.default_rng(0).standard_normal((3, 4))
     k = kc.SGNTK(kc.Sign(), kc.surrogate("sinabs.PeriodicExponential"), 3, sigma_b=0.1)
@@ -64,4 +95,4 @@ def test_kernels_look_it_up() -> None:
 def test_what_has_no_end_is_refused_elsewhere() -> None:
     with pytest.raises(InputError, match="infinitely many jumps"):
         _ = STEEP.derivative.jumps
-    assert waves.wave(STEEP.shifted(1)) is None
+    assert waves.wave(kc.Laplace()) is None

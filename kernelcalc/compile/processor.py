@@ -1,6 +1,6 @@
 """What LLVM does not find by itself: the processor's own estimate of 1/sqrt.
 
-vecmath.rsqrt_estimate and vecsingle.rsqrt_estimatef are portable arithmetic, so that loops around them become
+roots.rsqrt_estimate and vecsingle.rsqrt_estimatef are portable arithmetic, so that loops around them become
 vector code. In the finished code one AVX-512 instruction computes their results instead; what they were
 computed from is then unused. Another estimate changes no more than the last bit of what is made from it, and
 wherever the pattern is not found, the portable arithmetic stays.

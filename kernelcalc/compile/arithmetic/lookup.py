@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import floor, nan, sqrt
 from typing import Any
 
+from kernelcalc.compile.arithmetic.normal import phi
 from kernelcalc.compile.arithmetic.primitives import bits, fma, from_bits, inline, offset, shift_right
 from kernelcalc.compile.arithmetic.registers import double_polynomial
-from kernelcalc.compile.layout import PLANE_LEVELS, PLANE_TERMS, SECOND, TABLE_HEADER, TABLE_TERMS
+from kernelcalc.compile.arithmetic.vecmath import exp
+from kernelcalc.compile.layout import (
+    PLANE_FOLD,
+    PLANE_FOLDED,
+    PLANE_LEVELS,
+    PLANE_TERMS,
+    SECOND,
+    TABLE_HEADER,
+    TABLE_TERMS,
+)
 
 Pointer = Any
+TINY = 1e-300
+BELOW_ONE = 1 - 2.0**-53
 
 
 @inline
@@ -42,16 +54,8 @@ def lookup_side(x: float, side: float, table: Pointer) -> float:
 
 
 @inline
-def lookup_plane(mu: float, x: float, table: Pointer) -> float:
-    """The function of two variables in the table (planes.py) at |mu| < reach, 0 <= x < reach; NaN beyond."""
-    s, w = abs(mu) * table[0], x * table[0]
-    inside = s < 1.0 and w < 1.0
-    s, w = s if inside else 0.0, w if inside else 0.0
-    level = 1022 - shift_right(bits(s if s > w else w), 52)  # of the least square at the origin that has both
-    level = level if level < PLANE_LEVELS else PLANE_LEVELS - 1
-    start = int(table[2]) + 2 * (level + (PLANE_LEVELS if mu < 0.0 else 0))
-    place, scale = table[start], table[start + 1]
-    s, w = s * scale, w * scale
+def _leaf(s: float, w: float, place: float, table: Pointer) -> tuple[float, float, float]:
+    """Where s and w, from 0 to 1, lie in the square at the end of the tree, and what stands there."""
     while place > 0.0:
         s += s
         w += w
@@ -63,8 +67,40 @@ def lookup_plane(mu: float, x: float, table: Pointer) -> float:
             w -= 1.0
             k += 1
         place = table[k]
+    return s, w, place
+
+
+@inline
+def edge(mu: float, x: float, decay: float) -> float:
+    """The mean of exp(-decay z^2/2) for z > 0, and 0 below, at N(mu, x^2)."""
+    x = x if x > TINY else TINY
+    spread = decay * x * x + 1.0
+    root = sqrt(spread)
+    return exp(-0.5 * decay * mu * mu / spread) / root * phi(mu / (x * root))
+
+
+@inline
+def lookup_plane(mu: float, x: float, table: Pointer) -> float:
+    """The function of two variables in the table (planes.py) at |mu| < reach, 0 <= x < reach; NaN beyond."""
+    s, w = abs(mu) * table[0], x * table[0]
+    inside = s < 1.0 and w < 1.0
+    s, w = s if inside else 0.0, w if inside else 0.0
+    level = 1022 - shift_right(bits(s if s > w else w), 52)  # of the least square at the origin that has both
+    level = level if level < PLANE_LEVELS else PLANE_LEVELS - 1
+    start = int(table[2]) + 2 * (level + (PLANE_LEVELS if mu < 0.0 else 0))
+    scale = table[start + 1]
+    s, w, place = _leaf(s * scale, w * scale, table[start], table)
+    edges = int(table[3])
+    if place == PLANE_FOLDED:
+        edges = 0
+        u, w = abs(mu - floor(mu + 0.5)) * (1 / PLANE_FOLD), x * (1 / PLANE_FOLD)
+        inside = mu < table[5] or w >= 1.0
+        s, w, place = _leaf(u, w if w < 1.0 else BELOW_ONE, table[TABLE_HEADER + 2], table)
     at = int(table[1]) - PLANE_TERMS * PLANE_TERMS * (int(place) + 1)
     value = double_polynomial(offset(table, at), 2.0 * s - 1.0, 2.0 * w - 1.0)
+    for k in range(edges):
+        i = int(table[4]) + 3 * k
+        value += table[i + 1] * edge(mu - table[i], x, table[i + 2])
     return value if inside else nan
 
 

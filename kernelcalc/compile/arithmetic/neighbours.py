@@ -26,7 +26,7 @@ from kernelcalc.compile.arithmetic.pairs import (
     scaled,
 )
 from kernelcalc.compile.arithmetic.primitives import F, fma, inline, offset, wide
-from kernelcalc.compile.arithmetic.vecmath import hypot, sqrt
+from kernelcalc.compile.arithmetic.roots import hypot, sqrt
 from kernelcalc.compile.layout import STRIDE, TILE, A, B, C, D, P, Q, R, S, T
 from kernelcalc.compile.lowering import Inlined
 

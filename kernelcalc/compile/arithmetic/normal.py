@@ -17,7 +17,8 @@ from numpy.polynomial.legendre import leggauss
 
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import constants, fma, inline
-from kernelcalc.compile.arithmetic.vecmath import _exp, angles, erfc, exp, rsqrt
+from kernelcalc.compile.arithmetic.roots import rsqrt
+from kernelcalc.compile.arithmetic.vecmath import _exp, angles, erfc, exp
 
 _PANELS = ((0.0, 0.2, 14), (0.2, 1.0, 18))  # of [0, T]: from, to, nodes
 _RULES = [(low, high - low, *leggauss(n)) for low, high, n in _PANELS]

@@ -28,7 +28,8 @@ from kernelcalc.compile.arithmetic.normal import (
     phi,
 )
 from kernelcalc.compile.arithmetic.primitives import constants, fma, inline
-from kernelcalc.compile.arithmetic.vecmath import angles, quotient
+from kernelcalc.compile.arithmetic.roots import quotient
+from kernelcalc.compile.arithmetic.vecmath import angles
 from kernelcalc.compile.layout import STRIDE, WEDGE_TERMS
 
 Pointer = Any

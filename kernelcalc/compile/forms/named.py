@@ -48,8 +48,8 @@ class Canonical:
 def canonical(f: Function, *, centred: bool = False) -> Canonical:
     """One positive parameter that scales the argument, and all that only multiply, taken out; centred: one
     that shifts it, too."""
-    template = f.template
-    shift, scale, amplitude = sp.S.Zero, sp.Integer(1), sp.Integer(1)
+    amplitude, template = f.template.as_independent(z, as_Add=False)
+    shift, scale = sp.S.Zero, sp.Integer(1)
     for symbol in sorted(template.free_symbols - {z}, key=str) if centred else ():
         moved = sp.simplify(template.subs(z, z + symbol))
         if symbol not in moved.free_symbols:
@@ -59,7 +59,7 @@ def canonical(f: Function, *, centred: bool = False) -> Canonical:
         if symbol.is_positive and not symbol.is_integer:
             weight, rest = sp.simplify(template.subs(z, z / symbol)).as_independent(z, as_Add=False)
             if symbol not in rest.free_symbols:
-                template, scale, amplitude = rest, symbol, weight
+                template, scale, amplitude = rest, symbol, amplitude * weight
                 break
     weight, template = template.as_independent(z, as_Add=False)
     kept = tuple((s, x) for s, x in f.parameters if s in template.free_symbols)

@@ -37,9 +37,10 @@ from kernelcalc.compile.arithmetic.neighbours import along, first_layer, gathere
 from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import apart, as_single, bits, fma, inline, offset, single, wide
+from kernelcalc.compile.arithmetic.roots import hypot, hypot4, rsqrt, sqrt
 from kernelcalc.compile.arithmetic.vecmath import (
     acute_angles, angles, angles_on_circle, asin, cosh, erf, erfc, erfcx, exp, expm1, expm2,
-    half_angle_triple, hypot, hypot4, log, root_angles, rsqrt, sin_minus_t_cos, sincos, sinh, sqrt,
+    half_angle_triple, log, root_angles, sin_minus_t_cos, sincos, sinh,
 )
 
 LANES = TILE*STRIDE + PRODUCT_SPACE

@@ -20,10 +20,20 @@ NEAR = (0.7, 0.85, 0.93, 0.97)  # correlations from which pairs are summed by th
 SHARE = 1 / 64  # beyond which no more than this part of the block is
 SLIGHT = 8 * EPS  # of the norms: what may be left over there
 AT_ONCE = 2**20  # coefficients of pairs
-SOURCE = """\
-from kernelcalc.compile.arithmetic.primitives import apart, fma, wide
+LANE = 256  # pairs of a row at most: at places that are constants loops become vector code
+AT_A_TIME = 8  # terms of two rows: so many coefficients stay in registers
+LANES = 7  # of a row: r, its square, its error, the two sums, and two powers of |r|
+_TERMS = range(AT_A_TIME)
+_LOADED = "".join(f"        f{e}, g{e} = left[at + {e}], left[at + terms + {e}]\n" for e in _TERMS)
+_ADDED = "".join(
+    f"            u = right[k + {e} * p]\n            s, t = fma(s, y, f{e} * u), fma(t, x, g{e} * u)\n"
+    for e in reversed(_TERMS)
+)
+SOURCE = f"""\
+from kernelcalc.compile.arithmetic.primitives import apart, fma, inline, offset, wide
 
 EPS = 2.0 ** -52
+LANE = {LANE}
 
 def nearby(n, p, near, inverse, c, count, marks):
     found = 0
@@ -34,72 +44,93 @@ def nearby(n, p, near, inverse, c, count, marks):
                 found += 1
     count[0] = found
 
-def layer(n, p, terms, odd, both, squarings, dual_terms, dual_odd, dual_both, dual_squarings, masses, w2, s2,
-          inverse, left, right, dual_left, dual_right, row, column, more, wrong_more, state, work):
+@inline
+def opened(p, inverse, inverses, c, wrong, lanes):
     wide()
     apart()
-    size = n * p
-    for i in range(n):
+    for j in range(p):
+        unit = inverse * inverses[j]
+        x = c[j] * unit
+        x = 1.0 if x > 1.0 else x
+        x = -1.0 if x < -1.0 else x
+        lanes[j] = x
+        lanes[LANE + j] = x * x
+        lanes[2 * LANE + j] = fma(wrong[j], unit, 4 * EPS)
+        lanes[3 * LANE + j] = 0.0
+        lanes[4 * LANE + j] = 0.0
+        lanes[5 * LANE + j] = abs(x)
+        lanes[6 * LANE + j] = abs(x)
+
+@inline
+def sums(p, terms, left, right, ys, xs, total, other):
+    wide()
+    apart()
+    for step in range(terms // {AT_A_TIME}):
+        at = terms - {AT_A_TIME} * (step + 1)
+{_LOADED}\
         for j in range(p):
-            unit = inverse[i] * inverse[n + j]
-            x = state[i * p + j] * unit
-            x = 1.0 if x > 1.0 else x
-            x = -1.0 if x < -1.0 else x
-            work[j] = x
-            work[p + j] = x * x
-            work[2 * p + j] = fma(state[size + i * p + j], unit, 4 * EPS)
-            work[3 * p + j] = 0.0
-            work[4 * p + j] = 0.0
-        for step in range(terms // 4):
-            k = terms - 4 * (step + 1)
-            f0, f1 = left[i * terms + k], left[i * terms + k + 1]
-            f2, f3 = left[i * terms + k + 2], left[i * terms + k + 3]
-            for j in range(p):
-                y, at = work[both * p + j], k * p + j
-                total = fma(work[3 * p + j], y, f3 * right[at + 3 * p])
-                total = fma(total, y, f2 * right[at + 2 * p])
-                total = fma(total, y, f1 * right[at + p])
-                work[3 * p + j] = fma(total, y, f0 * right[at])
-        for step in range(dual_terms // 4):
-            k = dual_terms - 4 * (step + 1)
-            f0, f1 = dual_left[i * dual_terms + k], dual_left[i * dual_terms + k + 1]
-            f2, f3 = dual_left[i * dual_terms + k + 2], dual_left[i * dual_terms + k + 3]
-            for j in range(p):
-                y, at = work[dual_both * p + j], k * p + j
-                total = fma(work[4 * p + j], y, f3 * dual_right[at + 3 * p])
-                total = fma(total, y, f2 * dual_right[at + 2 * p])
-                total = fma(total, y, f1 * dual_right[at + p])
-                work[4 * p + j] = fma(total, y, f0 * dual_right[at])
+            y, x, k, s, t = ys[j], xs[j], at * p + j, total[j], other[j]
+{_ADDED}\
+            total[j], other[j] = s, t
+
+@inline
+def squared(p, times, lane):
+    wide()
+    for k in range(times):
         for j in range(p):
-            at = i * p + j
-            value, factor = work[3 * p + j], work[4 * p + j]
-            value = value * work[j] if odd else value
-            factor = factor * work[j] if dual_odd else factor
-            factor += more[at] if masses else 0.0
-            power = dual_power = abs(work[j])
-            for k in range(squarings):
-                power *= power
-            for k in range(dual_squarings):
-                dual_power *= dual_power
-            error = row[10 * i] * column[j] * work[2 * p + j]
-            error = fma(row[10 * i + 1], column[p + j], error)
-            error = fma(row[10 * i + 2], column[2 * p + j], error)
-            error = fma(row[10 * i + 3], column[3 * p + j], error)
-            error = fma(row[10 * i + 4] * column[4 * p + j], power, error)
-            off = row[10 * i + 5] * column[5 * p + j] * work[2 * p + j]
-            off = fma(row[10 * i + 6], column[6 * p + j], off)
-            off = fma(row[10 * i + 7], column[7 * p + j], off)
-            off = fma(row[10 * i + 8], column[8 * p + j], off)
-            off = fma(row[10 * i + 9] * column[9 * p + j], dual_power, off)
-            off += wrong_more[at] if masses else 0.0
-            total, lost = state[2 * size + at], state[3 * size + at]
-            c, f = fma(w2, value, s2), w2 * factor
-            wrong = fma(w2, error, 2 * EPS * abs(c))
-            both_wrong = fma(abs(f), lost, (abs(total) + lost) * (w2 * off))
-            state[at] = c
-            state[size + at] = wrong
-            state[2 * size + at] = fma(total, f, c)
-            state[3 * size + at] = (wrong + both_wrong) * (1 + 8 * EPS)
+            lane[j] = lane[j] * lane[j]
+
+@inline
+def closed(p, odd, dual_odd, masses, w2, s2, lanes, row, column, more, wrong_more, c, wrong, total, lost):
+    wide()
+    apart()
+    for j in range(p):
+        value, factor = lanes[3 * LANE + j], lanes[4 * LANE + j]
+        value = value * lanes[j] if odd else value
+        factor = factor * lanes[j] if dual_odd else factor
+        factor += more[j] if masses else 0.0
+        error = row[0] * column[j] * lanes[2 * LANE + j]
+        error = fma(row[1], column[p + j], error)
+        error = fma(row[2], column[2 * p + j], error)
+        error = fma(row[3], column[3 * p + j], error)
+        error = fma(row[4] * column[4 * p + j], lanes[5 * LANE + j], error)
+        off = row[5] * column[5 * p + j] * lanes[2 * LANE + j]
+        off = fma(row[6], column[6 * p + j], off)
+        off = fma(row[7], column[7 * p + j], off)
+        off = fma(row[8], column[8 * p + j], off)
+        off = fma(row[9] * column[9 * p + j], lanes[6 * LANE + j], off)
+        off += wrong_more[j] if masses else 0.0
+        before, below = total[j], lost[j]
+        cross, f = fma(w2, value, s2), w2 * factor
+        beside = fma(w2, error, 2 * EPS * abs(cross))
+        both_wrong = fma(abs(f), below, (abs(before) + below) * (w2 * off))
+        c[j] = cross
+        wrong[j] = beside
+        total[j] = fma(before, f, cross)
+        lost[j] = (beside + both_wrong) * (1 + 8 * EPS)
+
+def layer(n, p, terms, odd, both, squarings, dual_terms, dual_odd, dual_both, dual_squarings, masses, w2, s2,
+          inverse, left, right, dual_left, dual_right, row, column, more, wrong_more, state, work):
+    size, second = n * p, offset(work, {LANES} * LANE)
+    for i in range(0, n, 2):
+        for e in range(2):
+            k, lanes = min(i + e, n - 1), second if e else work
+            here = offset(state, k * p)
+            opened(p, inverse[k], offset(inverse, n), here, offset(here, size), lanes)
+            squared(p, squarings, offset(lanes, 5 * LANE))
+            squared(p, dual_squarings, offset(lanes, 6 * LANE))
+        powers = offset(work, both * LANE), offset(second, both * LANE)
+        sums(p, terms, offset(left, i * terms), right, *powers, offset(work, 3 * LANE),
+             offset(second, 3 * LANE))
+        powers = offset(work, dual_both * LANE), offset(second, dual_both * LANE)
+        sums(p, dual_terms, offset(dual_left, i * dual_terms), dual_right, *powers, offset(work, 4 * LANE),
+             offset(second, 4 * LANE))
+        for e in range(min(2, n - i)):
+            k, lanes = i + e, second if e else work
+            here = offset(state, k * p)
+            closed(p, odd, dual_odd, masses, w2, s2, lanes, offset(row, 10 * k), column, offset(more, k * p),
+                   offset(wrong_more, k * p), here, offset(here, size), offset(here, 2 * size),
+                   offset(here, 3 * size))
 """
 Pair = tuple[Vector, Vector]  # values and bounds
 Places = tuple[NDArray[np.int64], NDArray[np.int64]]  # rows and columns
@@ -135,16 +166,18 @@ class Dual:
         return max(1, int(found[0])) if len(found) else self.count
 
     def packed(self, few: int) -> tuple[tuple[Vector, Vector], tuple[int, ...]]:
-        """Coefficients (n, K) and (K, p); K, a multiple of 4; whether they are those of odd k only, and of
-        every second k; how often |r| may be squared without falling below the power of what is left over."""
+        """Coefficients (n, K), n made even, and (K, p); K, a multiple of AT_A_TIME; whether they are those of
+        odd k only, and of every second k; how often |r| may be squared without falling below the power of
+        what is left over."""
         left, right = self.f.values[:, :few], self.g.values[:, :few]
         both = np.flatnonzero(left.any(axis=0) & right.any(axis=0))
         step = 1 if (np.diff(both) % 2).any() else 2
         start = int(both[0]) % step if len(both) else few
         used = range(start, few, step)
-        terms = -(-len(used) // 4) * 4
-        rows, columns = np.zeros((len(left), terms)), np.zeros((terms, len(right)))
-        rows[:, : len(used)], columns[: len(used)] = left[:, start::step], right[:, start::step].T
+        terms = -(-len(used) // AT_A_TIME) * AT_A_TIME
+        rows, columns = np.zeros((len(left) + len(left) % 2, terms)), np.zeros((terms, len(right)))
+        rows[: len(left), : len(used)] = left[:, start::step]
+        columns[: len(used)] = right[:, start::step].T
         return (rows, columns), (terms, int(start == 1), step - 1, int(np.log2(self.count)))
 
     def parts(self, few: int) -> tuple[list[Vector], list[Vector]]:
@@ -200,7 +233,7 @@ def layer(
     more: Pair | None,
     state: Vector,
     lines: NDArray[np.int64],
-    special: Callable[[Places, Vector, Vector], tuple[Pair, Pair]],
+    special: Callable[[Places, Vector, Vector], tuple[Vector, Vector]],
 ) -> None:
     """One step of the recursion in place.
 
@@ -226,7 +259,7 @@ def layer(
     parts = zip(cross.parts(few[0]), factor.parts(few[1]), strict=True)
     rows, columns = (np.concatenate(part) for part in parts)
     terms = (*first, *second, np.ascontiguousarray(rows.T), columns)
-    arrays = inverse, *terms, *(more or (state, state)), state, np.empty((5, p))
+    arrays = inverse, *terms, *(more or (state, state)), state, np.empty((2, LANES, LANE))
     numbers = n, p, *sizes, *more_sizes, int(more is not None), w2, s2
     _function("layer")(*numbers, *(x.ctypes.data for x in arrays))
     if len(found):
@@ -239,7 +272,7 @@ def _by_themselves(
     old: Vector,
     places: Places,
     n: int,
-    special: Callable[[Places, Vector, Vector], tuple[Pair, Pair]],
+    special: Callable[[Places, Vector, Vector], tuple[Vector, Vector]],
 ) -> Vector:
     """The layer for single pairs: the new state in place of the old."""
     (w2, s2), (i, j) = weights, places

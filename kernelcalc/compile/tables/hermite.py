@@ -4,6 +4,7 @@ f_k(sd) = E f(sd U) h_k(U), U standard normal, h_k orthonormal. Where f is analy
 trapezoidal rule gives all of them by one matrix product; its error shows in the difference to the rule of
 half as many points. Where f has kinks the panels of ``expectation.numeric`` do, one deviation after another.
 What the coefficients leave over of f is integrated itself: E f^2 - sum f_k^2 would lose half the digits.
+In log sd all of them are analytic: those of many deviations are interpolated between few (`octaves`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
+from kernelcalc.compile.tables.octaves import Octaves
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric
 from kernelcalc.functions import analysis
@@ -26,6 +28,7 @@ Vector = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 REACH, STEPS = 13.0, (1 / 24, 1 / 96)  # of the trapezoidal rule: exp(-13^2/4) = 4e-19
 WIDTH, ORDER = 1.0, 24  # of panels for polynomials
+ATTEMPTS = (64, 256, 1024)
 COUNTS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 ENOUGH = 64 * EPS  # of the mean square: what more terms cannot better,
 WHOLE = 64 * EPS  # of the norm: where the other series does not end
@@ -103,15 +106,39 @@ def series(f: Function, deviations: Vector, *, whole: bool = False) -> Series:
     """
     if f.deltas:
         raise InputError(f"{f!r} has Dirac masses: it has no Hermite series that converges")
-    limit, start = WHOLE if whole else float(np.sqrt(ENOUGH)), 0
+    limit = WHOLE if whole else float(np.sqrt(ENOUGH))
+    known, place = np.unique(deviations, return_inverse=True)
+    octaves = Octaves.of(known)
+    found = None if octaves is None else _between(octaves, _enough(f, octaves.nodes.ravel(), limit))
+    return (found or _enough(f, known, limit)).part(place)
+
+
+def _enough(f: Function, deviations: Vector, limit: float) -> Series:
+    """With as many terms as help; the deviations ascend."""
+    start = 0
     if len(deviations) > 2:  # tried with two of them
-        ends = series(f, np.array([deviations.min(), deviations.max()]), whole=whole)
-        start = next((i for i, count in enumerate(COUNTS) if count >= ends.values.shape[1]), 0)
+        tried = (_series(f, deviations[[0, -1]], count) for count in ATTEMPTS)
+        wanted = next((x for x in tried if (x.tails <= limit * x.norms).all()), None)
+        count = COUNTS[-1] if wanted is None else _trimmed(wanted, limit).values.shape[1]
+        start = next(i for i, enough in enumerate(COUNTS) if enough >= count)
     for count in COUNTS[start:]:
         found = _series(f, deviations, count)
         if (found.tails <= limit * found.norms).all():
             break
     return _trimmed(found, limit)
+
+
+def _between(octaves: Octaves, known: Series) -> Series | None:
+    """The series at all deviations from those at the nodes; None where polynomials do not resolve them."""
+    found = octaves.between(known.values, known.norms)
+    if found is None:
+        return None
+    values, norms = found
+    errors, tails = (
+        octaves.larger(part) * norms
+        for part in (known.errors / known.norms + 2 * NOISE, known.tails / known.norms)
+    )
+    return Series(values, errors, norms, tails, known.rests)
 
 
 def _trimmed(found: Series, limit: float) -> Series:
@@ -131,11 +158,9 @@ def _trimmed(found: Series, limit: float) -> Series:
 
 
 def _series(f: Function, deviations: Vector, count: int) -> Series:
-    known, place = np.unique(deviations, return_inverse=True)
-    ways = (_trapezoid(f, known, count, step) for step in STEPS if not f.breakpoints)
-    found = next((way for way in ways if way is not None), None) or _by_parts(f, known, count)
-    found = found or _panels(f, known, count)
-    return Series(*(part[place] for part in (found.values, found.errors, found.norms, found.tails)))
+    ways = (_trapezoid(f, deviations, count, step) for step in STEPS if not f.breakpoints)
+    found = next((way for way in ways if way is not None), None) or _by_parts(f, deviations, count)
+    return found or _panels(f, deviations, count)
 
 
 def _trapezoid(f: Function, deviations: Vector, count: int, step: float) -> Series | None:

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     import sympy as sp
 
     from kernelcalc import symbols as sym
+    from kernelcalc.compile.tables import periods
     from kernelcalc.expectation import waves
     from kernelcalc.functions import analysis
 else:
     mp, sp, sym = Late("mpmath"), Late("sympy"), Late("kernelcalc.symbols")
+    periods = Late("kernelcalc.compile.tables.periods")
     waves, analysis = Late("kernelcalc.expectation.waves"), Late("kernelcalc.functions.analysis")
 
 ORDER = 28  # of the rule: exp(-y^2/2) on an octave, times a resolved function, to 2^-64
@@ -46,7 +48,7 @@ DIGITS = 40
 
 
 @lru_cache(maxsize=1)
-def _rule() -> tuple[Long, Long, Long]:
+def rule() -> tuple[Long, Long, Long]:
     """Nodes and weights on [0, 1] to the precision of a long double, and the analysis matrix."""
     start, _ = leggauss(ORDER)
     with mp.workdps(30):
@@ -113,7 +115,7 @@ class HalfLine:
         inner = [t for t in self._cuts if left < t < 2 * left]
         waiting = list(zip([left, *inner], [*inner, 2 * left], strict=True))
         nodes, terms = [], []
-        u, w, matrix = _rule()
+        u, w, matrix = rule()
         for _ in range(HALVINGS):
             again = []
             for lo, hi in waiting:
@@ -175,7 +177,7 @@ class HalfLine:
         """exp(-(z/x)^2/2) for x = xi 2^e and the nodes of octaves e - FINE, ..., e + REACH - 1."""
         key = xi.tobytes()
         if key not in self.kernels:
-            u, _, _ = _rule()
+            u, _, _ = rule()
             zeta = np.ldexp(1 + u, np.arange(-FINE, REACH)[:, None])
             y = zeta[None] / xi[:, None, None].astype(np.longdouble)
             self.kernels[key] = np.exp(-y * y / 2)
@@ -189,15 +191,22 @@ def _pi() -> np.longdouble:
 
 def make(f: Function) -> Table:
     """The table of E f(Z), Z ~ N(0, x^2)."""
-    if waves.wave(f) is not None:
-        return tabulate(partial(_wave, f), f"the mean of {f!r}", start=-1)
+    if (wave := waves.wave(f)) is not None:
+        return tabulate(partial(_wave, f, wave), f"the mean of {f!r}", start=-1)
     return tabulate(HalfLine(f), f"the mean of {f!r}", start=-1)
 
 
-def _wave(f: Function, x: Vector) -> Sample:
-    """The mean of a positive function that repeats for ever."""
+def _wave(f: Function, wave: waves.Wave, x: Vector) -> Sample:
+    """The mean of a positive function that repeats for ever; off its centre by panels where there is no
+    series, as special functions take long."""
+
+    def one(t: float) -> np.longdouble:
+        if wave.start != 0 and t * t < waves.LARGE:
+            return periods.mean(wave, t)
+        return long(waves.mean(f, mp.mpf(t) ** 2))
+
     with mp.workdps(25):
-        values = np.array([long(waves.mean(f, mp.mpf(float(t)) ** 2)) for t in x])
+        values = np.array([one(t) for t in x.tolist()])
     return Sample(values, values)
 
 

@@ -120,7 +120,7 @@ def block(kernel: Kernel, rows: Side, columns: Side, products: Vector) -> Pair:
 
 def _meeting(rows: Numbers, columns: Numbers) -> Numbers:
     """Where in the block they are equal."""
-    if not len(np.intersect1d(rows, columns)):
+    if not np.isin(rows, columns).any():
         return np.zeros(0, dtype=np.int64)
     return np.flatnonzero(rows[:, None] == columns)
 
@@ -139,26 +139,26 @@ def _step(
         r, dr = np.clip(state[0] * unit, -1.0, 1.0), state[1] * unit + 4 * EPS
         more = masses.factor(*slopes, x.variances, y.variances, r, dr)
 
-    def special(places: Places, r: Vector, dr: Vector) -> tuple[Pair, Pair]:
-        first, second = cross.at(places, r, dr), factor.at(places, r, dr)
+    known = np.concatenate([*lines.values(), np.zeros(0, dtype=np.int64)])
+
+    def special(places: Places, r: Vector, dr: Vector) -> tuple[Vector, Vector]:
+        number = places[0] * state.shape[2] + places[1]
+        off = ~np.isin(number, known)
+        others = places[0][off], places[1][off]
+        first, second = np.zeros((2, len(r))), np.zeros((2, len(r)))
+        first[:, off], second[:, off] = (dual.at(others, r[off], dr[off]) for dual in (cross, factor))
         if more is not None:
-            second = second[0] + more[0][places], second[1] + more[1][places]
+            second[:, off] += [part[others] for part in more]
         for sign, line in lines.items():
-            on = np.flatnonzero(np.isin(places[0] * state.shape[2] + places[1], line))
+            on = np.flatnonzero(np.isin(number, line))
             at = places[0][on]
             if len(on):
-                _put(first, on, _on_line(kernel.f1, kernel.f2, x.activation, x.variances, at, sign))
+                first[:, on] = _on_line(kernel.f1, kernel.f2, x.activation, x.variances, at, sign)
             if len(on) and slopes is not None:
-                _put(second, on, _on_line(*slopes, x.derivative, x.variances, at, sign))
+                second[:, on] = _on_line(*slopes, x.derivative, x.variances, at, sign)
         return first, second
 
-    known = np.concatenate([*lines.values(), np.zeros(0, dtype=np.int64)])
     layer(weights, inverse, cross, factor, more, state, known, special)
-
-
-def _put(pair: Pair, on: Numbers, found: Pair) -> None:
-    for part, values in zip(pair, found, strict=True):
-        part[on] = values
 
 
 def _on_line(
@@ -194,7 +194,9 @@ def gram(
     if Z is not None:
         _defined(kernel, Z, "Z")
     other = X if Z is None else Z
-    names, others, opposites = _names(X, other, -other)
+    sides = (X,) if Z is None else (X, other)
+    found = [*_names(*sides, *((-other,) if kernel.sigma_b == 0 else ()))]
+    names, others, opposites = found[0], found[len(sides) - 1], found[-1]
     rows = side(kernel, X, names, names, "row")
     mirror = Z is None and kernel.symmetric
     columns = side(kernel, other, others, opposites, "column", rows if mirror else None)

@@ -38,6 +38,7 @@ FOREVER = 2.0**900  # where constant tails would begin to fall
 FAR = 120  # octaves of a tail like 1/x: its coefficients go down to 2^(-8 FAR) and must not underflow
 LOWEST = -40  # no first interval ends below 2^-40
 LOWER = 2**32 - 1  # half of the bits of a number
+SLIGHT = 2.0**-500  # what stands for 0 in front of them: arithmetic with denormal numbers is slow
 ZERO = 2.0**-40  # what stands for 0, relative to the end of the first interval
 
 
@@ -112,6 +113,7 @@ def packed(coefficients: Vector) -> Vector:
     more, and fetching numbers is what a lookup spends its time on."""
     made = coefficients.copy()
     last = made[:, -1].view(np.int64) >> 32
+    made[np.abs(made[:, -2]) < np.finfo(np.float64).tiny, -2] = SLIGHT
     made[:, -2] = ((made[:, -2].view(np.int64) & ~LOWER) | last & LOWER).view(np.float64)
     made[:, -1] = (last << 32).view(np.float64)
     return made

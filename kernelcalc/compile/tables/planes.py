@@ -1,31 +1,31 @@
 """G(mu, x^2) = E s(mu + x Z) as polynomials on a tree of squares, for the compiled code.
 
 Thresholds need the mean of a surrogate derivative off its centre: a function of two variables, smooth but
-near the points (t, 0) where s kinks or jumps at t. The half plane x >= 0 is cut into squares that are halved
-until a polynomial of degree TERMS - 1 in each variable meets G at points between its nodes; towards (t, 0)
-they shrink. lookup.py starts at the square of the size of mu and x at the origin, and walks down from there,
-one bit of mu and x a step. Values at the nodes are Gauss-Legendre sums over panels that resolve s and are not
-much wider than x.
+near the points (t, 0) where s kinks or jumps at t; jumps are taken out (smoothed.py). The half plane x >= 0
+is cut into squares that are halved until a polynomial of degree TERMS - 1 in each variable meets G at points
+between its nodes; towards (t, 0) they shrink. lookup.py starts at the square of the size of mu and x at the
+origin, and walks down from there, one bit of mu and x a step. Values at the nodes are Gauss-Legendre sums
+over panels that resolve s and are not much wider than x.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
 
 from kernelcalc import kept
 from kernelcalc.compile.arithmetic.chebyshev import nodes_to_powers
-from kernelcalc.compile.layout import PLANE_LEVELS, TABLE_HEADER
+from kernelcalc.compile.layout import PLANE_FOLD, PLANE_FOLDED, PLANE_LEVELS, TABLE_HEADER
 from kernelcalc.compile.layout import PLANE_TERMS as TERMS
 from kernelcalc.compile.tables.means import formula
+from kernelcalc.compile.tables.smoothed import MOST, Edge, Smoothed, TooMany
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import Function
 from kernelcalc.late import Late
@@ -33,38 +33,34 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     import sympy as sp
 
-    from kernelcalc.expectation import numeric
+    from kernelcalc.compile.tables import periods
+    from kernelcalc.expectation import numeric, waves
 else:
-    sp, numeric = Late("sympy"), Late("kernelcalc.expectation.numeric")
+    sp, periods = Late("sympy"), Late("kernelcalc.compile.tables.periods")
+    numeric, waves = Late("kernelcalc.expectation.numeric"), Late("kernelcalc.expectation.waves")
 
 Vector = NDArray[np.float64]
 
 SIZES = (2.0**40, 2.0**10)  # half the width of the table, in units of s with slope 1: what can be had
 SMALLEST = 2.0**-46  # of a square
-BESIDE = 2.0**-24  # of a square where s jumps: closer to a jump the mean of both sides is taken
-MOST = 16000  # squares
 TARGET = 5e-14  # relative to the largest E |s| in a square; rounding leaves 1e-15
 ROUGH = 100.0  # times that for the last terms of a series: no need to look closer
 FLOOR = 2.0**-10  # of sup |s|: smaller values are known to as many digits as this
 NEAR = 2.0**10  # size of a square, beyond which that grows like a square
-REACH = 8.0  # standard deviations: beyond them lies a part in 10^15
-PANEL = 1.5  # of them: exp(-u^2/2) times a resolved function, by RULE
-FINEST = -8  # panels next to a kink have the width 2^FINEST
+UNUSED = np.zeros((TERMS, TERMS))
 CHECKS = np.array([-0.9999, -0.56, 0.07, 0.62, 0.9999])
-RULE = leggauss(10)
-LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
-RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
-WIDE = 6.0  # widths of a density over which its centres may lie apart
 
 
 @dataclass(frozen=True)
 class Plane:
     """tree[i]: the place of the first of four smaller squares, or minus the number of a polynomial less 1;
-    tree[0] is mu >= 0, tree[1] mu < 0 (the same square where s is even). error: relative to the largest
-    E |s| in the square."""
+    tree[0] is mu >= 0, tree[1] mu < 0 (the same square where s is even). Where PLANE_FOLDED stands instead,
+    tree[2] has one period of the function. error: relative to the largest E |s| in the square."""
 
     tree: Vector
     coefficients: Vector  # (polynomials, TERMS^2)
+    edges: Vector  # (edges, 3): place, height, decay of what is added to the polynomials (smoothed.py)
+    far: float  # mu beyond which periods are not told apart
     error: float
     reach: float
 
@@ -73,8 +69,10 @@ class Plane:
         """The table as compiled code takes it."""
         head = np.zeros(TABLE_HEADER)
         at = TABLE_HEADER + len(self.tree)
-        head[:3] = 1 / self.reach, at + 4 * PLANE_LEVELS, at
-        return np.concatenate([head, self.tree, self._at_origin(), self.coefficients.ravel()])
+        edges = at + 4 * PLANE_LEVELS
+        head[:6] = 1 / self.reach, edges + self.edges.size, at, len(self.edges), edges, self.far
+        parts = head, self.tree, self._at_origin(), self.edges.ravel(), self.coefficients.ravel()
+        return np.concatenate(parts)
 
     def _at_origin(self) -> Vector:
         """For both signs of mu and every level, the square at the origin, and by how much it is smaller than
@@ -90,112 +88,105 @@ class Plane:
 
     def __call__(self, mu: float, x: float) -> float:
         """G(mu, x^2) as the compiled code has it, up to the rounding of fused operations."""
-        s, w, place = abs(mu) / self.reach, x / self.reach, self.tree[int(mu < 0)]
+        s, w, place = self._leaf(abs(mu) / self.reach, x / self.reach, self.tree[int(mu < 0)])
+        edges = [Edge(*numbers) for numbers in self.edges]
+        if place == PLANE_FOLDED:
+            s, w = abs(mu - np.floor(mu + 0.5)) / PLANE_FOLD, min(x / PLANE_FOLD, np.nextafter(1, 0))
+            (s, w, place), edges = self._leaf(s, w, self.tree[2]), []
+        c = self.coefficients[int(-place) - 1].reshape(TERMS, TERMS)
+        powers = np.arange(TERMS)
+        value = float((2 * s - 1) ** powers @ c @ (2 * w - 1) ** powers)
+        return value + sum(float(edge.mean(mu, x)) for edge in edges)
+
+    def _leaf(self, s: float, w: float, place: float) -> tuple[float, float, float]:
         while place > 0:
             s, w = 2 * s, 2 * w
             i, j = int(s >= 1), int(w >= 1)
             s, w, place = s - i, w - j, self.tree[int(place) + 2 * i + j]
-        c = self.coefficients[int(-place) - 1].reshape(TERMS, TERMS)
-        powers = np.arange(TERMS)
-        return float((2 * s - 1) ** powers @ c @ (2 * w - 1) ** powers)
+        return s, w, place
 
     def to_text(self) -> str:
         """The table for `kept.text`."""
-        kept = [base64.b64encode(part.tobytes()).decode() for part in (self.tree, self.coefficients)]
-        return json.dumps([*kept, self.error.hex(), self.reach.hex()])
+        parts = self.tree, self.coefficients, self.edges
+        kept = [base64.b64encode(part.tobytes()).decode() for part in parts]
+        return json.dumps([*kept, *(x.hex() for x in (self.far, self.error, self.reach))])
 
     @classmethod
     def from_text(cls, text: str) -> Plane:
-        *kept, error, reach = json.loads(text)
-        tree, coefficients = (np.frombuffer(base64.b64decode(part)) for part in kept)
-        return cls(tree, coefficients.reshape(-1, TERMS**2), float.fromhex(error), float.fromhex(reach))
+        *kept, far, error, reach = json.loads(text)
+        tree, coefficients, edges = (np.frombuffer(base64.b64decode(part)) for part in kept)
+        numbers = map(float.fromhex, (far, error, reach))
+        return cls(tree, coefficients.reshape(-1, TERMS**2), edges.reshape(-1, 3), *numbers)
 
 
-def _plain() -> tuple[Vector, Vector]:
-    """Nodes and weights for the mean of a smooth function of a standard normal variable."""
-    left = np.arange(-REACH, REACH)
-    nodes = (left[:, None] + (1 + RULE[0]) / 2).ravel()
-    return nodes, np.tile(RULE[1] / 2, len(left)) * np.exp(-(nodes**2) / 2) / np.sqrt(2 * np.pi)
+class _Tree:
+    """Squares and their polynomials, as they are found; the first `roots` entries are where to start."""
 
+    def __init__(self, roots: int, name: str) -> None:
+        self.tree, self.name = [0.0] * roots, name
+        self.found: list[Vector] = []
+        self.worst = 0.0
+        exact, self._to_series, self._to_powers = nodes_to_powers(TERMS)
+        self._nodes = exact.astype(np.float64)
+        self._powers = CHECKS[:, None] ** np.arange(TERMS)
 
-PLAIN = _plain()
+    def grow(self, root: int, smoothed: Smoothed, reach: float, side: int = 1) -> None:
+        """The squares of |mu| and x up to reach; side: -1 for mu < 0."""
+        waiting = [(root, 0.0, 0.0, reach)]
+        while waiting:
+            place, left, low, width = waiting.pop()
+            kind = smoothed.kind(side * left, low, width)
+            c = None if kind == "halve" else UNUSED
+            if kind == "fit":
+                c = self._fitted(smoothed, (side, side * left, low, width))
+            if c is None:
+                self.tree[place] = float(len(self.tree))
+                for k in range(4):
+                    corner = left + (k // 2) * width / 2, low + (k % 2) * width / 2
+                    waiting.append((len(self.tree) + k, *corner, width / 2))
+                self.tree += [0.0] * 4
+                if len(self.tree) > MOST:
+                    raise TooMany(f"{self.name} is too steep or jumps too often for its mean to be tabulated")
+            elif kind == "folded":
+                self.tree[place] = PLANE_FOLDED
+            else:
+                self.tree[place] = -float(len(self.found)) - 1
+                self.found.append(c.ravel())
 
+    def _fitted(self, smoothed: Smoothed, square: tuple[int, float, float, float]) -> Vector | None:
+        """The polynomial, or None where there has to be more than one."""
+        side, start, low, width = square
+        inside = width * (1 + self._nodes) / 2
+        values, sizes = smoothed(start, side * inside, low + inside)
+        series = self._to_series @ values @ self._to_series.T
+        size = max(float(sizes.max()), min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.top)
+        error = float(np.abs(series[-1]).max() + np.abs(series[:, -1]).max()) / size
+        c: Vector = (self._to_powers @ series @ self._to_powers.T).astype(np.float64)
+        if error < ROUGH * TARGET or width <= SMALLEST:
+            inside = width * (1 + CHECKS) / 2
+            exact, _ = smoothed(start, side * inside, low + inside)
+            error = float(np.abs(self._powers @ c @ self._powers.T - exact).max()) / size
+        if error <= TARGET:
+            self.worst = max(self.worst, error)
+            return c
+        if width > SMALLEST:
+            return None
+        c = np.zeros((TERMS, TERMS))
+        c[0, 0] = values.mean()
+        return c
 
-class _Smoothed:
-    """s against normal densities."""
-
-    def __init__(self, f: Function, reach: float) -> None:
-        self.values: Callable[[Vector], Vector] = numeric._values(f)
-        self.kinks = np.array(sorted({0.0, *(float(t) for t in f.breakpoints)}))
-        steps = np.ldexp(1.0, np.arange(FINEST, int(np.log2(reach)) + 2))
-        cuts = np.unique(self.kinks[:, None] + np.concatenate([-steps, [0.0], steps]))
-        left, width = cuts[:-1], np.diff(cuts)
-        self.top, self.cuts = 0.0, cuts
-        for _ in range(HALVINGS):  # panels that resolve s
-            nodes = left[:, None] + width[:, None] * (1 + RULE[0]) / 2
-            h = self.values(nodes.ravel()).reshape(nodes.shape)
-            self.top = max(self.top, float(np.abs(h).max()))
-            rough = np.abs(h @ LEGENDRE)[:, -2:].max(axis=1) > RESOLVED * self.top
-            if not rough.any():
-                break
-            if rough.sum() > MOST:
-                raise TooMany(f"{f!r} oscillates or jumps too often for its mean to be tabulated")
-            left, width = left[rough], width[rough] / 2
-            self.cuts = np.union1d(self.cuts, left + width)
-            left, width = np.concatenate([left, left + width]), np.tile(width, 2)
-
-    def _nodes(self, low: float, high: float, width: float, start: float) -> tuple[Vector, Vector]:
-        """Nodes and weights between low and high, all relative to start, on panels no wider than width."""
-        own = self.cuts - start
-        own = own[(low < own) & (own < high)]
-        cuts = np.unique(np.concatenate([np.arange(low, high, width), [high], own]))
-        half = np.diff(cuts) / 2
-        nodes = cuts[:-1, None] + half[:, None] * (1 + RULE[0])
-        return nodes.ravel(), (half[:, None] * RULE[1]).ravel()
-
-    def __call__(self, start: float, mu: Vector, x: Vector) -> tuple[Vector, Vector]:
-        """G and E |s| for all pairs (start + mu, x)."""
-        wide = WIDE * x >= mu.max() - mu.min()
-        if wide.all():
-            return self._together(start, mu, x)
-        values, sizes = np.empty((2, len(mu), len(x)))
-        if wide.any():
-            values[:, wide], sizes[:, wide] = self._together(start, mu, x[wide])
-        narrow = np.flatnonzero(~wide)  # differences of large numbers would round: each mean by itself
-        centre = start + mu
-        z = centre[:, None, None] + x[narrow, None] * PLAIN[0]
-        terms = self.values(z.ravel()).reshape(z.shape) * PLAIN[1]
-        values[:, narrow], sizes[:, narrow] = terms.sum(axis=2), np.abs(terms).sum(axis=2)
-        far = np.abs(centre[:, None] - self.kinks).min(axis=1)
-        for i, k in np.argwhere(far[:, None] <= REACH * x[narrow]):
-            one = i, narrow[k]
-            value, size = self._together(start, mu[i : i + 1], x[narrow[k], None])
-            values[one], sizes[one] = value[0, 0], size[0, 0]
-        return values, sizes
-
-    def _together(self, start: float, mu: Vector, x: Vector) -> tuple[Vector, Vector]:
-        """On nodes that all of mu and x share, counted from a kink where there is one within reach: there s
-        is steep, and rounding would tell."""
-        middle = start + (mu.max() + mu.min()) / 2
-        kink = float(self.kinks[np.abs(self.kinks - middle).argmin()])
-        reach = REACH * float(x.max())
-        if abs(kink - middle) <= reach + np.ptp(mu):
-            start, mu = kink, (start - kink) + mu
-        ends = float(mu.min()) - reach, float(mu.max()) + reach
-        z, weights = self._nodes(*ends, PANEL * float(x.min()), start)
-        terms = weights * self.values(start + z)
-        density = (z - mu[:, None, None]) / x[:, None]
-        density *= density
-        density *= -0.5
-        np.exp(density, out=density)
-        scale = x * np.sqrt(2 * np.pi)
-        return density @ terms / scale, density @ np.abs(terms) / scale
+    def plane(self, reach: float, edges: tuple[Edge, ...], far: float = 0.0) -> Plane:
+        """The table."""
+        numbers = np.array([(edge.at, edge.height, edge.decay) for edge in edges]).reshape(-1, 3)
+        return Plane(np.array(self.tree), np.array(self.found), numbers, far, 2 * self.worst, reach)
 
 
 def make(f: Function) -> Plane:
     """The table of a function with numbers as parameters. InputError where squares do not resolve it."""
     if f.deltas:
         raise InputError(f"{f!r} has Dirac masses: its mean is not tabulated")
+    if (wave := waves.wave(f)) is not None:
+        return _periodic(wave, repr(f))
     for reach in SIZES:
         try:
             return _make(f, reach)
@@ -206,51 +197,26 @@ def make(f: Function) -> Plane:
     raise reason
 
 
-class TooMany(InputError):
-    """More panels or squares than are worth while."""
-
-
 def _make(f: Function, reach: float) -> Plane:
-    smoothed, (exact_nodes, to_series, to_powers) = _Smoothed(f, reach), nodes_to_powers(TERMS)
-    nodes = exact_nodes.astype(np.float64)
-    at_checks = CHECKS[:, None] ** np.arange(TERMS)
-    smallest = BESIDE if f.jumps else SMALLEST
-    even = f.parity == "even"
-    tree = [0.0, 0.0]
-    found: list[Vector] = []
-    worst = 0.0
-    waiting = [(place, 1 - 2 * place, 0.0, 0.0, reach) for place in ((0,) if even else (0, 1))]
-    while waiting:
-        place, side, left, low, width = waiting.pop()
-        start, inside = side * left, width * (1 + nodes) / 2
-        values, sizes = smoothed(start, side * inside, low + inside)
-        series = to_series @ values @ to_series.T
-        size = max(float(sizes.max()), min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.top)
-        error = float(np.abs(series[-1]).max() + np.abs(series[:, -1]).max()) / size
-        c = (to_powers @ series @ to_powers.T).astype(np.float64)
-        if error < ROUGH * TARGET or width <= smallest:
-            inside = width * (1 + CHECKS) / 2
-            exact, _ = smoothed(start, side * inside, low + inside)
-            error = float(np.abs(at_checks @ c @ at_checks.T - exact).max()) / size
-        if error > TARGET and width > smallest:
-            tree[place] = float(len(tree))
-            for k in range(4):
-                corner = left + (k // 2) * width / 2, low + (k % 2) * width / 2
-                waiting.append((len(tree) + k, side, *corner, width / 2))
-            tree += [0.0] * 4
-            if len(tree) > MOST:
-                raise TooMany(f"{f!r} is too steep or jumps too often for its mean to be tabulated")
-            continue
-        if error > TARGET:
-            c = np.zeros((TERMS, TERMS))
-            c[0, 0] = values.mean()
-        else:
-            worst = max(worst, error)
-        tree[place] = -float(len(found)) - 1
-        found.append(c.ravel())
-    if even:
-        tree[1] = tree[0]
-    return Plane(np.array(tree), np.array(found), 2 * worst, reach)
+    edges = tuple(Edge(float(t), float(height)) for t, height in f.jumps)
+    smoothed = Smoothed(numeric._values(f), map(float, f.breakpoints), reach, repr(f), edges)
+    made = _Tree(2, repr(f))
+    made.grow(0, smoothed, reach)
+    if f.parity == "even" and not edges:
+        made.tree[1] = made.tree[0]
+    else:
+        made.grow(1, smoothed, reach, -1)
+    return made.plane(reach, edges)
+
+
+def _periodic(wave: waves.Wave, name: str) -> Plane:
+    """Far to the right of 0 the function repeats: one square has the mean of a period."""
+    cut, whole = periods.Cut(wave, name), periods.Whole(wave, name)
+    made = _Tree(3, name)
+    made.grow(0, cut, SIZES[0])
+    made.grow(1, cut, SIZES[0], -1)
+    made.grow(2, whole, PLANE_FOLD)
+    return made.plane(SIZES[0], cut.edges, periods.FAR)
 
 
 @lru_cache(maxsize=16)
