@@ -38,7 +38,8 @@ def narrow(kernel: Kernel, least: sp.Expr) -> dict[str, sp.Expr]:
     """"narrow": more than LIMIT where the next angle, known to an absolute error, is too small for functions
     whose expectations are steep in it: with kinks the root of least, min(q', p'), enters, with jumps its
     inverse."""
-    jump = any(f.jumps or (s is not None and s.masses) for f, s in ((kernel.f1, kernel.s1), (kernel.f2, kernel.s2)))
+    sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
+    jump = any(f.jumps or (s is not None and s.masses) for f, s in sides)
     if not jump and not any(f.breakpoints for f in (kernel.f1, kernel.f2)):
         return {}
     return {"narrow": sp.Piecewise((0, least >= (STEEP if jump else BENT)), (2 * LIMIT, True))}

@@ -128,7 +128,8 @@ class Statements:
                     "most = most if lost <= most else lost",
                 ]
         if "narrow" in program.outputs:
-            lines += [f"lost = {self.value(program.outputs['narrow'])}", "most = most if lost <= most else lost"]
+            lines += [f"lost = {self.value(program.outputs['narrow'])}"]
+            lines += ["most = most if lost <= most else lost"]
         return [*lines, f"{keep['e']} = most"]
 
 

@@ -57,8 +57,8 @@ class Series:
         return made
 
     def lumped(self) -> Series:
-        """For E f(X) f(Y), whose terms are nearly all positive: what is left over goes to the last coefficient,
-        so that equal points lose nothing. Where signs differ the bound of what is left over doubles."""
+        """For E f(X) f(Y), most of whose terms are positive: what is left over goes to the last coefficient,
+        so that equal points lose nothing. As signs may differ, the bound of what is left over doubles."""
         last = self.values.shape[1] - 1
         last -= last > 0 and np.abs(self.values[:, -1]).sum() < np.abs(self.values[:, -2]).sum()
         values = self.values.copy()
