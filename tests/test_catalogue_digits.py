@@ -44,6 +44,7 @@ def test_growing_exponentials_magnify_rounding_errors() -> None:
     assert magnitude(sp.exp(t), {}) == sp.exp(t) * (1 + abs(t))
 
 
+@pytest.mark.filterwarnings("ignore::kernelcalc.errors.SurrogateWarning")  # given once a process
 def test_a_mass_at_a_jump_takes_the_mean_of_both_sides_whatever_the_parameters() -> None:
     factor = kc.SGNTK(kc.Sign(), kc.StepSurrogate(), 2).layer.factor
     assert factor is not None

@@ -10,12 +10,15 @@ kinks of g where that is not enough.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelcalc.compile import cache
 from kernelcalc.compile.tables import means
 from kernelcalc.compile.tables.hermite import EPS, Vector, panels
 from kernelcalc.compile.tables.kinks import GRADED, INNER, REACH
@@ -30,6 +33,16 @@ SQUARED = 1e-9  # an error of the rule of twice the step that is nothing when sq
 ORDERS = 14, 12  # of the panels: the result, and its check
 LOST = 1e-14  # of a value on panels: then it is integrated with more care
 AT_ONCE = 2**20  # values of g
+SOURCE = """\
+from kernelcalc.compile.arithmetic.lookup import lookup
+from kernelcalc.compile.arithmetic.primitives import apart, wide
+
+def each(count, x, table, values):
+    wide()
+    apart()
+    for i in range(count):
+        values[i] = lookup(x[i], table)
+"""
 Pair = tuple[Vector, Vector]  # values and bounds of their absolute errors
 
 
@@ -124,9 +137,10 @@ def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector) 
         x, beside = slope * np.sqrt(v * square), slope * np.sqrt(v * (square + 4 * dr))
         if beside.max() > table.reach:
             raise InputError(f"a variance of {v.max():.3g} is beyond the table of {g!r}; scale the data")
-        value = table(x)
+        value = _looked_up(table, x)
         size = np.abs(table.coefficients[:, 0]).max()
-        return weight * value, abs(weight) * (2 * np.abs(table(beside) - value) + table.error * size)
+        moved = np.abs(_looked_up(table, beside) - value)
+        return weight * value, abs(weight) * (2 * moved + table.error * size)
     x = np.sqrt(v * np.maximum(square, dr))
     pairs = [part.ravel() for part in np.broadcast_arrays(r, at, x, v, dr)]
     values, bounds = np.empty(r.size), np.empty(r.size)
@@ -135,6 +149,18 @@ def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector) 
         here = slice(start, start + step)
         values[here], bounds[here] = _normal_means(g, *(part[here] for part in pairs))
     return values.reshape(r.shape), bounds.reshape(r.shape)
+
+
+@lru_cache(maxsize=1)
+def _each() -> Callable[..., None]:
+    return cache.function(SOURCE, "each", ("int64", *("float64*",) * 3))
+
+
+def _looked_up(table: Table, x: Vector) -> Vector:
+    """The table at x, by machine code."""
+    x, values = np.ascontiguousarray(x), np.empty(x.shape)
+    _each()(x.size, x.ctypes.data, table.numbers.ctypes.data, values.ctypes.data)
+    return values
 
 
 def _table(g: Function) -> tuple[Table, float, float] | None:
