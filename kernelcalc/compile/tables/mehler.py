@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile.tables import masses
-from kernelcalc.compile.tables.duals import Dual, Places, inverses, layer
+from kernelcalc.compile.tables.duals import LANE, Dual, Places, inverses, layer
 from kernelcalc.compile.tables.hermite import EPS, Series, Vector, series
 from kernelcalc.errors import Undefined
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
-BLOCK = 256  # rows and columns at once: all arrays of a block stay in cache
+BLOCK = LANE  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
 Numbers = NDArray[np.int64]
 Piece = tuple[int, int]  # the first row and the first column of a block
