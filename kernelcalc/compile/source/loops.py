@@ -56,25 +56,18 @@ def _integrated(module: Statements, loop: Loop, integral: Let) -> list[str]:
     call = f"{results} = {integral.value.func.__name__}({', '.join(passed)})"
     kept = f"{', '.join(map(str, integral.targets))} = {results}"
     rest = [kept if line == module.line(integral) else line for line in loop.lines]
-    name = loop.name
     return [
         *_written(module, loop.part("before", before, counted=True)),
-        *_written(module, replace(loop, name=f"{name}_sums", opening=[], lines=[call])),
+        *_written(module, replace(loop, name=f"{loop.name}_sums", opening=[], lines=[call])),
         *pairs(module, loop.part("after", rest)),
-        "@inline",
-        f"def {name}(w, {loop.arguments}):",
-        f"    close = {name}_before(w, {loop.arguments})",
-        f"    {name}_sums(w, {loop.arguments})",
-        f"    {name}_after(w, {loop.arguments})",
-        "    return close",
-        "",
+        *_surrounded(loop, [f"    {loop.name}_sums(w, {loop.arguments})"]),
     ]
 
 
 def _looked_up(module: Statements, loop: Loop, found: list[Let]) -> list[str]:
     """Values of tables are no vector code: what they need, they, and the rest."""
     before, after = [module.line(x) for x in _needed(loop.program, found)], loop.lines
-    calls = []
+    calls = [f"    mean = offset(numbers, int(numbers[{module.place('at')}]))"]
     for k, statement in enumerate(found):
         mu, x = ((LANES + 2 * k + i) * STRIDE for i in range(2))
         given = zip((mu, x), statement.value.args, strict=False)
@@ -82,16 +75,21 @@ def _looked_up(module: Statements, loop: Loop, found: list[Let]) -> list[str]:
         known = module.line(statement), f"{statement.targets[0]} = w[{mu} + j]"
         after = [known[1] if line == known[0] else line for line in after]
         calls.append(f"    lookups(offset(w, {mu}), offset(w, {x}), m, mean)")
-    name = loop.name
     return [
         *_written(module, loop.part("before", before, counted=True)),
         *_written(module, loop.part("after", after)),
+        *_surrounded(loop, calls),
+    ]
+
+
+def _surrounded(loop: Loop, calls: list[str]) -> list[str]:
+    """The loop before, these calls, and the loop after."""
+    return [
         "@inline",
-        f"def {name}(w, {loop.arguments}):",
-        f"    mean = offset(numbers, int(numbers[{module.place('at')}]))",
-        f"    close = {name}_before(w, {loop.arguments})",
+        f"def {loop.name}(w, {loop.arguments}):",
+        f"    close = {loop.name}_before(w, {loop.arguments})",
         *calls,
-        f"    {name}_after(w, {loop.arguments})",
+        f"    {loop.name}_after(w, {loop.arguments})",
         "    return close",
         "",
     ]
