@@ -102,8 +102,10 @@ def test_progress_is_shown_after_two_seconds_on_terminals_only() -> None:
     for stream, expected in ((Terminal(), True), (io.StringIO(), False)):
         now[0] = 0.0
         with share_done(stream, lambda: now[0]) as report:
-            report(0.1)
+            report(0.0)
             assert stream.getvalue() == ""
+            now[0] = 2.2
+            report(0.0)  # nothing yet, and no time left to tell
             now[0] = 2.5
             report(0.25)
             assert (" 25 %, 8 s left" in stream.getvalue()) is expected
