@@ -27,8 +27,8 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
 
     With every function: parameters and defaults, expression, and how its expectations are known: derived by
     rules, a closed form confirmed to 40 digits, or numeric with the relative error; with surrogate
-    derivatives also their hypotheses. The first call derives them all and shows each part as it is ready, later
-    ones take what it found.
+    derivatives also their hypotheses. The first call derives them all and shows each part as it is
+    ready, later ones take what it found.
 
     \b
     Examples:
