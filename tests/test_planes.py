@@ -80,18 +80,22 @@ def test_the_compiled_lookup_agrees(plane: Plane) -> None:
 
 @pytest.mark.parametrize(
     "f",
-    [kc.SparseFastSigmoid(1, R(1, 3)), kc.PeriodicExponential(1, R(1, 2), R(1, 4))],
-    ids=["jump", "for ever"],
+    [
+        kc.SparseFastSigmoid(1, R(1, 3)),
+        kc.PeriodicExponential(1, R(1, 2), R(1, 4)),
+        kc.function("sqrt(1 + z**2)*atan(z)"),
+    ],
+    ids=["jump", "for ever", "growing"],
 )
-def test_jumps_and_periods_are_not_left_to_squares(f: Function, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rough tables, as these take long: close to a jump, many periods away, and as wide as many."""
+def test_jumps_periods_and_growth(f: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rough tables, as these take long: close to a jump, many periods away, and as wide as many; small values
+    of a function that is large elsewhere."""
     monkeypatch.setattr(planes, "TARGET", 1e-9)
     monkeypatch.setattr(planes, "SIZES", (2.0**12,))
     table = planes.make(f)
     again = Plane.from_text(table.to_text())
     assert (again.numbers == table.numbers).all()
-    jump = 1 / 3 if f.jumps else 0.0
-    near = [(jump + 2e-10, 1e-10), (jump - 1e-4, 1e-4), (1.4, 0.1)]
+    near = [(1 / 3 + 2e-10, 1e-10), (1 / 3 - 1e-4, 1e-4), (1.4, 0.1)]
     spots = [*near, (41.4, 0.2), (-0.3, 0.5), (17.3, 5.0), (9.0, 90.0)]
     found = [table(mu, x) for mu, x in spots]
     for (mu, x), value in zip(spots, found, strict=True):

@@ -73,7 +73,8 @@ class Edge:
 class Smoothed:
     """E r(mu + x Z) and E |s(mu + x Z)|, where r is s without edges.
 
-    values: s as a map of arrays; kinks: of s; reach: of |mu| and x; name: what to call s.
+    values: s as a map of arrays; kinks: of s; reach: of |mu| and x; name: what to call s; near: how far
+    from 0 the size of s counts, `top` (finite for an unbounded s).
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class Smoothed:
         reach: float,
         name: str,
         edges: tuple[Edge, ...] = (),
+        near: float = np.inf,
     ) -> None:
-        self.whole, self.edges = values, edges
+        self.whole, self.edges, self.bounded = values, edges, near == np.inf
         self.kinks = np.array(sorted({0.0, *kinks}))
         steps = np.ldexp(1.0, np.arange(FINEST, int(np.log2(reach)) + 2))
         cuts = np.unique(self.kinks[:, None] + np.concatenate([-steps, [0.0], steps]))
@@ -92,10 +94,10 @@ class Smoothed:
         self.top, self.cuts = 0.0, cuts
         for _ in range(HALVINGS):  # panels that resolve s
             nodes = left[:, None] + width[:, None] * (1 + RULE[0]) / 2
-            h = self._both(nodes.ravel())
-            self.top = max(self.top, float(np.abs(h[1]).max()))
-            series = np.abs(h.reshape(2, *nodes.shape) @ LEGENDRE)
-            rough = series[..., -2:].max(axis=(0, 2)) > RESOLVED * self.top
+            h = self._both(nodes.ravel()).reshape(2, *nodes.shape)
+            sizes = np.abs(h[1]).max(axis=1)
+            self.top = max(self.top, float(sizes[np.abs(left) < near].max(initial=0.0)))
+            rough = np.abs(h @ LEGENDRE)[..., -2:].max(axis=(0, 2)) > RESOLVED * np.maximum(self.top, sizes)
             if not rough.any():
                 break
             if rough.sum() > MOST:
