@@ -32,6 +32,7 @@ def test_entries_of_hard_pairs(kernel: Kernel, x: np.ndarray, y: np.ndarray) -> 
     assert ulps(kernel(np.array([x, y]))[0, 1], wanted) <= 16
 
 
+@pytest.mark.filterwarnings("ignore::kernelcalc.errors.SurrogateWarning")  # given once a process
 def test_a_mass_at_a_jump_takes_the_mean_of_both_sides_whatever_the_parameters() -> None:
     factor = kc.SGNTK(kc.Sign(), kc.StepSurrogate(), 2).layer.factor
     assert factor is not None

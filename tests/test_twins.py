@@ -49,12 +49,12 @@ def test_values_lie_within_their_bounds(
 def test_large_matrices_look_means_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a rough table, which is not kept: as exact as its error bound says."""
     monkeypatch.setattr(planes, "kept", SimpleNamespace(text=lambda _, generate: generate()))
-    monkeypatch.setattr(planes, "TARGET", 1e-8)
+    monkeypatch.setattr(planes, "TARGET", 1e-10)
     k = twins(kc.MultiStep((R(-1, 2), R(5, 4)), (1, 1)), kc.function("tanh(7*z/3)").centred(R(1, 3)), 2, 0.1)
     K, bounds = k(ROWS), k.error_bound(ROWS)
     monkeypatch.setattr(mehler, "MANY", 1)
     again, wider = k(ROWS), k.error_bound(ROWS)
-    assert 1e-9 < wider.max() < 1e-6
+    assert 2 * bounds.max() < wider.max() < 1e-8
     assert (again != K).any()
     assert (np.abs(again - K) <= bounds + wider).all()
 

@@ -134,7 +134,7 @@ class Lowering:
         groups: list[list[int]] = [[], [], [], []]
         for arg in sorted(sp.Mul.make_args(over), key=str):
             if arg not in (-1, 1):
-                groups[printer._variability(arg)].append(self.value(arg))
+                groups[printer.variability(arg)].append(self.value(arg))
         shared, row, column, pair = (self._times(group) for group in groups)
         total = self._times([*shared, *self._times([*row, *column]), *pair])
         result = total[0] if total else self.constant("1")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from kernelcalc.compile.forms.program import Let, Program, used
 from kernelcalc.compile.layout import LANES, LOOKUPS, STRIDE
+from kernelcalc.compile.source.printer import PAIR, variability
 from kernelcalc.compile.source.statements import Statements, blocks, places
 
 
@@ -35,8 +36,39 @@ def pairs(module: Statements, loop: Loop) -> list[str]:
     rare = [x for x in loop.program.pair if x.value.func.__name__ == "seldom"]
     if len(rare) == 1 and module.line(rare[0]) in loop.lines:
         return _parted(module, loop, rare[0])
+    integrals = {integral.name for integral in loop.program.integrals}
+    summed = [x for x in loop.program.pair if x.value.func.__name__ in integrals]
+    if len(summed) == 1 and module.line(summed[0]) in loop.lines:
+        return _integrated(module, loop, summed[0])
     found = [x for x in loop.program.pair if x.value.func.__name__ == "lookup_plane"]
     return _looked_up(module, loop, found) if 0 < len(found) <= LOOKUPS else _written(module, loop)
+
+
+def _integrated(module: Statements, loop: Loop, integral: Let) -> list[str]:
+    """An integral is a loop itself, and what surrounds it would be no vector code: what it needs, it, and the
+    rest. What it needs of the pair, and what it finds, lie where values of tables would."""
+    lanes = ((LANES + k) * STRIDE for k in range(2 * LOOKUPS))
+    given = {x: next(lanes) for x in integral.value.args if variability(x) == PAIR}
+    before = [module.line(x) for x in _needed(loop.program, [Let((), x) for x in given])]
+    before += [f"w[{lane} + j] = {module.value(x)}" for x, lane in given.items()]
+    results = ", ".join(f"w[{next(lanes)} + j]" for _ in integral.targets)
+    passed = (f"w[{given[x]} + j]" if x in given else module.value(x) for x in integral.value.args)
+    call = f"{results} = {integral.value.func.__name__}({', '.join(passed)})"
+    kept = f"{', '.join(map(str, integral.targets))} = {results}"
+    rest = [kept if line == module.line(integral) else line for line in loop.lines]
+    name = loop.name
+    return [
+        *_written(module, loop.part("before", before, counted=True)),
+        *_written(module, replace(loop, name=f"{name}_sums", opening=[], lines=[call])),
+        *pairs(module, loop.part("after", rest)),
+        "@inline",
+        f"def {name}(w, {loop.arguments}):",
+        f"    close = {name}_before(w, {loop.arguments})",
+        f"    {name}_sums(w, {loop.arguments})",
+        f"    {name}_after(w, {loop.arguments})",
+        "    return close",
+        "",
+    ]
 
 
 def _looked_up(module: Statements, loop: Loop, found: list[Let]) -> list[str]:

@@ -10,6 +10,8 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from kernelcalc.errors import Uncompiled
 
+PAIR = 3  # the variability of what belongs to a pair
+
 
 class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
     """Float64 code in the functions that `known`, the head of the generated module, imports."""
@@ -72,7 +74,7 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
         groups: list[list[str]] = [[], [], [], []]
         for arg in sorted(sp.Mul.make_args(expr), key=str):
             if arg != -1:
-                groups[_variability(arg)].append(self.parenthesize(arg, PRECEDENCE["Mul"]))
+                groups[variability(arg)].append(self.parenthesize(arg, PRECEDENCE["Mul"]))
         shared, row, column, pair = ("*".join(group) for group in groups)
         points = f"({row}*({column}))" if row and column else row + column
         factors = [part for part in (shared, points, pair) if part] or ["1.0"]
@@ -89,7 +91,7 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]  # SymPy is untyped
 
     def _print_Add(self, expr: sp.Expr, order: object = None) -> str:
         """Sums of products by fused multiply-adds."""
-        terms = sorted(expr.args, key=lambda arg: (_variability(arg) in (0, 3), str(arg)))
+        terms = sorted(expr.args, key=lambda arg: (variability(arg) in (0, 3), str(arg)))
         fused = [term for term in terms if len(self._two(term)) == 2]
         if len(fused) == len(terms) == 2 and all({"_x", "_y"} <= _sides(term) for term in terms):
             fused = []
@@ -127,7 +129,7 @@ def _sides(expr: sp.Expr) -> set[str]:
     return {name[-2:] if name.endswith(("_x", "_y")) else "" for name in names - shared}
 
 
-def _variability(expr: sp.Expr) -> int:
+def variability(expr: sp.Expr) -> int:
     """0 for what all pairs share, 1 for what belongs to the row, 2 to the column, 3 to the pair."""
     sides = _sides(expr)
     return 0 if not sides else 1 if sides == {"_x"} else 2 if sides == {"_y"} else 3

@@ -10,7 +10,7 @@ kinks of g where that is not enough; for large matrices, a lookup in a table of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -34,8 +34,18 @@ SQUARED = 1e-9  # an error of the rule of twice the step that is nothing when sq
 ORDERS = 14, 12  # of the panels: the result, and its check
 LOST = 1e-14  # of a value on panels: then it is integrated with more care
 AT_ONCE = 2**20  # values of g
-Pair = tuple[Vector, Vector]  # values and bounds of their absolute errors
 SOURCE = """\
+from kernelcalc.compile.arithmetic.lookup import lookup
+from kernelcalc.compile.arithmetic.primitives import apart, wide
+
+def each(count, x, table, values):
+    wide()
+    apart()
+    for i in range(count):
+        values[i] = lookup(x[i], table)
+"""
+Pair = tuple[Vector, Vector]  # values and bounds of their absolute errors
+PLANE_SOURCE = """\
 from kernelcalc.compile.arithmetic.lookup import lookups
 
 def entry(mu, x, count, table):
@@ -68,7 +78,7 @@ Known = Mapping[Function, Means]
 
 @lru_cache(maxsize=1)
 def _entry() -> Any:
-    return cache.function(SOURCE, "entry", ("float64*", "float64*", "int64", "float64*"))
+    return cache.function(PLANE_SOURCE, "entry", ("float64*", "float64*", "int64", "float64*"))
 
 
 def tables(f: Function, g: Function) -> Known:
@@ -185,16 +195,17 @@ def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector, 
         x, beside = slope * np.sqrt(v * square), slope * np.sqrt(v * (square + 4 * dr))
         if beside.max() > table.reach:
             raise InputError(f"a variance of {v.max():.3g} is beyond the table of {g!r}; scale the data")
-        value = table(x)
+        value = _looked_up(table, x)
         size = np.abs(table.coefficients[:, 0]).max()
-        return weight * value, abs(weight) * (2 * np.abs(table(beside) - value) + table.error * size)
+        moved = np.abs(_looked_up(table, beside) - value)
+        return weight * value, abs(weight) * (2 * moved + table.error * size)
     if t != 0 and g in known:
-        looked_up, moved = known[g], np.clip(r - np.copysign(2 * dr, r), -1.0, 1.0)
-        value, beside = (looked_up(s * at, np.sqrt(v * (1 - s) * (1 + s))) for s in (r, moved))
+        tabled, close = known[g], np.clip(r - np.copysign(2 * dr, r), -1.0, 1.0)
+        value, beside = (tabled(s * at, np.sqrt(v * (1 - s) * (1 + s))) for s in (r, close))
         if np.isnan(value).any() or np.isnan(beside).any():
             raise InputError(f"a variance of {v.max():.3g} is beyond the table of {g!r}; scale the data")
-        size = abs(looked_up.numbers[-1]) * looked_up.size
-        return value, 2 * np.abs(beside - value) + looked_up.plane.error * size
+        size = abs(tabled.numbers[-1]) * tabled.size
+        return value, 2 * np.abs(beside - value) + tabled.plane.error * size
     x = np.sqrt(v * np.maximum(square, dr))
     pairs = [part.ravel() for part in np.broadcast_arrays(r, at, x, v, dr)]
     values, bounds = np.empty(r.size), np.empty(r.size)
@@ -203,6 +214,18 @@ def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector, 
         here = slice(start, start + step)
         values[here], bounds[here] = _normal_means(g, *(part[here] for part in pairs))
     return values.reshape(r.shape), bounds.reshape(r.shape)
+
+
+@lru_cache(maxsize=1)
+def _each() -> Callable[..., None]:
+    return cache.function(SOURCE, "each", ("int64", *("float64*",) * 3))
+
+
+def _looked_up(table: Table, x: Vector) -> Vector:
+    """The table at x, by machine code."""
+    x, values = np.ascontiguousarray(x), np.empty(x.shape)
+    _each()(x.size, x.ctypes.data, table.numbers.ctypes.data, values.ctypes.data)
+    return values
 
 
 def _table(g: Function) -> tuple[Table, float, float] | None:

@@ -161,7 +161,7 @@ class _Tree:
         values, sizes = smoothed(start, side * inside, low + inside)
         series = self._to_series @ values @ self._to_series.T
         grows = width > 1 and not smoothed.bounded  # then it may be small in a corner
-        floor = min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.top
+        floor = min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.most(low + width)
         size = max(float(sizes.min() if grows else sizes.max()), floor)
         error = float(np.abs(series[-1]).max() + np.abs(series[:, -1]).max()) / size
         c: Vector = (self._to_powers @ series @ self._to_powers.T).astype(np.float64)

@@ -24,7 +24,7 @@ else:
 
 Vector = NDArray[np.float64]
 
-MOST = 16000  # panels, and squares
+MOST = 24000  # panels, and squares
 REACH = 8.0  # standard deviations: beyond them lies a part in 10^15
 PANEL = 1.5  # of them: exp(-u^2/2) times a resolved function, by RULE
 FINEST = -8  # panels next to a kink have the width 2^FINEST
@@ -32,6 +32,8 @@ RULE = leggauss(10)
 LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
 RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
 TINY = 1e-300
+FEW = 8  # kinks at which the largest mean is sought
+FALL = 2.0**10  # times what is found there: a square has smaller deviations, too
 WIDE = 6.0  # widths of a density over which its centres may lie apart
 
 
@@ -86,6 +88,7 @@ class Smoothed:
         edges: tuple[Edge, ...] = (),
         near: float = np.inf,
     ) -> None:
+        self._most: dict[float, float] = {}
         self.whole, self.edges, self.bounded = values, edges, near == np.inf
         self.kinks = np.array(sorted({0.0, *kinks}))
         steps = np.ldexp(1.0, np.arange(FINEST, int(np.log2(reach)) + 2))
@@ -110,6 +113,13 @@ class Smoothed:
         """r and s at z, in two rows."""
         s = self.whole(z)
         return np.stack([s - sum((edge(z) for edge in self.edges), np.zeros_like(z)), s])
+
+    def most(self, x: float) -> float:
+        """About the largest E |s| at deviations up to x that are as large as squares of this size."""
+        if x not in self._most:
+            sizes = [self(float(kink), np.zeros(1), np.array([x]))[1].item() for kink in self.kinks[:FEW]]
+            self._most[x] = min(self.top, FALL * max(sizes))
+        return self._most[x]
 
     def kind(self, left: float, low: float, width: float) -> str:
         """How to treat the square [left, left + width] x [low, low + width], left < 0 if that is towards -oo:
