@@ -12,7 +12,7 @@ import kernelcalc as kc
 from kernelcalc import quadrature
 from kernelcalc.compile import cache
 from kernelcalc.compile.forms import named
-from kernelcalc.compile.tables import planes
+from kernelcalc.compile.tables import planes, smoothed
 from kernelcalc.compile.tables.planes import Plane
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import waves
@@ -134,7 +134,8 @@ def test_slope_height_and_centre_stay_numbers_of_the_run() -> None:
 def test_what_cannot_be_tabulated_is_refused(
     formula: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planes, "MOST", 200)
+    for module in (planes, smoothed):
+        monkeypatch.setattr(module, "MOST", 200)
     z = kc.symbols.z
     expr = 1 / sp.sqrt(sp.Abs(z)) if "sqrt" in formula else sp.cos(z**2)
     with pytest.raises(InputError, match=reason):

@@ -196,6 +196,8 @@ def make(f: Function) -> Plane:
         except numeric._Unresolved:
             reason = InputError(f"{f!r} is not finite everywhere: its mean cannot be tabulated")
         except TooMany as error:
+            if reach <= NEAR:  # the last size is for what overflows
+                raise
             reason = error
     raise reason
 
