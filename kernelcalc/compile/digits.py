@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from kernelcalc.compile.tape import PI, RESULTS, Instruction, Tape
+from kernelcalc.compile.tape import LEAST, PI, RESULTS, Instruction, Tape
 from kernelcalc.late import Late
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ else:
     mp, normal = Late("mpmath"), Late("kernelcalc.functions.normal")
 
 Number = Any
+HAIR = -(10**5)  # log2 of the angle that stands for 0
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
 
 
@@ -29,6 +30,8 @@ def number(text: str, kept: bool = False) -> Number:
     if text != "tiny":
         over, _, under = text.partition("/")
         value = mp.mpf(int(over)) / int(under or 1)
+    if text == LEAST:
+        return mp.ldexp(1, 4 * HAIR)
     return mp.ldexp(value, -(10**6)) if 0 < value < TINY and not kept else value
 
 
@@ -137,6 +140,7 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     size = mp.sqrt(a * b)
     r = c / size
     small = mp.sqrt(determinant) / (size * mp.sqrt(2 + 2 * abs(r)))
+    small = small or mp.ldexp(1, HAIR)  # densities would be 0/0
     large = mp.sqrt(1 - small**2)
     q, p = (small, large) if c >= 0 else (large, small)
     return {"root_q": q, "root_p": p, "r": r, "d": scale * real(xx - yy), "a_x": a, "a_y": b, "c": c}
@@ -167,6 +171,8 @@ def evaluate(tape: Tape, numbers: dict[str, Any], state: dict[str, Number], dept
     run(tape.first, registers)
     for _ in range(depth - 2):
         run(tape.layer, registers)
+        for angle in (tape.inputs[name] for name in ("root_q", "root_p") if name in tape.inputs):
+            registers[angle] = registers[angle] or mp.ldexp(1, HAIR)
     if depth > 1:
         run(tape.last, registers)
     return tuple(registers[tape.inputs[name]] for name in RESULTS)

@@ -320,4 +320,6 @@ def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
 def _agree(first: Any, second: Any) -> bool:
     if not mp.isfinite(first) or not mp.isfinite(second):
         return bool(first == second)
+    if min(abs(first), abs(second)) > mp.mpf(2) ** 1100:  # infinite for floats
+        return bool(mp.sign(first) == mp.sign(second))
     return bool(abs(first - second) <= abs(first) * mp.mpf(2) ** -56 + mp.mpf(2) ** -1080)

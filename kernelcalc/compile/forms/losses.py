@@ -14,9 +14,11 @@ import sympy as sp
 
 from kernelcalc.compile.forms.builder import HALF, Builder, Inverse, s2, w2
 from kernelcalc.compile.forms.quadrants import quadrant, quarter
+from kernelcalc.kernels import Kernel
 
 LIMIT = 16  # units of 2^-52
 QUARTER, OTHER = sp.Rational(8, 5), HALF  # of them, lost by terms of forms with a quarter plane, or without
+STEEP, BENT = sp.Rational(1, 64), sp.Rational(1, 512)
 ZERO = sp.Rational(1, 8)  # of sqrt(a' b'): a smaller value counts as passing through zero
 
 
@@ -30,6 +32,17 @@ def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -
     found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
     roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
     return found | {"spread": ZERO * roots[0] * roots[1]}
+
+
+def narrow(kernel: Kernel, least: sp.Expr) -> dict[str, sp.Expr]:
+    """"narrow": more than LIMIT where the next angle, known to an absolute error, is too small for functions
+    whose expectations are steep in it: with kinks the root of least, min(q', p'), enters, with jumps its
+    inverse."""
+    sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
+    jump = any(f.jumps or (s is not None and s.masses) for f, s in sides)
+    if not jump and not any(f.breakpoints for f in (kernel.f1, kernel.f2)):
+        return {}
+    return {"narrow": sp.Piecewise((0, least >= (STEEP if jump else BENT)), (2 * LIMIT, True))}
 
 
 def magnitude(form: sp.Expr, meaning: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:

@@ -28,7 +28,7 @@ from kernelcalc.compile.forms import named, price
 from kernelcalc.compile.forms.builder import Builder, s2, variance, w2
 from kernelcalc.compile.forms.close import RootBuilder, step
 from kernelcalc.compile.forms.gaps import arcsine_form, gap, homogeneous_form
-from kernelcalc.compile.forms.losses import losses, magnitude
+from kernelcalc.compile.forms.losses import losses, magnitude, narrow
 from kernelcalc.compile.forms.program import Program, at_most, share
 from kernelcalc.errors import Uncompiled
 from kernelcalc.expectation.result import Expectation
@@ -127,6 +127,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
             both = builder.at_pair(builder.at_row(bias * inverse[0]) * builder.at_column(bias * inverse[1]))
             det = builder.constant(w2**2 / 2) * found.P + both * found.Q
             small = builder.at_pair(det / (1 + sp.Abs(ratio)))
+            least = small
             outputs["q"] = sp.Piecewise((small, cross >= 0), (1 - small, True))
             outputs["p"] = sp.Piecewise((1 - small, cross >= 0), (small, True))
             outputs["r"] = ratio
@@ -136,6 +137,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
         cross = builder.at_pair(w2 * C + s2)
         ratio = builder.at_pair(cross * builder.at_pair(inverse[0] * inverse[1]))
         q, p = (1 - ratio) / 2, (1 + ratio) / 2
+        least = sp.Min(q, p)
         roots = {"root_q": sp.sqrt(q), "root_p": sp.sqrt(p), "d": sp.Integer(0)}
         outputs |= (roots if close else {"q": q, "p": p}) | {"r": ratio}
     outputs["c"] = cross
@@ -159,6 +161,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     }
     if not close and not covered(kernel):
         outputs |= losses(outputs, builder, inverse)
+        outputs |= narrow(kernel, least)
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
     return Program(parameters, constants, row, column, pair, outputs, tuple(builder.integrals))
 

@@ -127,6 +127,9 @@ class Statements:
                     f"lost = {size}/max(abs({keep[total]}), least)",
                     "most = most if lost <= most else lost",
                 ]
+        if "narrow" in program.outputs:
+            lines += [f"lost = {self.value(program.outputs['narrow'])}"]
+            lines += ["most = most if lost <= most else lost"]
         return [*lines, f"{keep['e']} = most"]
 
 

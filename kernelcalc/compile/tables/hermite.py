@@ -56,6 +56,15 @@ class Series:
         vars(made).update(slopes=self.slopes[here], sums=self.sums[here])
         return made
 
+    def lumped(self) -> Series:
+        """For E f(X) f(Y), most of whose terms are positive: what is left over goes to the last coefficient,
+        so that equal points lose nothing. As signs may differ, the bound of what is left over doubles."""
+        last = self.values.shape[1] - 1
+        last -= last > 0 and np.abs(self.values[:, -1]).sum() < np.abs(self.values[:, -2]).sum()
+        values = self.values.copy()
+        values[:, last] = np.copysign(np.hypot(values[:, last], self.tails), values[:, last])
+        return replace(self, values=values, tails=np.sqrt(2.0) * self.tails)
+
     def repeated(self, count: int) -> Series:
         """The first deviation `count` times."""
         return self.part(np.zeros(count, dtype=np.int64))

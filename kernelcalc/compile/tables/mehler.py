@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile.tables import masses
-from kernelcalc.compile.tables.duals import Dual, Places, inverses, layer
+from kernelcalc.compile.tables.duals import LANE, Dual, Places, inverses, layer
 from kernelcalc.compile.tables.hermite import EPS, Series, Vector, series
 from kernelcalc.errors import Undefined
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kernelcalc.kernels import Kernel
 
 MANY = 2**17  # pairs for which tables for masses are worth their seconds
-BLOCK = 256  # rows and columns at once: all arrays of a block stay in cache
+BLOCK = LANE  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
 Numbers = NDArray[np.int64]
 Piece = tuple[int, int]  # the first row and the first column of a block
@@ -94,7 +94,8 @@ def _met(f: Function, g: Function, deviations: Vector) -> Series:
     f = masses.regular(f)
     if f.expr == 0:
         return _nothing(len(deviations))
-    return series(f, deviations, whole=bool(g.breakpoints))
+    found = series(f, deviations, whole=bool(g.breakpoints))
+    return found.lumped() if f == g else found
 
 
 def _nothing(n: int) -> Series:

@@ -211,17 +211,20 @@ def _kinked(kernel: Kernel, level: Level) -> Level:
 
 
 def _level(kernel: Kernel, a: float, b: float) -> Level:
-    f, g = series(kernel.f1, np.sqrt([a])), series(kernel.f2, np.sqrt([b]))
+    f, g = _pair(kernel.f1, kernel.f2, a, b)
     terms, wrong, slope = _terms(f, g)
     if kernel.s1 is None or kernel.s2 is None:
         factor, factor_wrong, factor_slope = np.zeros(0, np.longdouble), 0.0, 0.0
     else:
-        factor, factor_wrong, factor_slope = _terms(
-            series(kernel.s1, np.sqrt([a])), series(kernel.s2, np.sqrt([b]))
-        )
+        factor, factor_wrong, factor_slope = _terms(*_pair(kernel.s1, kernel.s2, a, b))
     return Level(
         (a, b), _terms(f, f)[0], _terms(g, g)[0], terms, factor, (wrong, factor_wrong), (slope, factor_slope)
     )
+
+
+def _pair(f: Function, g: Function, a: float, b: float) -> tuple[Series, Series]:
+    found = series(f, np.sqrt([a])), series(g, np.sqrt([b]))
+    return (found[0].lumped(), found[1].lumped()) if f == g else found
 
 
 def _terms(f: Series, g: Series) -> tuple[Long, float, float]:
