@@ -66,7 +66,7 @@ def gram(
     try:
         task = Task.of(kernel, X, Z)
     except Uncompiled:
-        values = _series(kernel, X, Z, threads)
+        values = _series(kernel, X, Z, threads, progress)
         result = _output(out, dtype, values.shape)
         result[:] = values
         return result
@@ -286,9 +286,16 @@ def _code(kernel: Kernel, *data: Matrix) -> Evaluator:
         return code
 
 
-def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None, threads: int | None = None) -> Matrix:
+def _series(
+    kernel: Kernel,
+    X: ArrayLike,
+    Z: ArrayLike | None,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Matrix:
     """The matrix by Mehler series; a warning where its bound leaves less than single precision."""
-    values, bounds = _bounded_series(kernel, _data(X, "X"), None if Z is None else _data(Z, "Z"), threads)
+    other = None if Z is None else _data(Z, "Z")
+    values, bounds = _bounded_series(kernel, _data(X, "X"), other, threads, progress)
     top, off = max(values.max(), -values.min()), bounds.max()
     if top == np.inf:  # masses that meet
         finite = ~np.isinf(values)
@@ -305,14 +312,18 @@ def _series(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None, threads: int | No
 
 
 def _bounded_series(
-    kernel: Kernel, X: Matrix, Z: Matrix | None, threads: int | None = None
+    kernel: Kernel,
+    X: Matrix,
+    Z: Matrix | None,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[Matrix, Matrix]:
     from kernelcalc.compile.tables import mehler
 
     with Workers(threads) as workers:
 
         def run(pieces: Iterable[mehler.Piece], job: Callable[[mehler.Piece], None]) -> None:
-            workers.run(pieces, lambda: None, lambda piece, _: job(piece))
+            workers.run(pieces, lambda: None, lambda piece, _: job(piece), progress)
 
         return mehler.gram(kernel, X, Z, run)
 

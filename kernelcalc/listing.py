@@ -27,7 +27,7 @@ from kernelcalc.functions.surrogates import SURROGATES
 from kernelcalc.symbols import z
 
 Row = dict[str, Any]
-KINDS = ("activation", "surrogate", "library")
+KINDS = ("surrogate", "library", "activation")  # the quickest to derive first
 STATUS = ("mean", "mean_at_mu", "dual", "derivative_dual")  # the columns that say how something is known
 KNOWN = ("derived", "confirmed", "numeric")
 CONFIRMED = {("rectified_power", "dual"): "dual/rectpower"}  # claims that no rule derives

@@ -30,8 +30,8 @@ def share_done(
             if now - shown < INTERVAL:
                 return
             shown = now
-            left = (now - start) * (1 - most) / most
-            target.write(f"\r{100 * most:3.0f} %, {left:.0f} s left \033[K")
+            left = f", {(now - start) * (1 - most) / most:.0f} s left" if most else ""
+            target.write(f"\r{100 * most:3.0f} %{left} \033[K")
             target.flush()
 
     if not target.isatty():

@@ -86,10 +86,14 @@ def test_single_precision_is_double_precision_but_for_a_few_roundings(n: int) ->
 
 def test_progress_goes_from_nothing_to_all() -> None:
     shares: list[float] = []
-    KERNEL(np.random.default_rng(2).standard_normal((600, 4)), threads=1, progress=shares.append)
+    X = np.random.default_rng(2).standard_normal((600, 4))
+    KERNEL(X, threads=1, progress=shares.append)
     assert shares == sorted(shares)
     assert len(shares) == 6
     assert shares[-1] == 1.0
+    shares.clear()
+    kc.NTK(kc.function("tanh(z)"), 2)(X[:300], threads=1, progress=shares.append)
+    assert shares == [1 / 3, 2 / 3, 1]
 
 
 class Terminal(io.StringIO):
@@ -102,8 +106,10 @@ def test_progress_is_shown_after_two_seconds_on_terminals_only() -> None:
     for stream, expected in ((Terminal(), True), (io.StringIO(), False)):
         now[0] = 0.0
         with share_done(stream, lambda: now[0]) as report:
-            report(0.1)
+            report(0.0)
             assert stream.getvalue() == ""
+            now[0] = 2.2
+            report(0.0)  # nothing yet, and no time left to tell
             now[0] = 2.5
             report(0.25)
             assert (" 25 %, 8 s left" in stream.getvalue()) is expected

@@ -27,7 +27,8 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
 
     With every function: parameters and defaults, expression, and how its expectations are known: derived by
     rules, a closed form confirmed to 40 digits, or numeric with the relative error; with surrogate
-    derivatives also their hypotheses. The first call derives them all, later ones take what it found.
+    derivatives also their hypotheses. The first call derives them all and shows each part as it is
+    ready, later ones take what it found.
 
     \b
     Examples:
@@ -39,13 +40,16 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
     from kernelcalc.progress import share_done
 
     kinds = only or KINDS
-    with share_done() as progress:
-        found = list(rows(kinds, progress))
+    found: list[Row] = []
+    for kind in kinds:
+        with share_done() as progress:
+            part = list(rows((kind,), progress))
+        found += part
+        if not json_file:  # as soon as it is known
+            _show(kind, part)
     if json_file:
         write_json(json_file, found)
         return
-    for kind in kinds:
-        _show(kind, [row for row in found if row["kind"] == kind])
     known = shares(found)
     if every := sum(known.values()):
         share = f"{known['derived']} of {every} expectations ({100 * known['derived'] // every} %)"

@@ -4,22 +4,23 @@
 
 the law of Y given X = t. For t = 0 the mean is one lookup in the table of ``means``. Elsewhere it is a
 trapezoidal sum, whose error is squared where the step is halved, and Gauss-Legendre panels that end at the
-kinks of g where that is not enough.
+kinks of g where that is not enough; for large matrices, a lookup in a table of two variables (``planes``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile import cache
-from kernelcalc.compile.tables import means
+from kernelcalc.compile.forms import named
+from kernelcalc.compile.tables import means, planes
 from kernelcalc.compile.tables.hermite import EPS, Vector, panels
 from kernelcalc.compile.tables.kinks import GRADED, INNER, REACH
 from kernelcalc.compile.tables.piecewise import Table
@@ -44,6 +45,63 @@ def each(count, x, table, values):
         values[i] = lookup(x[i], table)
 """
 Pair = tuple[Vector, Vector]  # values and bounds of their absolute errors
+PLANE_SOURCE = """\
+from kernelcalc.compile.arithmetic.lookup import lookups
+
+def entry(mu, x, count, table):
+    lookups(mu, x, count, table)
+"""
+
+
+@dataclass(frozen=True)
+class Means:
+    """E g(Y), Y ~ N(mu, x^2), looked up."""
+
+    plane: planes.Plane
+    numbers: tuple[float, ...]  # z0, beta and A in g(z) = A s1(beta (z - z0))
+
+    @cached_property
+    def size(self) -> float:
+        """About the largest mean of |s1|."""
+        return float(np.abs(self.plane.coefficients[:, 0]).max() + np.abs(self.plane.edges[:, 1]).sum())
+
+    def __call__(self, mu: Vector, x: Vector) -> Vector:
+        shift, slope, weight = self.numbers
+        found, wide = slope * (mu.ravel() - shift), slope * np.broadcast_to(x, mu.shape).ravel()
+        entries = found, wide, len(found), self.plane.numbers
+        _entry()(*(x.ctypes.data if isinstance(x, np.ndarray) else x for x in entries))
+        return weight * found.reshape(mu.shape)
+
+
+Known = Mapping[Function, Means]
+
+
+@lru_cache(maxsize=1)
+def _entry() -> Any:
+    return cache.function(PLANE_SOURCE, "entry", ("float64*", "float64*", "int64", "float64*"))
+
+
+def tables(f: Function, g: Function) -> Known:
+    """Those that masses of the other meet off 0, tabulated: bounded ones only, as far as it can be done."""
+    pairs = ((left, regular(right)) for left, right in ((f, g), (g, f)))
+    met = {right for left, right in pairs if any(t != 0 for t, _ in _numbers(left)) and right.expr != 0}
+    found = {}
+    for one in met:
+        try:
+            made = _tabulated(one)
+        except InputError:
+            continue
+        found[one] = made
+    return found
+
+
+def _tabulated(g: Function) -> Means:
+    if not g.bounded:
+        raise InputError(f"{g!r} is unbounded")
+    form = named.canonical(g.symbolic, centred=True)
+    slope, shift = (str(x) if x.free_symbols else "" for x in (form.scale, form.shift))
+    plane = planes.table_of(g, [s.name for s, _ in form.base.parameters])
+    return Means(plane, means.slope_and_weight(g, slope, shift))
 
 
 def regular(f: Function) -> Function:
@@ -51,15 +109,15 @@ def regular(f: Function) -> Function:
     return replace(f, masses=()) if f.masses else f
 
 
-def factor(f: Function, g: Function, a: Vector, b: Vector, r: Vector, dr: Vector) -> Pair:
+def factor(f: Function, g: Function, a: Vector, b: Vector, r: Vector, dr: Vector, known: Known) -> Pair:
     """What the masses of f and g add to E f(X) g(Y) at variances a (n), b (p) and correlations r (n, p) known
-    up to dr. InputError where g is not resolved."""
+    up to dr; known: tables to use. InputError where g is not resolved."""
     total, wrong = np.zeros_like(r), np.zeros_like(r)
     met = _numbers(g)  # by masses of f
     for left, right, va, vb in ((f, g, a[:, None], b[None, :]), (g, f, b[None, :], a[:, None])):
         for t, weight in _numbers(left):
             at = t * np.sqrt(vb / va)
-            value, error = _given(regular(right), t, at, vb + 0 * r, r, dr)
+            value, error = _given(regular(right), t, at, vb + 0 * r, r, dr, known)
             for s, other in met:
                 there, off = _meeting(s, at, vb, r, dr)
                 value, error = value + other * there, error + abs(other) * off
@@ -127,7 +185,7 @@ def _meeting(s: float, at: Vector, v: Vector, r: Vector, dr: Vector) -> Pair:
     return value, np.where(square > 0, wrong, value)
 
 
-def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector) -> Pair:
+def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector, known: Known) -> Pair:
     """E g(Y), Y ~ N(r at, v (1 - r^2))."""
     if g.expr == 0 or (t == 0 and g.parity == "odd"):
         return np.zeros_like(r), np.zeros_like(r)
@@ -141,6 +199,13 @@ def _given(g: Function, t: float, at: Vector, v: Vector, r: Vector, dr: Vector) 
         size = np.abs(table.coefficients[:, 0]).max()
         moved = np.abs(_looked_up(table, beside) - value)
         return weight * value, abs(weight) * (2 * moved + table.error * size)
+    if t != 0 and g in known:
+        tabled, close = known[g], np.clip(r - np.copysign(2 * dr, r), -1.0, 1.0)
+        value, beside = (tabled(s * at, np.sqrt(v * (1 - s) * (1 + s))) for s in (r, close))
+        if np.isnan(value).any() or np.isnan(beside).any():
+            raise InputError(f"a variance of {v.max():.3g} is beyond the table of {g!r}; scale the data")
+        size = abs(tabled.numbers[-1]) * tabled.size
+        return value, 2 * np.abs(beside - value) + tabled.plane.error * size
     x = np.sqrt(v * np.maximum(square, dr))
     pairs = [part.ravel() for part in np.broadcast_arrays(r, at, x, v, dr)]
     values, bounds = np.empty(r.size), np.empty(r.size)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
+MANY = 2**17  # pairs for which tables for masses are worth their seconds
 BLOCK = LANE  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
 Numbers = NDArray[np.int64]
@@ -101,8 +102,9 @@ def _nothing(n: int) -> Series:
     return Series(np.zeros((n, 1)), np.zeros(n), np.zeros(n), np.zeros(n))
 
 
-def block(kernel: Kernel, rows: Side, columns: Side, products: Vector) -> Pair:
-    """k(rows, columns) and bounds of the errors, (n, p) each; products: inner products of the data."""
+def block(kernel: Kernel, rows: Side, columns: Side, products: Vector, tables: masses.Known) -> Pair:
+    """k(rows, columns) and bounds of the errors, (n, p) each; products: inner products of the data; tables:
+    for masses."""
     weights = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
     state = np.empty((4, len(rows.data), len(columns.data)))
     state[0] = weights[0] / rows.data.shape[1] * products + weights[1]
@@ -113,7 +115,7 @@ def block(kernel: Kernel, rows: Side, columns: Side, products: Vector) -> Pair:
     if weights[1] == 0:
         lines[-1] = np.setdiff1d(_meeting(rows.names, columns.opposites), lines[1])
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
-        _step(kernel, weights, x, y, state, lines)
+        _step(kernel, weights, x, y, state, lines, tables)
         lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
     return state[2], state[3] + 2 * EPS * np.abs(state[2])
 
@@ -126,7 +128,13 @@ def _meeting(rows: Numbers, columns: Numbers) -> Numbers:
 
 
 def _step(
-    kernel: Kernel, weights: tuple[float, float], x: Layer, y: Layer, state: Vector, lines: dict[int, Numbers]
+    kernel: Kernel,
+    weights: tuple[float, float],
+    x: Layer,
+    y: Layer,
+    state: Vector,
+    lines: dict[int, Numbers],
+    tables: masses.Known,
 ) -> None:
     """One layer, in place; lines: where in the block Y = X (1) and where Y = -X (-1)."""
     inverse, cross = inverses(x.variances, y.variances), Dual(x.activation, y.activation)
@@ -137,7 +145,7 @@ def _step(
     if slopes is not None and (slopes[0].deltas or slopes[1].deltas):
         unit = np.outer(inverse[: len(x.variances)], inverse[len(x.variances) :])
         r, dr = np.clip(state[0] * unit, -1.0, 1.0), state[1] * unit + 4 * EPS
-        more = masses.factor(*slopes, x.variances, y.variances, r, dr)
+        more = masses.factor(*slopes, x.variances, y.variances, r, dr, tables)
 
     known = np.concatenate([*lines.values(), np.zeros(0, dtype=np.int64)])
 
@@ -202,10 +210,13 @@ def gram(
     columns = side(kernel, other, others, opposites, "column", rows if mirror else None)
     n, p = len(X), len(other)
     values, bounds = X @ other.T, np.empty((n, p))
+    slopes = None if kernel.s1 is None or kernel.s2 is None else (kernel.s1, kernel.s2)
+    tables = masses.tables(*slopes) if slopes is not None and n * p >= MANY else {}
 
     def job(piece: Piece) -> None:
         here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
-        values[here], bounds[here] = block(kernel, rows.part(here[0]), columns.part(here[1]), values[here])
+        parts = rows.part(here[0]), columns.part(here[1])
+        values[here], bounds[here] = block(kernel, *parts, values[here], tables)
         if mirror and piece[0] != piece[1]:
             values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -41,7 +42,7 @@ else:
 
 Vector = NDArray[np.float64]
 
-SIZES = (2.0**40, 2.0**10)  # half the width of the table, in units of s with slope 1: what can be had
+SIZES = (2.0**40, 2.0**10, 2.0**6)  # half the width of the table, in units of s with slope 1: what can be had
 SMALLEST = 2.0**-46  # of a square
 TARGET = 5e-14  # relative to the largest E |s| in a square; rounding leaves 1e-15
 ROUGH = 100.0  # times that for the last terms of a series: no need to look closer
@@ -159,7 +160,9 @@ class _Tree:
         inside = width * (1 + self._nodes) / 2
         values, sizes = smoothed(start, side * inside, low + inside)
         series = self._to_series @ values @ self._to_series.T
-        size = max(float(sizes.max()), min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.top)
+        grows = width > 1 and not smoothed.bounded  # then it may be small in a corner
+        floor = min(1.0, FLOOR * max(1.0, width / NEAR) ** 2) * smoothed.most(low + width)
+        size = max(float(sizes.min() if grows else sizes.max()), floor)
         error = float(np.abs(series[-1]).max() + np.abs(series[:, -1]).max()) / size
         c: Vector = (self._to_powers @ series @ self._to_powers.T).astype(np.float64)
         if error < ROUGH * TARGET or width <= SMALLEST:
@@ -190,16 +193,20 @@ def make(f: Function) -> Plane:
     for reach in SIZES:
         try:
             return _make(f, reach)
-        except numeric._Unresolved as error:
-            raise InputError(f"{f!r} is not finite everywhere: its mean cannot be tabulated") from error
+        except numeric._Unresolved:
+            reason = InputError(f"{f!r} is not finite everywhere: its mean cannot be tabulated")
         except TooMany as error:
+            if reach <= NEAR:  # the last size is for what overflows
+                raise
             reason = error
     raise reason
 
 
 def _make(f: Function, reach: float) -> Plane:
     edges = tuple(Edge(float(t), float(height)) for t, height in f.jumps)
-    smoothed = Smoothed(numeric._values(f), map(float, f.breakpoints), reach, repr(f), edges)
+    kinks = [float(t) for t in f.breakpoints]
+    near = math.inf if f.bounded else 1 + max(map(abs, kinks), default=0.0)
+    smoothed = Smoothed(numeric._values(f), kinks, reach, repr(f), edges, near)
     made = _Tree(2, repr(f))
     made.grow(0, smoothed, reach)
     if f.parity == "even" and not edges:

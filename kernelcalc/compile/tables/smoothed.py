@@ -24,7 +24,7 @@ else:
 
 Vector = NDArray[np.float64]
 
-MOST = 16000  # panels, and squares
+MOST = 24000  # panels, and squares
 REACH = 8.0  # standard deviations: beyond them lies a part in 10^15
 PANEL = 1.5  # of them: exp(-u^2/2) times a resolved function, by RULE
 FINEST = -8  # panels next to a kink have the width 2^FINEST
@@ -32,6 +32,8 @@ RULE = leggauss(10)
 LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
 RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
 TINY = 1e-300
+FEW = 8  # kinks at which the largest mean is sought
+FALL = 2.0**10  # times what is found there: a square has smaller deviations, too
 WIDE = 6.0  # widths of a density over which its centres may lie apart
 
 
@@ -73,7 +75,8 @@ class Edge:
 class Smoothed:
     """E r(mu + x Z) and E |s(mu + x Z)|, where r is s without edges.
 
-    values: s as a map of arrays; kinks: of s; reach: of |mu| and x; name: what to call s.
+    values: s as a map of arrays; kinks: of s; reach: of |mu| and x; name: what to call s; near: how far
+    from 0 the size of s counts, `top` (finite for an unbounded s).
     """
 
     def __init__(
@@ -83,8 +86,10 @@ class Smoothed:
         reach: float,
         name: str,
         edges: tuple[Edge, ...] = (),
+        near: float = np.inf,
     ) -> None:
-        self.whole, self.edges = values, edges
+        self._most: dict[float, float] = {}
+        self.whole, self.edges, self.bounded = values, edges, near == np.inf
         self.kinks = np.array(sorted({0.0, *kinks}))
         steps = np.ldexp(1.0, np.arange(FINEST, int(np.log2(reach)) + 2))
         cuts = np.unique(self.kinks[:, None] + np.concatenate([-steps, [0.0], steps]))
@@ -92,10 +97,10 @@ class Smoothed:
         self.top, self.cuts = 0.0, cuts
         for _ in range(HALVINGS):  # panels that resolve s
             nodes = left[:, None] + width[:, None] * (1 + RULE[0]) / 2
-            h = self._both(nodes.ravel())
-            self.top = max(self.top, float(np.abs(h[1]).max()))
-            series = np.abs(h.reshape(2, *nodes.shape) @ LEGENDRE)
-            rough = series[..., -2:].max(axis=(0, 2)) > RESOLVED * self.top
+            h = self._both(nodes.ravel()).reshape(2, *nodes.shape)
+            sizes = np.abs(h[1]).max(axis=1)
+            self.top = max(self.top, float(sizes[np.abs(left) < near].max(initial=0.0)))
+            rough = np.abs(h @ LEGENDRE)[..., -2:].max(axis=(0, 2)) > RESOLVED * np.maximum(self.top, sizes)
             if not rough.any():
                 break
             if rough.sum() > MOST:
@@ -108,6 +113,13 @@ class Smoothed:
         """r and s at z, in two rows."""
         s = self.whole(z)
         return np.stack([s - sum((edge(z) for edge in self.edges), np.zeros_like(z)), s])
+
+    def most(self, x: float) -> float:
+        """About the largest E |s| at deviations up to x that are as large as squares of this size."""
+        if x not in self._most:
+            sizes = [self(float(kink), np.zeros(1), np.array([x]))[1].item() for kink in self.kinks[:FEW]]
+            self._most[x] = min(self.top, FALL * max(sizes))
+        return self._most[x]
 
     def kind(self, left: float, low: float, width: float) -> str:
         """How to treat the square [left, left + width] x [low, low + width], left < 0 if that is towards -oo:
