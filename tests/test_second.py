@@ -146,6 +146,18 @@ def test_close_pairs_of_forms_with_quadrants(kernel: Kernel, angle: float) -> No
         assert abs(kernel(rows)[0, 1] / wanted - 1) < 4 * 2.0**-52
 
 
+def test_equal_rows_stay_equal_in_many_layers() -> None:
+    """Behind jumps an angle is the root of that before: one that stands for 0 would grow to any size."""
+    kernel, row = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 30, sigma_b=0.1), np.array([1.0, -2.0, 0.5])
+    second = evaluator(kernel).second(len(row))
+    assert second is not None
+    with mp.workdps(50):
+        weight, bias = (mp.mpmathify(second.numbers[name]) for name in ("w2", "s2"))
+        state = digits.first_layer(row.tolist(), row.tolist(), weight, bias)
+        found = digits.evaluate(second.near, second.numbers, state, 30)[1]
+    assert abs(float(found) / kernel.diag(row[None])[0] - 1) < 1e-13
+
+
 def test_a_tape_is_plain_data() -> None:
     tape = Tape.of_text(evaluator(kc.NTK(kc.Erf(1), 2)).structure.tapes["near"])
     assert Tape.of_text(tape.text()) == tape

@@ -18,7 +18,8 @@ else:
     mp, normal = Late("mpmath"), Late("kernelcalc.functions.normal")
 
 Number = Any
-HAIR = -(10**5)  # log2 of the angle that stands for 0
+HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
+SEEN = 12  # layers of roots, after which it would be seen
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
 
 
@@ -140,7 +141,6 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     size = mp.sqrt(a * b)
     r = c / size
     small = mp.sqrt(determinant) / (size * mp.sqrt(2 + 2 * abs(r)))
-    small = small or mp.ldexp(1, HAIR)  # densities would be 0/0
     large = mp.sqrt(1 - small**2)
     q, p = (small, large) if c >= 0 else (large, small)
     return {"root_q": q, "root_p": p, "r": r, "d": scale * real(xx - yy), "a_x": a, "a_y": b, "c": c}
@@ -163,16 +163,24 @@ def _loaded(tape: Tape, numbers: dict[str, Any]) -> list[Number]:
 
 
 def evaluate(tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int) -> tuple[Number, ...]:
-    """c, T and S after depth layers, from the state of the first."""
+    """c, T and S after depth layers, from the state of the first; NaN where there is no value."""
+    found = _evaluated(tape, numbers, state, depth, mp.mpf(0))
+    if any(map(mp.isnan, found)) and depth < SEEN:
+        return _evaluated(tape, numbers, state, depth, mp.ldexp(1, HAIR))
+    return found
+
+
+def _evaluated(
+    tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int, hair: Number
+) -> tuple[Number, ...]:
     registers = _loaded(tape, numbers)
     state = state | {"T": state["c"], "S": state["c"]}
     for name, value in state.items():
         registers[tape.inputs[name]] = value
+    angles = [tape.inputs[name] for name in ("root_q", "root_p") if name in tape.inputs]
     run(tape.first, registers)
-    for _ in range(depth - 2):
-        run(tape.layer, registers)
-        for angle in (tape.inputs[name] for name in ("root_q", "root_p") if name in tape.inputs):
-            registers[angle] = registers[angle] or mp.ldexp(1, HAIR)
-    if depth > 1:
-        run(tape.last, registers)
+    for layer in range(depth - 1):
+        for angle in angles:
+            registers[angle] = registers[angle] or hair
+        run(tape.layer if layer < depth - 2 else tape.last, registers)
     return tuple(registers[tape.inputs[name]] for name in RESULTS)
