@@ -316,8 +316,8 @@ class _Arcsine:
 
     def step(self) -> Step:
         builder, at, k = self.builder, self.builder.at_pair, self.k
-        lengths = builder.at_row(sp.sqrt(self.inverse[0])) * builder.at_column(sp.sqrt(self.inverse[1]))
         both = at(self.inverse[0] * self.inverse[1])
+        lengths = at(sp.sqrt(both))  # one root: the roundings of two would add up over the layers
         signed = builder.angle(self.omega)[2]
         s = at(sp.Abs(signed))
         (root_turning, _), (root_radial, radial), turn = self._turning(), self._radial(), self._turn()
