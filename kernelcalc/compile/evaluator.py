@@ -42,7 +42,7 @@ else:
 
 HUGE_PAGE = 2**21  # bytes
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
-DEEP_CLOSE = 20  # the same for pairs of close points, which take more steps a layer
+DEEP_CLOSE = 16  # the same for pairs of close points, which take more steps a layer
 DEEP_STEEP = 10  # the same where the factor of a layer divides by roots of the variances: quadratic in layers
 SLIGHT = 2.0**-10  # of sigma_b^2/sigma_w^2, below which variances hand on their roundings from layer to layer
 LEAST, LARGEST = 2.0**-960, 2.0**960  # variances outside lose digits, or all, in layers to come: likewise
