@@ -19,6 +19,7 @@ else:
 
 Number = Any
 HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
+STEEP = 3000  # -log2 of an angle, beyond which kappa has but its leading terms
 SEEN = 12  # layers of roots, after which it would be seen
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
 
@@ -81,6 +82,25 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     return (h < 0 and k < 0) + side(h, A) + side(k, B)
 
 
+def _power_pair(root_q: Number, root_p: Number, n: Number, k: Number) -> tuple[Number, Number]:
+    """1 - kappa and kappa of tables/powers.py."""
+    if root_q == 0 or root_p == 0:
+        return (mp.mpf(0), mp.mpf(1)) if root_q == 0 else (mp.mpf(1), mp.mpf(0))
+    with mp.extraprec(20 + 2 * min(-min(mp.mag(root_q), 0), STEEP)):
+        p = root_p**2 if root_p < root_q else 1 - root_q**2
+        C = mp.gamma(n + 1) ** 2 / (mp.gamma(n + 1.5) * mp.gamma(n + 0.5))
+        kappa = C * p ** (n + 0.5) * mp.hyp2f1(0.5, 0.5, n + 1.5, p)
+        less = 1 - kappa
+        if mp.mag(root_q) < -STEEP:  # the leading terms
+            less = n**2 / (n - 0.5) * root_q**2 if n > 0.5 else less
+    return +less, +kappa
+
+
+def _root_power_pair(*given: Number) -> tuple[Number, Number]:
+    less, kappa = _power_pair(*given)
+    return mp.sqrt(less), kappa
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "copy": lambda x: x,
     "add": lambda x, y: x + y,
@@ -108,6 +128,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "phi": _ending(lambda x: mp.ncdf(x), 0.0, 1.0),
     "quadrant": _quadrant,
     "hypot": lambda x, y: mp.hypot(x, y),
+    "pow": lambda x, y: x**y if x > 0 else mp.mpf(0 if y > 0 else mp.inf),
+    "power_pair": _power_pair,
+    "root_power_pair": _root_power_pair,
 }
 
 
