@@ -3,8 +3,8 @@ what has no closed form, other series and integrals for the same numbers."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import mpmath as mp
@@ -254,7 +254,8 @@ def test_slopes_of_real_powers() -> None:
     slope = kc.dual(kc.RectifiedPower(R(9, 4)).derivative).expr
     assert slope is not None
     with mp.workdps(30):
-        found, claimed = (sp.lambdify(c, x.subs({a: 2, b: 3}), "mpmath") for x in (slope, rectified_power(R(5, 4))))
+        forms = (form.subs({a: 2, b: 3}) for form in (slope, rectified_power(R(5, 4))))
+        found, claimed = (sp.lambdify(c, form, "mpmath") for form in forms)
         assert abs(found(mp.mpf("0.7")) - R(81, 16) * claimed(mp.mpf("0.7"))) < mp.mpf(10) ** -25
 
 

@@ -19,7 +19,6 @@ else:
 
 Number = Any
 HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
-STEEP = 3000  # -log2 of an angle, beyond which kappa has but its leading terms
 SEEN = 12  # layers of roots, after which it would be seen
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
 
@@ -85,14 +84,13 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
 def _power_pair(root_q: Number, root_p: Number, n: Number, k: Number) -> tuple[Number, Number]:
     """1 - kappa and kappa of tables/powers.py."""
     if root_q == 0 or root_p == 0:
-        return (mp.mpf(0), mp.mpf(1)) if root_q == 0 else (mp.mpf(1), mp.mpf(0))
-    with mp.extraprec(20 + 2 * min(-min(mp.mag(root_q), 0), STEEP)):
+        end = mp.mpf(1 if n > -0.5 else mp.inf) if root_q == 0 else mp.mpf(0)
+        return 1 - end, end
+    with mp.extraprec(20 + 2 * max(0, -mp.mag(root_q))):
         p = root_p**2 if root_p < root_q else 1 - root_q**2
-        C = mp.gamma(n + 1) ** 2 / (mp.gamma(n + 1.5) * mp.gamma(n + 0.5))
+        C = mp.gamma(n + 1) ** 2 / (mp.gamma(n + 1.5) * mp.gamma(n + 0.5)) if n > -0.5 else 1
         kappa = C * p ** (n + 0.5) * mp.hyp2f1(0.5, 0.5, n + 1.5, p)
         less = 1 - kappa
-        if mp.mag(root_q) < -STEEP:  # the leading terms
-            less = n**2 / (n - 0.5) * root_q**2 if n > 0.5 else less
     return +less, +kappa
 
 
@@ -131,6 +129,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "pow": lambda x, y: x**y if x > 0 else mp.mpf(0 if y > 0 else mp.inf),
     "power_pair": _power_pair,
     "root_power_pair": _root_power_pair,
+    "power_alone": lambda *given: _power_pair(*given)[1],
 }
 
 

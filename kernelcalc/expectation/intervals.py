@@ -106,8 +106,8 @@ def _power_of_quadratic(g: sp.Expr) -> sp.Expr | None:
 def _half_line(g: sp.Expr) -> sp.Expr | None:
     """E[g(Z); Z > 0] = integral of g(sqrt(2v) y) exp(-y^2) over y > 0, over sqrt(pi).
 
-    Powers of y give Gamma functions, poles at negative z are integrated by ``pole``, powers of one linear form by name, the rest by SymPy's
-    Meijer-G integrator.
+    Powers of y give Gamma functions; poles at negative z are integrated by ``pole``, powers of one linear
+    form by name, the rest by SymPy's Meijer-G integrator.
     """
     scaled = sp.simplify(g.subs(z, ROOT * Y))
     value = _by_poles(scaled, Y)

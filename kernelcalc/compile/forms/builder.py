@@ -244,9 +244,12 @@ class Builder:
         plain = all(power.exp.is_integer for power in root.atoms(sp.Pow))
         return self.at_pair(root if plain else sp.sqrt(self.at_pair(product)))
 
-    def power_pair(self, *which: sp.Expr) -> sp.Expr:
-        """1 - kappa and kappa of powers.py."""
-        return powers.power_pair(self.at_pair(sp.sqrt(q)), self.at_pair(sp.sqrt(p)), *which)
+    close = False  # whether roots are the state of a pair
+
+    @property
+    def roots(self) -> tuple[sp.Expr, sp.Expr]:
+        """sqrt(q) and sqrt(p)."""
+        return self.at_pair(sp.sqrt(q)), self.at_pair(sp.sqrt(p))
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""

@@ -93,8 +93,11 @@ class RootBuilder(Builder):
         assert isinstance(omega, RootOmega)  # all that _omega makes
         return self.at_pair(1 / (omega.root_q * omega.root_p)) / 2
 
-    def power_pair(self, *which: sp.Expr) -> sp.Expr:
-        return powers.root_power_pair(root_q, root_p, *which)
+    close = True
+
+    @property
+    def roots(self) -> tuple[sp.Expr, sp.Expr]:
+        return root_q, root_p
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         assert isinstance(omega, RootOmega)  # likewise
@@ -202,7 +205,7 @@ def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Invers
 def _power(power: powers.Power, builder: RootBuilder, inverse: Inverse) -> Step:
     """R9: C = K (ab)^(n/2) kappa."""
     top, (row, column) = builder.constant(power.top), powers.lengths(power, builder)
-    less, kappa = powers.pair(power, builder, 0)
+    less, kappa = powers.pair(power, builder)
     split = powers.difference(power, d, builder)
     ix, iy = inverse
     size = builder.at_pair(builder.at_row(row * ix) * builder.at_column(column * iy) * top)

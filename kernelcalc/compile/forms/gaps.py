@@ -185,7 +185,7 @@ def _homogeneous_gap(k1: sp.Expr, k3: sp.Expr, builder: Builder, inverse: Invers
 def _power_gap(power: powers.Power, builder: Builder, inverse: Inverse) -> Gap:
     """R9."""
     top, (row, column) = builder.constant(power.top), powers.lengths(power, builder)
-    less, kappa = powers.pair(power, builder, 0)
+    less, kappa = powers.pair(power, builder)
     split = builder.at_pair(row - column)
     ix, iy = inverse
     size = builder.at_pair(builder.at_row(row * ix) * builder.at_column(column * iy) * top)

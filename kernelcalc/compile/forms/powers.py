@@ -27,20 +27,21 @@ if TYPE_CHECKING:
 
 power_pair = sp.Function("power_pair")  # (sqrt(q), sqrt(p), n, k, table) -> 1 - kappa, kappa
 root_power_pair = sp.Function("root_power_pair")  # its root, kappa
+power_alone = sp.Function("power_alone", real=True)  # kappa
 SIMILAR = sp.Rational(1, 2)  # of (a - b)/(a + b): below, a^(n/2) - b^(n/2) comes from the logarithm of a/b
 MOST = 64  # an exponent
 
 
 @dataclass(frozen=True)
 class Power:
-    """top (ab)^(n/2) kappa_n(r)."""
+    """top (ab)^(n/2) kappa_n(r), kappa of tables/powers.py."""
 
     top: sp.Expr
     n: sp.Expr
 
 
 def power_form(form: sp.Expr) -> Power | None:
-    """What form is, if it is the dual of a power of a rectified variable with itself, and n > -1/2."""
+    """What form is, if it is the dual of a power of a rectified variable with itself."""
     found = form.atoms(sp.hyper)
     if len(found) != 1:
         return None
@@ -50,16 +51,19 @@ def power_form(form: sp.Expr) -> Power | None:
         return None
     n = hyper.bq[0] - sp.Rational(3, 2)
     top = form / hyper / (a ** (n / 2) * b ** (n / 2) * P ** (n + sp.S.Half))
-    if not n.is_Rational or not -sp.S.Half < n <= MOST or top.free_symbols & {a, b, c}:
+    if not n.is_Rational or not -1 < n <= MOST or top.free_symbols & {a, b, c}:
         return None
     half = n + sp.S.Half
-    return Power(top * sp.gamma(half + 1) * sp.gamma(half) / sp.gamma(n + 1) ** 2, n)
+    return Power(top * sp.gamma(half + 1) * sp.gamma(half) / sp.gamma(n + 1) ** 2 if half > 0 else top, n)
 
 
-def tables(cross: sp.Expr, factor: sp.Expr | None) -> list[str]:
-    """The tables that a layer needs, as tables.powers takes them. Raises Uncompiled for forms without one."""
+def tables(cross: sp.Expr, factor: sp.Expr | None, gap: bool) -> list[str]:
+    """The tables that a layer needs, as tables.powers takes them; gap: 1 - kappa of cross, too.
+
+    Raises Uncompiled for forms without one.
+    """
     found = []
-    for form, suffix in ((cross, ""), (factor, ALONE)):
+    for form, suffix in ((cross, "" if gap else ALONE), (factor, ALONE)):
         if form is not None and form.has(sp.hyper):
             power = power_form(form)
             if power is None:
@@ -73,13 +77,10 @@ def lengths(power: Power, builder: Builder) -> tuple[sp.Expr, sp.Expr]:
     return builder.at_row(a ** (power.n / 2)), builder.at_column(a ** (power.n / 2))
 
 
-def pair(power: Power, builder: Builder, k: int) -> tuple[sp.Symbol, sp.Symbol]:
-    """1 - kappa, of close pairs its root, and kappa, by the k-th table."""
-    value = builder.power_pair(power.n, sp.Integer(k), TABLE)
-    known = next((x for x in builder.pair if x.value == value), None)
-    if known is not None:
-        return known.targets[0], known.targets[1]
-    return builder.two(builder.pair, value)
+def pair(power: Power, builder: Builder) -> tuple[sp.Symbol, sp.Symbol]:
+    """1 - kappa, of close pairs its root, and kappa, by the first table."""
+    name = root_power_pair if builder.close else power_pair
+    return builder.two(builder.pair, name(*builder.roots, power.n, sp.S.Zero, TABLE))
 
 
 def at_pair(form: sp.Expr, builder: Builder) -> sp.Expr:
@@ -88,7 +89,8 @@ def at_pair(form: sp.Expr, builder: Builder) -> sp.Expr:
     if power is None:
         return form
     row, column = lengths(power, builder)
-    _, kappa = pair(power, builder, builder.tables.index(f"{power.n}{ALONE}"))
+    k = builder.tables.index(f"{power.n}{ALONE}")
+    kappa = builder.at_pair(power_alone(*builder.roots, power.n, sp.Integer(k), TABLE))
     return builder.constant(power.top) * builder.at_pair(row * column) * kappa
 
 

@@ -13,7 +13,7 @@ R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
 R7  bivariate normal integrals of functions with kinks: integrals over the correlation (price.py).
 R8  exponentials of distances, k (a + b -+ 2 c), and differences of two (exponents.py).
-R9  real powers of rectified variables, homogeneous of any degree: 1 - kappa and kappa from tables (powers.py).
+R9  real powers of rectified variables: 1 - kappa and kappa from tables (powers.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
@@ -106,7 +106,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
             raise Uncompiled(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
     builder = RootBuilder() if close else Builder()
-    builder.tables = powers.tables(layer.cross, layer.factor)
+    builder.tables = powers.tables(layer.cross, layer.factor, kernel.f1 == kernel.f2)
     squares = _squares(layer, builder)
     after = builder.at_row(_normal(w2 * squares[0] + s2))
     after_y = builder.at_column(_normal(w2 * squares[1] + s2))
@@ -228,7 +228,7 @@ def covered(kernel: Kernel) -> bool:
 def power_tables(kernel: Kernel) -> list[str]:
     """The tables of real powers that a layer looks up."""
     forms, _ = _forms(kernel)
-    return powers.tables(forms.cross, forms.factor)
+    return powers.tables(forms.cross, forms.factor, kernel.f1 == kernel.f2)
 
 
 def diagonal_program(kernel: Kernel) -> Program:

@@ -1,4 +1,4 @@
-"""kappa_n(r) = E X_+^n Y_+^n over its value at X = Y, for real n > -1/2, as tables of sqrt(q) and sqrt(p).
+"""kappa_n(r) = E X_+^n Y_+^n over its value at X = Y, for real n > -1, as tables of sqrt(q) and sqrt(p).
 
 With q = (1 - r)/2 and p = (1 + r)/2 (rules.dual_polar, and the connection formula DLMF 15.8.4 with Euler's
 transformation 15.8.1),
@@ -7,20 +7,22 @@ transformation 15.8.1),
     1 - kappa = (1 - 2F1(-n, -n; 1/2 - n; q)) - K q^(n + 1/2) 2F1(1/2, 1/2; n + 3/2; q),
     K = Gamma(n + 1)^2 Gamma(-n - 1/2)/(pi Gamma(n + 1/2)).
 
-Where n + 1/2 is a whole number both parts of the second are infinite and the sum has a logarithm: a number
-so near to n that nothing is seen of the difference takes its place, with as many more digits. A side is cut
-into octaves of x = 2^e m, 1 <= m < 2, with 2^(e s) taken out, and those into intervals with a polynomial in m
-each. Below the lowest octave the function is C x^s to the last digit, so the polynomials of that octave do.
+For n <= -1/2 it is infinite at X = Y and stands for kappa/C. Where n + 1/2 is a whole number both parts of
+the second are infinite and the sum has a logarithm: a number so near to n that nothing is seen of the
+difference takes its place, with as many more digits.
+
+A side is cut into octaves of x = 2^e m, 1 <= m < 2, with 2^(e s) taken out, and those into intervals with a
+polynomial in m each. Below the lowest octave the function is C x^s to the last digit, so the polynomials of
+that octave do.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,14 +63,14 @@ class Side:
     def numbers(self) -> Vector:
         """As compiled code takes them."""
         scales = np.exp2(np.arange(1 - POWER_SCALES, 1) * np.longdouble(self.slope)).astype(np.float64)
-        scales[0] = 0.0
+        scales[0] = 0.0 if self.slope > 0 else np.inf if self.slope < 0 else 1.0
         head = [52 - self.bits, self.low + POWER_SCALES - 1]
         return np.concatenate([head, scales, self.coefficients.ravel()])
 
 
 @dataclass(frozen=True)
 class Power:
-    """The tables of one exponent; gap: whether 1 - kappa is wanted for itself, down to the smallest q."""
+    """The tables of one exponent; gap: near q = 0 of sqrt(1 - kappa), not of kappa."""
 
     n: Fraction
     gap: bool = True
@@ -80,11 +82,14 @@ class Power:
 
     @cached_property
     def near(self) -> Side:
-        """sqrt(1 - kappa), up to the border."""
-        slope = min(1.0, float(self.n) + 0.5)
-        least = LEAST if self.gap else int(-33 / slope)  # below, kappa is 1 to the last digit
-        low = next((e for e in range(self.border - 1, least, -1) if self._alike(e)), least)
-        return _side(self._near, range(low, self.border), slope, self.n)
+        """sqrt(1 - kappa) or kappa, up to the border."""
+        low = next((e for e in range(self.border - 1, LEAST, -1) if self._alike(e)), LEAST)
+        return _side(self._near, range(low, self.border), self.slope, self.n)
+
+    @property
+    def slope(self) -> float:
+        """s of what is tabulated near q = 0."""
+        return min(1.0, float(self.n) + 0.5) if self.gap else min(0.0, 2 * float(self.n) + 1)
 
     @cached_property
     def far(self) -> Side:
@@ -97,7 +102,7 @@ class Power:
         return np.concatenate([[2.0**self.border, HEADER, HEADER + len(sides[0])], *sides])
 
     @cached_property
-    def _series(self) -> tuple[list[Number], list[Number], Number, Number]:
+    def _series(self) -> tuple[list[Number], list[Number], Number]:
         """Coefficients of (1 - 2F1(...))/q and of K 2F1(...), and n, a hair off."""
         with mp.workdps(DIGITS):
             n, hair = mp.mpf(self.n.numerator) / self.n.denominator, mp.mpf(10) ** -HAIR
@@ -109,43 +114,44 @@ class Power:
             for k in range(count):
                 even.append(even[k] * (k - n) ** 2 / ((0.5 - n + k) * (k + 1)))
                 odd.append(odd[k] * (k + 0.5) ** 2 / ((n + 1.5 + k) * (k + 1)))
-            return [-x for x in even[1:]], odd, n, K
+            return [-x for x in even[1:]], odd[:-1], n
 
-    def less(self, x: Number) -> Number:
-        """(1 - kappa)/q at q = x^2 < 1/4, in mpmath."""
-        even, odd, n, _ = self._series
+    def small(self, x: Number) -> Number:
+        """What is tabulated near q = 0, in units of x^s and, of 1 - kappa, squared; in mpmath."""
+        even, odd, n = self._series
         q = x * x
         count = min(len(even), int((DIGITS + 5) / max(0.6, -float(mp.log10(q)))) + 2)
-        first, second = (mp.polyval(terms[count - 1 :: -1] if count else [], q) for terms in (even, odd))
-        return first - second * q ** (n - 0.5)
+        first, second = (mp.polyval(terms[count - 1 :: -1], q) for terms in (even, odd))
+        if self.gap:  # 1 - kappa is of the order of q or q^(n + 1/2)
+            return first * q ** (1 - min(1, n + 0.5)) - second * q ** (n + 0.5 - min(1, n + 0.5))
+        top = 1 if n > -0.5 else mp.gamma(n + 1.5) * mp.gamma(n + 0.5) / mp.gamma(n + 1) ** 2
+        return top * ((1 - first * q) * q ** -min(0, n + 0.5) + second * q ** max(0, n + 0.5))
 
     def _alike(self, e: int) -> bool:
         """Whether below 2^(e + 1) what is tabulated is a power of x to the last digit."""
         with mp.workdps(DIGITS):
-            n = self._series[2]
-            high, low = (self.less(mp.ldexp(1, k)) * mp.mpf(4) ** (-k * min(0, n - 0.5)) for k in (e + 1, LEAST))
+            high, low = (self.small(mp.ldexp(1, k)) for k in (e + 1, LEAST))
             return bool(abs(high - low) < SAME * abs(low))
 
     def _near(self, e: int, m: Long) -> Long:
         """By interpolation between Chebyshev points of the octave."""
         nodes, weights = _points()
         with mp.workdps(DIGITS):
-            power = mp.mpf(4) ** (e * (1 - min(1, self._series[2] + 0.5)))
-            scaled = [self.less(mp.ldexp(x, e)) * x * x * power for x in map(_exact, nodes)]
-            values = np.array([long(x) for x in scaled])
+            values = np.array([long(self.small(mp.ldexp(_exact(x), e))) for x in nodes])
         apart = m[:, None] - nodes
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = weights / apart
             found = (shares @ values) / shares.sum(axis=1)
         hit = apart == 0
         found[hit.any(axis=1)] = values[hit.argmax(axis=1)[hit.any(axis=1)]]
-        return np.asarray(np.sqrt(found))
+        return np.asarray(m ** np.longdouble(self.slope) * (np.sqrt(found) if self.gap else found))
 
     def _far(self, e: int, m: Long) -> Long:
         p, n = np.ldexp(m, e) ** 2, np.longdouble(self.n.numerator) / np.longdouble(self.n.denominator)
         with mp.workdps(40):
             exact = mp.mpf(self.n.numerator) / self.n.denominator
             C = long(mp.gamma(exact + 1) ** 2 / (mp.gamma(exact + 1.5) * mp.gamma(exact + 0.5)))
+            C = C if self.n > -0.5 else np.longdouble(1)
         count = int(45 / -np.log(float(p.max()))) + 3
         total = np.ones_like(p)
         for k in reversed(range(count)):
@@ -181,12 +187,12 @@ def _rule() -> tuple[Long, Long]:
 
 
 def _side(sampled: Sampled, octaves: range, slope: float, n: Fraction, most: float = 1.0) -> Side:
-    """most: of x^2, at which the last octave ends. InputError where polynomials do not resolve the function."""
+    """most: of x^2, at which the last octave ends. Raises InputError where polynomials miss the function."""
     for bits in BITS:
         parts = []
         for e in octaves:
             last = min(2.0, np.sqrt(most) * 2.0**-e)
-            made = _octave(lambda m, e=e: sampled(e, m), bits, last)
+            made = _octave(partial(sampled, e), bits, last)
             if made is None:
                 break
             parts.append(made)
@@ -199,11 +205,11 @@ def _octave(sampled: Callable[[Long], Long], bits: int, last: float) -> Vector |
     """Coefficients of the intervals (those beyond `last` are 0); None where they miss TARGET."""
     nodes, matrix = _rule()
     count, half = 2**bits, 2.0 ** (-bits - 1)
-    middle = 1 + (2 * np.arange(count) + 1) * half
+    middle: Vector = 1 + (2 * np.arange(count) + 1) * half
     used = middle - half <= last
     checks = np.cos(np.pi * np.arange(POWER_TERMS + 1) / POWER_TERMS)
     m = middle[used, None] + half * np.concatenate([nodes, checks])
-    values = sampled(m.ravel()).reshape(m.shape)
+    values = sampled(m.astype(np.longdouble).ravel()).reshape(m.shape)
     powers = values[:, :POWER_TERMS] @ matrix.T / np.longdouble(half) ** np.arange(POWER_TERMS)
     coefficients = powers.astype(np.float64)
     t, total = half * checks, np.zeros((len(m), len(checks)), np.longdouble)
@@ -237,7 +243,7 @@ def _numbers(n: str) -> Vector:
 def powers(exponents: Sequence[str]) -> Powers:
     """Tables of kappa_n for these n, fractions as texts, made now or by an earlier process.
 
-    With ALONE behind it, kappa is wanted and 1 - kappa only as far as that tells.
+    With ALONE behind it, kappa is all that is wanted.
     """
     parts = [_numbers(n) for n in exponents]
     starts = np.cumsum([len(parts), *map(len, parts[:-1])])
