@@ -127,6 +127,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "quadrant": _quadrant,
     "hypot": lambda x, y: mp.hypot(x, y),
     "pow": lambda x, y: x**y if x > 0 else mp.mpf(0 if y > 0 else mp.inf),
+    "gamma": lambda x: mp.gamma(x),
     "power_pair": _power_pair,
     "root_power_pair": _root_power_pair,
     "power_alone": lambda *given: _power_pair(*given)[1],

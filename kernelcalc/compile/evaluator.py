@@ -141,10 +141,15 @@ class Evaluator:
         kernel, (w2, s2) = self.kernel, self.parameters[:2]
         return s2 < SLIGHT * w2 and recall(kernel.recipe, "lone mass", lambda: lone_mass(kernel))
 
+    @property
+    def slow(self) -> bool:
+        """Whether digits beyond float64 cost milliseconds an entry: sought only where it has none."""
+        return self.structure.mean == POWERS
+
     @cached_property
     def deep(self) -> bool:
         """Whether so many layers have roundings that may add up to too much."""
-        return self.depth > (DEEP_STEEP if self.steep else DEEP)
+        return self.depth > (DEEP_STEEP if self.steep else DEEP) and not self.slow
 
     @property
     def known(self) -> bool:
@@ -154,7 +159,7 @@ class Evaluator:
     @property
     def deep_close(self) -> bool:
         """The same for pairs of close points."""
-        return self.deep or self.depth > DEEP_CLOSE
+        return self.deep or (self.depth > DEEP_CLOSE and not self.slow)
 
     @property
     def loose(self) -> float:

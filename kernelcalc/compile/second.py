@@ -41,6 +41,7 @@ NOTHING = 2.0**-1000  # entries as small, of such variances, are taken for 0
 SMALL = 4096  # entries of a matrix
 SAMPLE, PILED = 16, 30 * 2.0**-52  # the worst of all is up to 1.6 times the worst of a sample
 COSTLY, HEAVY = 1000, 30  # what an integral over a quarter plane counts in mpmath, in double-double
+SERIES = 200  # what a hypergeometric function counts in mpmath
 BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, have no digits in double-double
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
@@ -84,7 +85,8 @@ class Second:
     @cached_property
     def price(self) -> int:
         """Instructions for one entry in mpmath."""
-        return self.code.depth * (len(self.near.layer) + COSTLY * self.integrals)
+        slow = COSTLY * self.integrals + SERIES * sum("power" in i.operation for i in self.near.layer)
+        return self.code.depth * (len(self.near.layer) + slow)
 
     @cached_property
     def integrals(self) -> int:

@@ -42,6 +42,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
     "pow": (2, 1),
+    "gamma": (1, 1),
     "power_pair": (4, 2),
     "root_power_pair": (4, 2),
     "power_alone": (4, 1),

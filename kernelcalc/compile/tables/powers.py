@@ -56,13 +56,14 @@ class Side:
 
     bits: int
     low: int
-    slope: float
+    slope: Fraction
     coefficients: Vector
 
     @property
     def numbers(self) -> Vector:
         """As compiled code takes them."""
-        scales = np.exp2(np.arange(1 - POWER_SCALES, 1) * np.longdouble(self.slope)).astype(np.float64)
+        with mp.workdps(25):
+            scales = np.array([float(mp.mpf(2) ** _real(e * self.slope)) for e in range(1 - POWER_SCALES, 1)])
         scales[0] = 0.0 if self.slope > 0 else np.inf if self.slope < 0 else 1.0
         head = [52 - self.bits, self.low + POWER_SCALES - 1]
         return np.concatenate([head, scales, self.coefficients.ravel()])
@@ -87,14 +88,15 @@ class Power:
         return _side(self._near, range(low, self.border), self.slope, self.n)
 
     @property
-    def slope(self) -> float:
+    def slope(self) -> Fraction:
         """s of what is tabulated near q = 0."""
-        return min(1.0, float(self.n) + 0.5) if self.gap else min(0.0, 2 * float(self.n) + 1)
+        half = self.n + Fraction(1, 2)
+        return min(Fraction(1), half) if self.gap else min(Fraction(0), 2 * half)
 
     @cached_property
     def far(self) -> Side:
         """kappa, up to p = 1 - q on the border."""
-        return _side(self._far, range(-31, 0), 2 * float(self.n) + 1, self.n, 1 - 4.0**self.border)
+        return _side(self._far, range(-31, 0), 2 * self.n + 1, self.n, 1 - 4.0**self.border)
 
     @cached_property
     def numbers(self) -> Vector:
@@ -105,7 +107,7 @@ class Power:
     def _series(self) -> tuple[list[Number], list[Number], Number]:
         """Coefficients of (1 - 2F1(...))/q and of K 2F1(...), and n, a hair off."""
         with mp.workdps(DIGITS):
-            n, hair = mp.mpf(self.n.numerator) / self.n.denominator, mp.mpf(10) ** -HAIR
+            n, hair = _real(self.n), mp.mpf(10) ** -HAIR
             whole = mp.nint(n + 0.5)
             n = whole - 0.5 + hair if abs(n + 0.5 - whole) < hair else n
             K = mp.gamma(n + 1) ** 2 * mp.gamma(-n - 0.5) / (mp.pi * mp.gamma(n + 0.5))
@@ -144,12 +146,12 @@ class Power:
             found = (shares @ values) / shares.sum(axis=1)
         hit = apart == 0
         found[hit.any(axis=1)] = values[hit.argmax(axis=1)[hit.any(axis=1)]]
-        return np.asarray(m ** np.longdouble(self.slope) * (np.sqrt(found) if self.gap else found))
+        return np.asarray(m ** _long(self.slope) * (np.sqrt(found) if self.gap else found))
 
     def _far(self, e: int, m: Long) -> Long:
-        p, n = np.ldexp(m, e) ** 2, np.longdouble(self.n.numerator) / np.longdouble(self.n.denominator)
+        p, n = np.ldexp(m, e) ** 2, _long(self.n)
         with mp.workdps(40):
-            exact = mp.mpf(self.n.numerator) / self.n.denominator
+            exact = _real(self.n)
             C = long(mp.gamma(exact + 1) ** 2 / (mp.gamma(exact + 1.5) * mp.gamma(exact + 0.5)))
             C = C if self.n > -0.5 else np.longdouble(1)
         count = int(45 / -np.log(float(p.max()))) + 3
@@ -157,6 +159,15 @@ class Power:
         for k in reversed(range(count)):
             total = 1 + total * p * ((k + 0.5) ** 2 / ((n + 1.5 + k) * (k + 1)))
         return np.asarray(C * m ** (2 * n + 1) * total)
+
+
+def _real(x: Fraction) -> Number:
+    return mp.mpf(x.numerator) / x.denominator
+
+
+def _long(x: Fraction) -> np.longdouble:
+    with mp.workdps(40):
+        return long(_real(x))
 
 
 def _exact(x: np.longdouble) -> Number:
@@ -186,7 +197,7 @@ def _rule() -> tuple[Long, Long]:
     return np.cos(angles), powers @ chebyshev
 
 
-def _side(sampled: Sampled, octaves: range, slope: float, n: Fraction, most: float = 1.0) -> Side:
+def _side(sampled: Sampled, octaves: range, slope: Fraction, n: Fraction, most: float = 1.0) -> Side:
     """most: of x^2, at which the last octave ends. Raises InputError where polynomials miss the function."""
     for bits in BITS:
         parts = []
