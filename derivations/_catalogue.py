@@ -39,12 +39,8 @@ def both(
     digits: int = 30,
     conditions: str = "",
     laws: Sequence[str] = LAWS,
-    by_rules: bool = True,
 ) -> tuple[Claim, ...]:
-    """E[f(X) f(Y)] = kappa and, unless None, E[f'(X) f'(Y)] = slope, for f = make(*parameters).
-
-    by_rules: whether the engine derives them; else they are confirmed by quadrature alone.
-    """
+    """E[f(X) f(Y)] = kappa and, unless None, E[f'(X) f'(Y)] = slope, for f = make(*parameters)."""
     given = dict(values or {})
 
     def claim(order: int, form: Expr) -> Claim:
@@ -65,7 +61,7 @@ def both(
             statement=f"f(x) = {words}: E[f{prime}(X) f{prime}(Y)], (X, Y) ~ N(0, [[a, c], [c, b]])",
             conditions=conditions or "c^2 < a b",
             printed=form,
-            derive=(lambda: dual(function(*given))) if by_rules else None,
+            derive=lambda: dual(function(*given)),
             witness=witness,
             points=points(tuple(given), " ".join(given.values()), laws[: 2 if order else None]),
             digits=digits,

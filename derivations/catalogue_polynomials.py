@@ -72,8 +72,7 @@ def rectified_power(p: sp.Expr) -> sp.Expr:
     return (2 * sp.sqrt(a * b)) ** p / sp.pi * (even + odd)
 
 
-POWER = sp.Rational(3, 2)
-
+p = sp.Symbol("p", positive=True)
 
 CLAIMS = (
     *(
@@ -103,13 +102,12 @@ CLAIMS = (
     ),
     *both(
         "rectpower",
-        "max(x, 0)^(3/2)",
-        partial(kc.RectifiedPower, POWER),
-        rectified_power(POWER),
+        "max(x, 0)^p",
+        kc.RectifiedPower,
+        rectified_power(p),
         None,
-        digits=40,
+        {p: "3/2"},
         laws=LAWS[:2],
-        by_rules=False,
     ),
     *both(
         "poly",

@@ -14,6 +14,7 @@ from kernelcalc.compile.angular import AngularEvaluator, angular, squared_norm
 from kernelcalc.compile.evaluator import Evaluator, Points, Space, evaluator
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.rounded import Rounded, rounded
+from kernelcalc.compile.structure import POWERS
 from kernelcalc.errors import InputError, Uncompiled
 from kernelcalc.workers import Workers
 
@@ -337,6 +338,8 @@ def how(kernel: Kernel, X: ArrayLike, Z: ArrayLike | None = None) -> str:
         return "Mehler series"
     if isinstance(code, AngularEvaluator):
         return "table of the angle"
+    if code.structure.mean == POWERS:
+        return "closed form with tables of powers"
     return "closed form" if code.mean is None else "closed form with a table of a mean"
 
 

@@ -264,8 +264,8 @@ class Kernel(Deferred):
         return operator(self, X, Z, threads=threads)
 
     def method(self, X: ArrayLike, Z: ArrayLike | None = None) -> str:
-        """How k(X, Z) is computed: "closed form", "closed form with a table of a mean", "table of the angle"
-        (rows of one norm) or "Mehler series"."""
+        """How k(X, Z) is computed: "closed form", "closed form with a table of a mean" or "with
+        tables of powers", "table of the angle" (rows of one norm) or "Mehler series"."""
         from kernelcalc.gram import how
 
         return how(self, X, Z)

@@ -1,8 +1,7 @@
 """The catalogue as rows: what is known of every function, and how it is known.
 
-status: "derived" where the rules find the closed form; "confirmed" where the closed form is a claim that
-quadrature confirms to 40 digits; "numeric" where values come from series, tables or quadrature, with a bound
-of their error.
+status: "derived" where the rules find the closed form; "numeric" where values come from series, tables or
+quadrature, with a bound of their error.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ from kernelcalc.symbols import z
 Row = dict[str, Any]
 KINDS = ("surrogate", "library", "activation")  # the quickest to derive first
 STATUS = ("mean", "mean_at_mu", "dual", "derivative_dual")  # the columns that say how something is known
-KNOWN = ("derived", "confirmed", "numeric")
-CONFIRMED = {("rectified_power", "dual"): "dual/rectpower"}  # claims that no rule derives
+KNOWN = ("derived", "numeric")
 POINT, MU = (1.0, 2.0, 0.5), R(1, 2)  # a, b, c and the mean mu at which errors are stated; v is a
 Progress = Callable[[float], None]
 
@@ -93,9 +91,7 @@ def _status(column: str, f: Function, make: Callable[[object], Expectation], *po
     except InputError:  # the derivative is no measure
         return {column: "none"}
     value, bound = make(MU).bounded(*point)
-    known = {f"{column}_error": float(bound) / abs(float(value)) if value else float(bound)}
-    claim = CONFIRMED.get((f.name, column), "")
-    return known | ({column: "confirmed", f"{column}_claim": claim} if claim else {column: "numeric"})
+    return {column: "numeric", f"{column}_error": float(bound / abs(value) if value else bound)}
 
 
 def _activation(f: Function) -> Row:
@@ -122,7 +118,7 @@ def words(row: Row, column: str) -> str:
     """The status of a column for people: a numeric one with its error."""
     if row[column] == "numeric":
         return f"numeric to {_rounded_up(row[f'{column}_error'])}"
-    return "confirmed to 40 digits" if row[column] == "confirmed" else str(row[column])
+    return str(row[column])
 
 
 def _rounded_up(error: float) -> str:

@@ -144,6 +144,7 @@ USES: dict[str, tuple[Function, ...]] = {  # one function or two, whose mean or 
     "dual_moment": (kc.Identity(), kc.function("z/(1 + z**2)")),
     "dual_stein": (kc.ReLU(), kc.ReLU()),
     "dual_quadrant": (kc.function("sign(z - 1)"), kc.function("erf(z + 1)")),
+    "dual_polar": (kc.RectifiedPower(R(9, 2)), kc.function("max(0, -z)**(9/2)")),
 }
 
 

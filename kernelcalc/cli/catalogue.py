@@ -26,7 +26,7 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
     """List the catalogue: activation functions, surrogate derivatives, and their names in libraries.
 
     With every function: parameters and defaults, expression, and how its expectations are known: derived by
-    rules, a closed form confirmed to 40 digits, or numeric with the relative error; with surrogate
+    rules, or numeric with the relative error; with surrogate
     derivatives also their hypotheses. The first call derives them all and shows each part as it is
     ready, later ones take what it found.
 
@@ -53,8 +53,7 @@ def list_catalogue(json_file: Path | None, only: tuple[str, ...]) -> None:
     known = shares(found)
     if every := sum(known.values()):
         share = f"{known['derived']} of {every} expectations ({100 * known['derived'] // every} %)"
-        others = f"{known['confirmed']} closed forms confirmed to 40 digits, {known['numeric']} numeric"
-        click.echo(f"{share} derived by rules, {others}; numbers are relative errors.")
+        click.echo(f"{share} derived by rules, {known['numeric']} numeric; numbers are relative errors.")
 
 
 COLUMNS = {

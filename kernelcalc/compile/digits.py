@@ -81,6 +81,24 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     return (h < 0 and k < 0) + side(h, A) + side(k, B)
 
 
+def _power_pair(root_q: Number, root_p: Number, n: Number, k: Number) -> tuple[Number, Number]:
+    """1 - kappa and kappa of tables/powers.py."""
+    if root_q == 0 or root_p == 0:
+        end = mp.mpf(1 if n > -0.5 else mp.inf) if root_q == 0 else mp.mpf(0)
+        return 1 - end, end
+    with mp.extraprec(20 + 2 * max(0, -mp.mag(root_q))):
+        p = root_p**2 if root_p < root_q else 1 - root_q**2
+        C = mp.gamma(n + 1) ** 2 / (mp.gamma(n + 1.5) * mp.gamma(n + 0.5)) if n > -0.5 else 1
+        kappa = C * p ** (n + 0.5) * mp.hyp2f1(0.5, 0.5, n + 1.5, p)
+        less = 1 - kappa
+    return +less, +kappa
+
+
+def _root_power_pair(*given: Number) -> tuple[Number, Number]:
+    less, kappa = _power_pair(*given)
+    return mp.sqrt(less), kappa
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "copy": lambda x: x,
     "add": lambda x, y: x + y,
@@ -108,6 +126,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "phi": _ending(lambda x: mp.ncdf(x), 0.0, 1.0),
     "quadrant": _quadrant,
     "hypot": lambda x, y: mp.hypot(x, y),
+    "pow": lambda x, y: x**y if x > 0 else mp.mpf(0 if y > 0 else mp.inf),
+    "power_pair": _power_pair,
+    "root_power_pair": _root_power_pair,
+    "power_alone": lambda *given: _power_pair(*given)[1],
 }
 
 

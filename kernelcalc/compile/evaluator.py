@@ -14,6 +14,7 @@ from kernelcalc.arrays import aligned
 from kernelcalc.compile.layout import MARKS, SCRATCH, STRIDE, TILE
 from kernelcalc.compile.rounded import Rounded
 from kernelcalc.compile.structure import (
+    POWERS,
     Structure,
     compiled,
     fractions,
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kernelcalc.compile.second import Second
-    from kernelcalc.compile.tables import means, planes
+    from kernelcalc.compile.tables import means, planes, powers
     from kernelcalc.kernels import Kernel
 
     Matrix = NDArray[np.float64]
 else:
     means = Late("kernelcalc.compile.tables.means")
     planes = Late("kernelcalc.compile.tables.planes")
+    powers = Late("kernelcalc.compile.tables.powers")
 
 HUGE_PAGE = 2**21  # bytes
 DEEP = 32  # layers, beyond which two units in the last place each are too many: left to the second phase
@@ -205,6 +207,8 @@ class Evaluator:
         known = self.structure
         if not known.mean:
             return None
+        if known.mean == POWERS:
+            return powers.powers(known.shape)
         table_of = means.table_of if known.shift is None else planes.table_of
         return table_of(getattr(self.kernel, known.mean), known.shape)
 

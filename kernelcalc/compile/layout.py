@@ -24,3 +24,5 @@ PLANE_FOLD = 2.0  # width of that square; its part up to 1/2 is used
 SECOND = 5  # place in the header of the number of intervals of the first table of two
 WEDGE_TERMS = 21  # of the polynomials of wedges.py, an odd number
 WEDGE = 2 + 3 * WEDGE_TERMS  # numbers that a point keeps for each of its thresholds
+POWER_TERMS = 8  # of the polynomials of powers.py
+POWER_SCALES = 1024  # exponents of numbers below 2, in front of them

@@ -68,6 +68,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 }
 
 
+POWERS = "powers"
 NEAR = 0.05  # pairs with (1 - |r|)/2 below this are computed from the rows, not from the matrix product
 CLOSER = 0.005  # the same for continuous functions by integrals: close pairs go to the second phase
 
@@ -80,8 +81,8 @@ class Structure:
     quantities: dict[str, int]  # numbers that point tables hold per layer and point: row, column; close, both
     constants: int
     tangent: bool
-    mean: str  # whose mean is looked up in a table: "s1", "s2" or ""
-    shape: list[str]  # the parameters on which the table depends
+    mean: str  # whose mean is looked up in a table: "s1", "s2" or ""; POWERS: tables of powers are
+    shape: list[str]  # the parameters on which the table depends, or which tables of powers
     slope: str  # the parameter that scales its argument
     shift: str | None = None  # the one that shifts it, "" for none; None: a table of one variable
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
@@ -110,7 +111,7 @@ def jumps(kernel: Kernel) -> bool:
 def parameters_of(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     """What the code takes as parameters: for a tabulated mean its slope and weight."""
     pairs = _apart(kernel)
-    if not structure.mean:
+    if structure.mean in ("", POWERS):
         return list(program.share([dict(f.parameters + g.parameters) for f, g in pairs])[1].values())
     other = pairs[3][0 if structure.mean == "s2" else 1]
     given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
@@ -189,7 +190,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile import tape
     from kernelcalc.compile.forms import named
-    from kernelcalc.compile.forms.stable import certain, covered, diagonal_program
+    from kernelcalc.compile.forms.stable import certain, covered, diagonal_program, power_tables
     from kernelcalc.compile.forms.stable import program as derived
     from kernelcalc.compile.source.emit import Module
     from kernelcalc.compile.taping import texts
@@ -198,7 +199,9 @@ def _derive(kernel: Kernel, values: bool) -> str:
         return json.dumps(None)
     ordinary, close = derived(kernel), derived(kernel, close=True)
     same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
-    module = Module(ordinary, close, same)
+    module, tables = Module(ordinary, close, same), power_tables(kernel)
+    if tables and named.needs(kernel.layer.factor)[0]:
+        raise Uncompiled(f"{kernel!r} would need tables of two kinds")
     kinds: list[tuple[str, program.Program, tuple[str, ...]]] = [("near", close, tape.NEAR)]
     kinds += [] if ordinary.integrals else [("far", ordinary, tape.FAR)]
     kinds += [] if same is None else [("point", same, tape.POINT)]
@@ -207,7 +210,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
         module.counts(),
         module.constant_count,
         kernel.layer.factor is not None,
-        *named.needs(kernel.layer.factor),
+        *((POWERS, tables, "", None) if tables else named.needs(kernel.layer.factor)),
         texts(kinds),
         covered(kernel),
         certain(kernel),
@@ -220,6 +223,8 @@ def _general(kernel: Kernel) -> bool:
     """Whether the closed forms, and where the activations jump, hold for all values of their parameters."""
     found = [result.dual(f.symbolic, g.symbolic) for f, g in _apart(kernel)]
     if not all(e.template is not None or (i == 3 and e.reduction) for i, e in enumerate(found)):
+        return False
+    if any(e.template is not None and e.template.has(sp.hyper) for e in found):  # tables are made for numbers
         return False
     layer = kernel.layer
     at_points = [layer.first, layer.second]

@@ -41,6 +41,10 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "lookup_plane": (2, 1),  # thresholds: never without quadrant
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
+    "pow": (2, 1),
+    "power_pair": (4, 2),
+    "root_power_pair": (4, 2),
+    "power_alone": (4, 1),
 }
 NEAR = ("root_q", "root_p", "r", "d", "a_x", "a_y")  # the state of a close pair, then the results
 FAR = ("q", "p", "r", "a_x", "a_y")

@@ -80,7 +80,8 @@ class Lowering:
 
     def several(self, value: sp.Expr) -> tuple[int, ...]:
         """The results of functions with more than one."""
-        name, given = value.func.__name__, [self.value(arg) for arg in value.args]
+        name = value.func.__name__
+        given = [self.value(arg) for arg in value.args if str(arg) not in self.left_out]
         if name == "half_angle_triple":
             return self.emit("root_angles", *(self.one("sqrt", x) for x in given[:2]), given[2])
         if name == "acute_angles":
@@ -152,7 +153,7 @@ class Lowering:
         base, power = self.value(expr.base), expr.exp
         if not power.is_Rational or power.q > 2:
             if expr.base is not sp.E:
-                raise Missing(f"{expr} has no form with more digits")
+                return self.one("pow", base, self.value(power))
             return self.one("exp", self.value(power))
         whole = int(abs(power) - sp.Rational(power.q - 1, 2))
         factors = [self.one("sqrt", base)] * (power.q - 1) + [base] * whole

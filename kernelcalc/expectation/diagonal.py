@@ -33,7 +33,7 @@ def diagonal(e: Expectation) -> sp.Expr | None:
     f, g = e.f.symbolic, e.g.symbolic
     if not f.deltas and not g.deltas:
         found = _of_product(e.f, e.g)[0] if _needs_product(e) else None
-        return _continuous(e.template) if found is None and e.template is not None else found
+        return _continuous(e) if found is None and e.template is not None else found
     signs = {_sign(w, u) for t, w in f.deltas for r, u in g.deltas if t == r}
     if signs:
         return sp.oo * signs.pop() if len(signs) == 1 else None
@@ -61,7 +61,7 @@ def general(e: Expectation) -> bool:
 
 
 def _needs_product(e: Expectation) -> bool:
-    return e.template is None or e.template.has(Phi2)
+    return e.template is None or e.template.has(Phi2, sp.hyper)
 
 
 def _regular(e: Expectation) -> Expectation:
@@ -98,11 +98,25 @@ def _of_product(f: Function, g: Function) -> tuple[sp.Expr | None, bool]:
     return None, True
 
 
-def _continuous(expr: sp.Expr) -> sp.Expr:
+def _continuous(e: Expectation) -> sp.Expr:
+    expr = sp.sympify(e.template)
     value = expr.subs({b: a, c: a}, simultaneous=True)
+    if value.has(sp.hyper):
+        value = e._put(value).replace(sp.hyper, _gauss)  # the values decide whether it is finite
+        return sp.oo if value.has(sp.oo) else value
     if not value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return tidy(value)
     from kernelcalc.expansions import limit
 
     gap = sp.Symbol("g", positive=True)
     return limit(expr.subs({b: a, c: a - gap}, simultaneous=True), gap, sp.Integer(0))
+
+
+def _gauss(over: sp.Tuple, under: sp.Tuple, x: sp.Expr) -> sp.Expr:
+    """2F1(s, t; u; 1) = Gamma(u) Gamma(u - s - t)/(Gamma(u - s) Gamma(u - t)), infinite for u <= s + t."""
+    (s, t), (u,) = over, under
+    if x != 1 or (u - s - t).is_positive is None:
+        return sp.hyper(over, under, x)
+    if not (u - s - t).is_positive:
+        return sp.oo
+    return sp.gamma(u) * sp.gamma(u - s - t) / (sp.gamma(u - s) * sp.gamma(u - t))

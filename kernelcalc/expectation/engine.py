@@ -38,7 +38,11 @@ class Engine:
 
     def _reduce(self, problem: Problem, reduction: Reduction) -> sp.Expr:
         written = sp.Add(reduction.constant, *(weight * part.written for weight, part in reduction.parts))
-        self.note(reduction.rule, problem.written, written, reduction.needs)
+        before = problem.written
+        if reduction.via is not None:
+            self.note(reduction.rule, before, reduction.via, reduction.needs)
+            before = reduction.via
+        self.note("integral" if before is reduction.via else reduction.rule, before, written, reduction.needs)
         return reduction.constant + sp.Add(*(weight * self.solve(part) for weight, part in reduction.parts))
 
     def _mean(self, p: Mean) -> sp.Expr:

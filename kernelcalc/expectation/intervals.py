@@ -106,11 +106,13 @@ def _power_of_quadratic(g: sp.Expr) -> sp.Expr | None:
 def _half_line(g: sp.Expr) -> sp.Expr | None:
     """E[g(Z); Z > 0] = integral of g(sqrt(2v) y) exp(-y^2) over y > 0, over sqrt(pi).
 
-    Poles at negative z are integrated by ``pole``, powers of one linear form by name, the rest by SymPy's
-    Meijer-G integrator.
+    Powers of y give Gamma functions; poles at negative z are integrated by ``pole``, powers of one linear
+    form by name, the rest by SymPy's Meijer-G integrator.
     """
     scaled = sp.simplify(g.subs(z, ROOT * Y))
     value = _by_poles(scaled, Y)
+    if value is None:
+        value = _power(scaled)
     if value is None:
         value = _power_of_line(scaled)
     if value is None and scaled.is_algebraic_expr(Y):
@@ -150,6 +152,13 @@ def pole(n: int, t: sp.Expr) -> sp.Expr:
     if n == 1:
         return goodwin_staton(t)
     return sp.expand((t ** (1 - n) - 2 * pole(n - 2, t) + 2 * t * pole(n - 1, t)) / (n - 1))
+
+
+def _power(g: sp.Expr) -> sp.Expr | None:
+    """The integral of C y^n exp(-y^2) over y > 0 is C Gamma((n + 1)/2)/2, n > -1."""
+    factor, rest = sp.powsimp(g).as_independent(Y, as_Add=False)
+    base, n = rest.as_base_exp()
+    return factor * sp.gamma((n + 1) / 2) / 2 if base == Y and (n + 1).is_positive else None
 
 
 def _power_of_line(g: sp.Expr) -> sp.Expr | None:

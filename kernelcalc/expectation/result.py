@@ -247,12 +247,14 @@ def _shaped(f: Function) -> Function:
 
 
 def _first(*ways: tuple[Function, Function | None]) -> Expectation:
-    """The first way to write the functions that has a closed form; the last, where none has."""
+    """The first way to write the functions that has a closed form; the last, where none has. Powers of
+    numbers may have an elementary one."""
+    made: list[Expectation] = []
     for way in dict.fromkeys(ways):
-        found = _derived(*way)
-        if found.template is not None:
-            break
-    return found
+        made.append(_derived(*way))
+        if made[-1].template is not None and not made[-1].template.has(sp.hyper):
+            return made[-1]
+    return next((found for found in made if found.template is not None), made[-1])
 
 
 @lru_cache(maxsize=1024)

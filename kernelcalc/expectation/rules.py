@@ -36,12 +36,13 @@ from kernelcalc.symbols import v, z
 
 @dataclass(frozen=True)
 class Reduction:
-    """problem = constant + sum of weight * subproblem."""
+    """problem = constant + sum of weight * subproblem; via: an integral in between, by the rule named."""
 
     rule: str
     parts: tuple[tuple[sp.Expr, Problem], ...] = ()
     constant: sp.Expr = ZERO
     needs: str = ""
+    via: sp.Expr | None = None
 
 
 MeanRule = Callable[[Mean], Reduction | None]
@@ -305,6 +306,46 @@ def dual_quadrant(p: Dual) -> Reduction | None:
     return Reduction("definition of Phi2", kept, sp.Integer(w * x) * value - k * m, needs="D >= 0")
 
 
+def dual_polar(p: Dual) -> Reduction | None:
+    """E[X_+^n Y_+^n] = (ab)^(n/2) 2^n Gamma(n+1)/(2 pi) B(1/2, n+1) P^(n+1/2) 2F1(1/2, 1/2; n + 3/2; P).
+
+    X = sqrt(a) R cos(phi), Y = sqrt(b) R cos(phi - t) with c = sqrt(ab) cos(t) and R^2/2 ~ Exp(1) of uniform
+    phi; cos(phi) cos(phi - t) = P - sin(phi - t/2)^2, P = cos(t/2)^2 = (1 + c/sqrt(ab))/2. With
+    sin(phi - t/2) = sqrt(P) sin(s) what is left is Euler's integral. Half lines on two sides: -c for c.
+    """
+    powers = [_half_power(atom) for atom in (p.f, p.g)]
+    if None in powers:
+        return None
+    (first, side, n), (second, other, m) = (power for power in powers if power is not None)
+    if n != m:
+        return None
+    s = sp.Symbol("s", real=True)
+    P = sp.S.Half + side * other * p.c / (2 * sp.sqrt(p.a) * sp.sqrt(p.b))
+    front = first * second * 2**n * sp.gamma(n + 1) / (2 * sp.pi) * (p.a * p.b) ** (n / 2)
+    front *= P ** (n + sp.S.Half)
+    inside = sp.cos(s) ** (2 * n + 1) / sp.sqrt(1 - P * sp.sin(s) ** 2)
+    beta = sp.sqrt(sp.pi) * sp.gamma(n + 1) / sp.gamma(n + sp.Rational(3, 2))
+    value = front * beta * sp.hyper((sp.S.Half, sp.S.Half), (n + sp.Rational(3, 2),), P)
+    via = 2 * front * sp.Integral(inside, (s, 0, sp.pi / 2))
+    return Reduction("polar coordinates", constant=value, needs="D > 0", via=via)
+
+
+def _half_power(atom: Atom) -> tuple[sp.Expr, int, sp.Expr] | None:
+    """w, side = +-1 and n > -1 of an atom w (side z)^n where side z > 0, and 0 elsewhere; else None."""
+    kind = atom.kind
+    if not isinstance(kind, Opaque) or atom != Atom(ONE, kind=kind) or kind != Opaque(kind.g):
+        return None
+    pieces = analysis.pieces(kind.g)
+    if len(pieces) != 2 or pieces[1].lo != 0 or ZERO not in (pieces[0].expr, pieces[1].expr):
+        return None
+    side = 1 if pieces[0].expr == 0 else -1
+    x = sp.Symbol("x", positive=True)
+    power = sp.powsimp(sp.Add(*(piece.expr for piece in pieces)).subs(z, side * x))
+    weight, rest = power.as_independent(x, as_Add=False)
+    base, n = rest.as_base_exp()
+    return (weight, side, n) if base == x and (n + 1).is_positive else None
+
+
 def _threshold(atom: Atom, v: sp.Expr) -> tuple[int, int, sp.Expr, sp.Expr] | None:
     """w, k, d sd(U)/d X / sd(U) and -u/sd(U) of an atom that is a bare step; None for others."""
     kind = atom.kind
@@ -326,5 +367,5 @@ MEAN_RULES: tuple[MeanRule, ...] = (
 )  # fmt: skip
 DUAL_RULES: tuple[DualRule, ...] = (
     dual_linearity, dual_delta, dual_tilt, dual_parity, dual_constant, dual_shift, dual_wave, dual_moment,
-    dual_stein, dual_quadrant,
+    dual_stein, dual_quadrant, dual_polar,
 )  # fmt: skip

@@ -20,7 +20,9 @@ t = sp.Symbol("t", positive=True)  # the small variable of an expansion: x = t^2
 @lru_cache(maxsize=4096)
 def tidy(expr: sp.Expr) -> sp.Expr:
     """The same function, with radicals merged, exponentials merged, like terms collected and phases written
-    by cos and sin."""
+    by cos and sin. Forms with hypergeometric functions stay as the rule wrote them."""
+    if expr.has(sp.hyper):
+        return expr
     found = _collected(expr)
     return _collected(_without_phases(found)) if found.has(sp.I) else found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from kernelcalc.compile.forms import named
+from kernelcalc.compile.forms import named, powers
 from kernelcalc.compile.forms.exponents import exponentials
 from kernelcalc.compile.forms.program import (
     Integral,
@@ -56,6 +56,7 @@ class Builder:
     omegas: dict[tuple[sp.Expr, sp.Expr], Omega] = field(default_factory=dict)
     integrals: list[Integral] = field(default_factory=list)
     sizes: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)  # name -> sum of the terms' absolute values
+    tables: list[str] = field(default_factory=list)  # of powers.py
 
     def _name(self, where: list[Let], prefix: str, value: sp.Expr, suffix: str = "") -> sp.Expr:
         if (value.is_Symbol and value != a) or value.is_number:
@@ -197,6 +198,7 @@ class Builder:
             found = determinant(total)
             return total if found is None else self.constant(found[0]) / found[1] ** 2
 
+        form = powers.at_pair(form, self) if form.has(sp.hyper) else form
         form = exponentials(named.at_pair(form, self), self)
         form = normal_forms(form, self, normalised)
         form = form.replace(lambda e: e.is_Add and e.has(sp.asin), self._whole).replace(sp.asin, asin)
@@ -241,6 +243,13 @@ class Builder:
         root = sp.sqrt(product)  # without a root where q and p are squares
         plain = all(power.exp.is_integer for power in root.atoms(sp.Pow))
         return self.at_pair(root if plain else sp.sqrt(self.at_pair(product)))
+
+    close = False  # whether roots are the state of a pair
+
+    @property
+    def roots(self) -> tuple[sp.Expr, sp.Expr]:
+        """sqrt(q) and sqrt(p)."""
+        return self.at_pair(sp.sqrt(q)), self.at_pair(sp.sqrt(p))
 
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         """phi = acos(omega), pi - phi and pi/2 - phi, computed once."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from kernelcalc.compile.forms import powers
 from kernelcalc.compile.forms.builder import LEAST, TINY, Builder, Inverse, Omega, d, r, s2, w2
 from kernelcalc.compile.forms.gaps import arcsine_form, from_0, homogeneous_form, opposite
 from kernelcalc.compile.forms.program import (
@@ -92,6 +93,12 @@ class RootBuilder(Builder):
         assert isinstance(omega, RootOmega)  # all that _omega makes
         return self.at_pair(1 / (omega.root_q * omega.root_p)) / 2
 
+    close = True
+
+    @property
+    def roots(self) -> tuple[sp.Expr, sp.Expr]:
+        return root_q, root_p
+
     def angle(self, omega: Omega) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
         assert isinstance(omega, RootOmega)  # likewise
         return self._triple(self.pair, root_angles(omega.root_q, omega.root_p, omega.r), "")
@@ -121,6 +128,8 @@ def step(form: sp.Expr, diagonals: tuple[sp.Expr, sp.Expr], builder: RootBuilder
         return _Arcsine(*found[:3], builder, inverse).step()
     if (homogeneous := homogeneous_form(form)) is not None:
         return _homogeneous(*homogeneous, builder, inverse)
+    if (power := powers.power_form(form)) is not None:
+        return _power(power, builder, inverse)
     A, B = diagonals
     C = builder.at_pair(builder.stable(form))
     ix, iy = inverse
@@ -191,6 +200,23 @@ def _homogeneous(k1: sp.Expr, k3: sp.Expr, builder: RootBuilder, inverse: Invers
     )
     C = builder.at_pair(roots[0] * roots[1] * kappa)
     return Step(C, _next(builder, inverse, C, root), k3 * d)
+
+
+def _power(power: powers.Power, builder: RootBuilder, inverse: Inverse) -> Step:
+    """R9: C = K (ab)^(n/2) kappa."""
+    top, (row, column) = builder.constant(power.top), powers.lengths(power, builder)
+    less, kappa = powers.pair(power, builder)
+    split = powers.difference(power, d, builder)
+    ix, iy = inverse
+    size = builder.at_pair(builder.at_row(row * ix) * builder.at_column(column * iy) * top)
+    bias = _bias(builder, inverse)
+    lengths = builder.at_row(sp.sqrt(ix)) * builder.at_column(sp.sqrt(iy))
+    root = hypot(
+        builder.at_pair(less * sp.sqrt(w2 * size * builder.at_pair(w2 * size * (1 + kappa) + 2 * bias))),
+        builder.at_pair(builder.at_pair(sp.Abs(split) * lengths) * sp.sqrt(w2 * top * bias)),
+    )
+    C = builder.at_pair(top * builder.at_pair(row * column) * kappa)
+    return Step(C, _next(builder, inverse, C, root), builder.at_pair(top * split) * (row + column))
 
 
 class _Arcsine:

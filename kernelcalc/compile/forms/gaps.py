@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from kernelcalc.compile.forms import powers
 from kernelcalc.compile.forms.builder import (
     TINY,
     Builder,
@@ -97,6 +98,8 @@ def gap(
         return _arcsine_gap(*found[:3], builder, inverse)
     if (homogeneous := homogeneous_form(form)) is not None:
         return _homogeneous_gap(*homogeneous, builder, inverse)
+    if (power := powers.power_form(form)) is not None:
+        return _power_gap(power, builder, inverse)
     C = builder.at_pair(builder.stable(form) if value is None else value)
     A, B = squares
     ix, iy = inverse
@@ -177,3 +180,15 @@ def _homogeneous_gap(k1: sp.Expr, k3: sp.Expr, builder: Builder, inverse: Invers
         P,
         k3 * (split * ix) * (split * iy) + 2 * size * less,
     )
+
+
+def _power_gap(power: powers.Power, builder: Builder, inverse: Inverse) -> Gap:
+    """R9."""
+    top, (row, column) = builder.constant(power.top), powers.lengths(power, builder)
+    less, kappa = powers.pair(power, builder)
+    split = builder.at_pair(row - column)
+    ix, iy = inverse
+    size = builder.at_pair(builder.at_row(row * ix) * builder.at_column(column * iy) * top)
+    P = size**2 * less * (1 + kappa)
+    Q = top * (split * ix) * (split * iy) + 2 * size * less
+    return Gap(builder.at_pair(top * builder.at_pair(row * column) * kappa), P, Q)

@@ -13,6 +13,7 @@ R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_
     For C = k0 + k asin(omega) and for f homogeneous of degree one, P and Q are sums without cancellation.
 R7  bivariate normal integrals of functions with kinks: integrals over the correlation (price.py).
 R8  exponentials of distances, k (a + b -+ 2 c), and differences of two (exponents.py).
+R9  real powers of rectified variables: 1 - kappa and kappa from tables (powers.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from kernelcalc.compile.forms import named, price
+from kernelcalc.compile.forms import named, powers, price
 from kernelcalc.compile.forms.builder import Builder, s2, variance, w2
 from kernelcalc.compile.forms.close import RootBuilder, step
 from kernelcalc.compile.forms.gaps import arcsine_form, gap, homogeneous_form
@@ -77,6 +78,8 @@ def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
     elif layer.factor is not None:
         pairs.append((sp.sympify(layer.factor.template), at_point(layer.factor)))
     forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
+    if any(pair.has(sp.hyper) for pair, _ in forms):  # tables are made for numbers
+        forms = [(pair.subs(values), same.subs(values)) for pair, same in forms]
     factor, diagonal = forms[3] if layer.factor is not None else (None, sp.Integer(0))
     parameters = tuple(values)
     if layer.factor is not None and tabled:
@@ -103,6 +106,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
             raise Uncompiled(f"{kernel!r}: {e!r} has no closed form: {e.reason}")
     layer, parameters = _forms(kernel)
     builder = RootBuilder() if close else Builder()
+    builder.tables = powers.tables(layer.cross, layer.factor, kernel.f1 == kernel.f2)
     squares = _squares(layer, builder)
     after = builder.at_row(_normal(w2 * squares[0] + s2))
     after_y = builder.at_column(_normal(w2 * squares[1] + s2))
@@ -215,8 +219,16 @@ def covered(kernel: Kernel) -> bool:
     if kernel.f1 != kernel.f2:
         return False
     form = sp.sympify(kernel.layer.cross.template)
+    if form.has(sp.hyper):
+        return True  # or there is no program
     arcsine = arcsine_form(form)
     return (arcsine is not None and arcsine[2] == arcsine[3]) or homogeneous_form(form) is not None
+
+
+def power_tables(kernel: Kernel) -> list[str]:
+    """The tables of real powers that a layer looks up."""
+    forms, _ = _forms(kernel)
+    return powers.tables(forms.cross, forms.factor, kernel.f1 == kernel.f2)
 
 
 def diagonal_program(kernel: Kernel) -> Program:

@@ -90,6 +90,10 @@ WEDGES = """
 from kernelcalc.compile.arithmetic.wedges import quarter, wedges
 """
 
+POWERS = """
+from kernelcalc.compile.arithmetic.powers import power_alone, power_pair, root_power_pair
+"""
+
 STATE = "q, p, r = w[Q + j], w[P + j], w[R + j]"
 
 # q, p, r and c of the first layer from the matrix product, and how many pairs are too close for that
@@ -161,6 +165,7 @@ class Module(Statements):
     def __init__(self, program: Program, close: Program, same: Program | None) -> None:
         self.large = bool(blocks(program, "row"))  # all layers share the code of one
         self.header = HEADER + WEDGES * (self.large or bool(blocks(close, "row")))
+        self.header += POWERS * any(x.value.func.__name__.startswith("power_") for x in program.pair)
         super().__init__((program, close), self.header + " ".join(i.name for i in program.integrals))
         self.program, self.diagonal = program, same
         self.near, self.single = Close(close, self), Single(program, self)
