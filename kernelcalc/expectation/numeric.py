@@ -96,11 +96,9 @@ def _values(f: Function) -> Callable[[Vector], Vector]:
     def values(x: Vector) -> Vector:
         found = np.empty_like(x)
         with np.errstate(all="ignore"):
-            if len(calls) == 1:
-                found[:] = calls[0](x)
-            index = np.searchsorted(starts, x) if len(calls) > 1 else starts
-            for i, call in enumerate(calls if len(calls) > 1 else ()):
-                found[index == i] = call(x[index == i])  # a constant piece gives a number
+            found[:] = calls[0](x)  # a constant piece gives a number
+            for start, call in zip(starts, calls[1:], strict=True):
+                np.copyto(found, call(x), where=x > start)
         if not np.isfinite(found).all():
             raise _Unresolved
         return found

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile import cache
-from kernelcalc.compile.tables.hermite import EPS, Series, Vector
+from kernelcalc.compile.tables.hermite import EPS, TINY, Series, Vector
 
 NEAR = (0.7, 0.85, 0.93, 0.97)  # correlations from which pairs are summed by themselves, the first of these
 SHARE = 1 / 64  # beyond which no more than this part of the block is
 SLIGHT = 8 * EPS  # of the norms: what may be left over there
+FINE = 8 * EPS  # of the norms: what series may be wrong by
 AT_ONCE = 2**20  # coefficients of pairs
 LANE = 256  # pairs of a row at most: at places that are constants loops become vector code
 AT_A_TIME = 8  # terms of two rows: so many coefficients stay in registers
@@ -165,6 +166,20 @@ class Dual:
         found = np.flatnonzero(rests <= SLIGHT)
         return max(1, int(found[0])) if len(found) else self.count
 
+    @property
+    def fine(self) -> float:
+        """The |r| up to which all that is left over, and what a rounding of r does, are below FINE."""
+        if not (self.f.norms.any() and self.g.norms.any()):
+            return 1.0
+        sizes = [np.maximum(part.norms, TINY) for part in (self.f, self.g)]
+        left = rest(self.f, self.count), rest(self.g, self.count)
+        tails, slopes = (
+            float(np.prod([(x / size).max() for x, size in zip(parts, sizes, strict=True)]))
+            for parts in (left, (self.f.slopes, self.g.slopes))
+        )
+        limit: float = min(1.0, (FINE / max(tails, TINY)) ** (1 / self.count))
+        return limit if 2 * EPS * slopes <= FINE else min(limit, 1 - 2 * EPS / (np.e * FINE))
+
     def packed(self, few: int) -> tuple[tuple[Vector, Vector], tuple[int, ...]]:
         """Coefficients (n, K), n made even, and (K, p); K, a multiple of AT_A_TIME; whether they are those of
         odd k only, and of every second k; how often |r| may be squared without falling below the power of
@@ -225,6 +240,13 @@ def inverses(a: Vector, b: Vector) -> Vector:
     return found
 
 
+def nearby(near: float, inverse: Vector, c: Vector) -> NDArray[np.int64]:
+    """Where in a block |r| > near."""
+    count, marks = np.empty(1, dtype=np.int64), np.empty(c.size, dtype=np.int64)
+    _function("nearby")(*c.shape, near, *(x.ctypes.data for x in (inverse, c, count, marks)))
+    return marks[: count[0]]
+
+
 def layer(
     weights: tuple[float, float],
     inverse: Vector,
@@ -243,14 +265,13 @@ def layer(
     """
     n, p = state.shape[1:]
     w2, s2 = weights
-    count, marks = np.empty(1, dtype=np.int64), np.empty(n * p, dtype=np.int64)
     few, found = (cross.count, factor.count), lines
     for near in NEAR:
-        _function("nearby")(n, p, near, *(x.ctypes.data for x in (inverse, state[0], count, marks)))
-        if count[0] <= SHARE * n * p:
+        marks = nearby(near, inverse, state[0])
+        if len(marks) <= SHARE * n * p:
             enough = cross.enough(near), factor.enough(near)
             if enough != few:
-                few, found = enough, np.union1d(marks[: count[0]], lines)
+                few, found = enough, np.union1d(marks, lines)
             break
     places = np.divmod(found, p)
     old = state[:, *places]

@@ -30,7 +30,7 @@ REACH, STEPS = 13.0, (1 / 24, 1 / 96)  # of the trapezoidal rule: exp(-13^2/4) =
 WIDTH, ORDER = 1.0, 24  # of panels for polynomials
 ATTEMPTS = (64, 256, 1024)
 COUNTS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-ENOUGH = 64 * EPS  # of the mean square: what more terms cannot better,
+ENOUGH = 4 * EPS  # of the mean square: what more terms cannot better,
 WHOLE = 64 * EPS  # of the norm: where the other series does not end
 TINY = 1e-300
 NOISE = 4 * EPS  # of the norm: rounding of a coefficient

@@ -121,9 +121,9 @@ def factor(f: Function, g: Function, a: Vector, b: Vector, r: Vector, dr: Vector
             for s, other in met:
                 there, off = _meeting(s, at, vb, r, dr)
                 value, error = value + other * there, error + abs(other) * off
-            density = weight * _density(t, va)
-            total += density * value
-            wrong += np.abs(density) * (error + 4 * EPS * (2 + t * t / va) * np.abs(value))
+            here = weight * density(t, va)
+            total += here * value
+            wrong += np.abs(here) * (error + 4 * EPS * (2 + t * t / va) * np.abs(value))
         met = []
     return total, wrong
 
@@ -135,7 +135,7 @@ def on_line(f: Function, g: Function, v: Vector, sign: int) -> Pair:
     met = dict(_numbers(g))
     for left, right in ((f, g), (g, f)):
         for t, weight in _numbers(left):
-            term = weight * _density(t, v) * (_value(right, sign * t) + _infinite(met, sign * t))
+            term = weight * density(t, v) * (_value(right, sign * t) + _infinite(met, sign * t))
             total, wrong = total + term, wrong + 4 * EPS * (2 + t * t / v) * np.abs(term)
         met = {}
     return total, wrong
@@ -149,7 +149,8 @@ def _numbers(f: Function) -> list[tuple[float, float]]:
     return [(float(t), float(weight)) for t, weight in f.deltas]
 
 
-def _density(t: float, v: Vector) -> Vector:
+def density(t: float, v: Vector) -> Vector:
+    """Of N(0, v) at t."""
     found: Vector = np.exp(-t * t / (2 * v)) / np.sqrt(2 * np.pi * v)
     return found
 

@@ -12,6 +12,7 @@ conditioning (``masses``), rows that are equal or opposite by one-dimensional in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelcalc.compile.tables import masses
-from kernelcalc.compile.tables.duals import LANE, Dual, Places, inverses, layer
+from kernelcalc.compile.tables.duals import LANE, Dual, Places, inverses, layer, nearby
 from kernelcalc.compile.tables.hermite import EPS, Series, Vector, series
+from kernelcalc.compile.tables.parallel import settled
 from kernelcalc.errors import Undefined
+from kernelcalc.expectation import numeric
 
 if TYPE_CHECKING:
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 
 MANY = 2**17  # pairs for which tables for masses are worth their seconds
+FEW = 2**12  # pairs of a block that are settled where there are many: those with the largest bounds
 BLOCK = LANE  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
 Numbers = NDArray[np.int64]
@@ -42,7 +46,7 @@ class Layer:
     activation: Series
     derivative: Series | None
 
-    def part(self, here: slice) -> Layer:
+    def part(self, here: slice | Numbers) -> Layer:
         derivative = None if self.derivative is None else self.derivative.part(here)
         return Layer(self.variances[here], self.activation.part(here), derivative)
 
@@ -59,7 +63,7 @@ class Side:
     opposites: Numbers
     layers: tuple[Layer, ...]
 
-    def part(self, here: slice) -> Side:
+    def part(self, here: slice | Numbers) -> Side:
         """Some of the points."""
         layers = tuple(known.part(here) for known in self.layers)
         return Side(self.data[here], self.names[here], self.opposites[here], layers)
@@ -102,9 +106,18 @@ def _nothing(n: int) -> Series:
     return Series(np.zeros((n, 1)), np.zeros(n), np.zeros(n), np.zeros(n))
 
 
-def block(kernel: Kernel, rows: Side, columns: Side, products: Vector, tables: masses.Known) -> Pair:
+def block(
+    kernel: Kernel,
+    rows: Side,
+    columns: Side,
+    products: Vector,
+    tables: masses.Known,
+    mirror: bool = False,
+    few: int | None = None,
+) -> Pair:
     """k(rows, columns) and bounds of the errors, (n, p) each; products: inner products of the data; tables:
-    for masses."""
+    for masses; mirror: the matrix is symmetric; few: how many pairs may take the time of nested integrals,
+    None for all that need it."""
     weights = float(kernel.sigma_w**2), float(kernel.sigma_b**2)
     state = np.empty((4, len(rows.data), len(columns.data)))
     state[0] = weights[0] / rows.data.shape[1] * products + weights[1]
@@ -114,9 +127,22 @@ def block(kernel: Kernel, rows: Side, columns: Side, products: Vector, tables: m
     lines = {1: _meeting(rows.names, columns.names)}
     if weights[1] == 0:
         lines[-1] = np.setdiff1d(_meeting(rows.names, columns.opposites), lines[1])
+    same, close = lines[1] if kernel.f1 == kernel.f2 else lines[1][:0], []
     for x, y in zip(rows.layers[:-1], columns.layers[:-1], strict=True):
-        _step(kernel, weights, x, y, state, lines, tables)
-        lines = {1: lines[1]} if kernel.f1 == kernel.f2 else {}
+        close.append(_step(kernel, weights, x, y, state, lines, tables))
+        lines = {1: same} if len(same) else {}
+    found = np.setdiff1d(np.concatenate([*close, same[:0]]), same)
+    i, j = np.divmod(found, state.shape[2])
+    if mirror:
+        i, j = i[i > j], j[i > j]
+    if few is not None and len(i) > few:
+        worst = np.argsort(-state[3, i, j], kind="stable")[:few]
+        i, j = i[worst], j[worst]
+    if len(i):
+        with suppress(numeric._Unresolved):  # the series' bounds tell
+            state[2:, i, j] = settled(kernel, rows, columns, (i, j))
+    if mirror:
+        state[2:, j, i] = state[2:, i, j]
     return state[2], state[3] + 2 * EPS * np.abs(state[2])
 
 
@@ -135,8 +161,9 @@ def _step(
     state: Vector,
     lines: dict[int, Numbers],
     tables: masses.Known,
-) -> None:
-    """One layer, in place; lines: where in the block Y = X (1) and where Y = -X (-1)."""
+) -> Numbers:
+    """One layer, in place; lines: where in the block Y = X (1) and where Y = -X (-1). Where in the block
+    the series, or what is known of r, are not enough."""
     inverse, cross = inverses(x.variances, y.variances), Dual(x.activation, y.activation)
     left, right = (part.derivative or _nothing(len(part.variances)) for part in (x, y))
     factor = Dual(left, right)
@@ -166,7 +193,9 @@ def _step(
                 second[:, on] = _on_line(*slopes, x.derivative, x.variances, at, sign)
         return first, second
 
+    close = nearby(min(cross.fine, factor.fine), inverse, state[0])
     layer(weights, inverse, cross, factor, more, state, known, special)
+    return close
 
 
 def _on_line(
@@ -211,12 +240,14 @@ def gram(
     n, p = len(X), len(other)
     values, bounds = X @ other.T, np.empty((n, p))
     slopes = None if kernel.s1 is None or kernel.s2 is None else (kernel.s1, kernel.s2)
-    tables = masses.tables(*slopes) if slopes is not None and n * p >= MANY else {}
+    many = n * p >= MANY
+    tables = masses.tables(*slopes) if slopes is not None and many else {}
 
     def job(piece: Piece) -> None:
         here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
         parts = rows.part(here[0]), columns.part(here[1])
-        values[here], bounds[here] = block(kernel, *parts, values[here], tables)
+        given = values[here], tables, mirror and here[0] == here[1], FEW if many else None
+        values[here], bounds[here] = block(kernel, *parts, *given)
         if mirror and piece[0] != piece[1]:
             values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
 
