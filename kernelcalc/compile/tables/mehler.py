@@ -112,6 +112,7 @@ def block(
     columns: Side,
     products: Vector,
     tables: masses.Known,
+    *,
     mirror: bool = False,
     few: int | None = None,
 ) -> Pair:
@@ -246,8 +247,8 @@ def gram(
     def job(piece: Piece) -> None:
         here = slice(piece[0], piece[0] + BLOCK), slice(piece[1], piece[1] + BLOCK)
         parts = rows.part(here[0]), columns.part(here[1])
-        given = values[here], tables, mirror and here[0] == here[1], FEW if many else None
-        values[here], bounds[here] = block(kernel, *parts, *given)
+        twice, few = mirror and here[0] == here[1], FEW if many else None
+        values[here], bounds[here] = block(kernel, *parts, values[here], tables, mirror=twice, few=few)
         if mirror and piece[0] != piece[1]:
             values[here[::-1]], bounds[here[::-1]] = values[here].T, bounds[here].T
 
