@@ -109,6 +109,12 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
     def _print_Ei(self, expr: sp.Expr, exp: str | None = None) -> str:
         return self._applied(r"\mathrm{Ei}", expr.args[0], exp)
 
+    def _print_hyper(self, expr: sp.Expr, exp: str | None = None) -> str:
+        """On one line: a matrix of parameters has a bar, which ends a cell of Markdown."""
+        over, under = (", ".join(map(self._print, part)) for part in (expr.ap, expr.bq))
+        name = rf"{{}}_{{{len(expr.ap)}}}F_{{{len(expr.bq)}}}" + ("" if exp is None else rf"^{{{exp}}}")
+        return rf"{name}\left({over}; {under}; {self._print(expr.argument)}\right)"
+
     def _print_Abs(self, expr: sp.Expr, exp: str | None = None) -> str:
         inner = self._print(expr.args[0])  # no "|": it ends a cell in Markdown
         tall = _TALL.search(inner)
