@@ -30,9 +30,9 @@ def negative(term: sp.Expr) -> bool:
 
 
 def _trails(factor: sp.Expr) -> bool:
-    """Whether a factor is written behind the fraction: a function, or a power with a letter above."""
+    """Whether a factor is written behind the fraction: a function, or a power of letters with one above."""
     if factor.is_Pow and factor.exp.free_symbols:
-        return True
+        return not factor.base.is_Integer
     base, power = (factor, sp.Integer(1)) if isinstance(factor, sp.exp) else factor.as_base_exp()
     plain = isinstance(base, sp.Function | sp.Max | sp.Min) and not isinstance(base, sp.Abs | AppliedUndef)
     return plain and bool(power.is_Integer and power > 0)
@@ -246,7 +246,8 @@ class Printer(LatexPrinter):  # type: ignore[misc]  # SymPy is untyped
                 over.append(rest)
             else:
                 over.append(factor)
-        for factor in [x for x in over if x.is_Pow and x.base.is_Integer and 0 < x.exp < 1]:
+        fractional = [x for x in over if x.is_Pow and x.base.is_Integer and x.exp.is_Rational]
+        for factor in [x for x in fractional if 0 < x.exp < 1]:
             if number.q % factor.base == 0:  # 2^{3/4}/2 = 1/2^{1/4}
                 number *= factor.base
                 over.remove(factor)

@@ -22,7 +22,7 @@ FUNCTIONS = {
     "arccosh": "acosh", "arcosh": "acosh", "acosh": "acosh",
     "arctanh": "atanh", "artanh": "atanh", "atanh": "atanh", "atan2": "atan2",
     "erf": "erf", "erfc": "erfc", "erfi": "erfi", "erfcx": "erfcx", "Ei": "Ei", "gs": "gs",
-    "Phi": "Phi", "Phi2": "Phi2",
+    "Phi": "Phi", "Phi2": "Phi2", "Gamma": "Gamma", "hyp2f1": "hyp2f1",
     "sign": "sign", "sgn": "sign", "Heaviside": "heaviside", "heaviside": "heaviside",
     "max": "max", "min": "min", "Max": "max", "Min": "min",
     "det": "det", "norm": "norm", "dot": "inner",
@@ -60,7 +60,8 @@ _SIZES = r"\\(?:left|right|[bB]ig{1,2}[lmr]?|[bB]ig[lmr]?)(?![A-Za-z])"
 
 _LATEX = re.compile(
     rf"""
-    (?P<space>\s+|~|&|\{{\s*\}}|%[^\n]*(?:\n|\Z)|\\[,;:!\ >/@]|\\\n|\\-|\\\\\*?(?:\s*\[[^\]]*\])?)
+    (?P<gauss>\{{\}}_\{{?2\}}?F_\{{?1\}}?(?=\s*(?:\\left\s*)?\())
+  | (?P<space>\s+|~|&|\{{\s*\}}|%[^\n]*(?:\n|\Z)|\\[,;:!\ >/@]|\\\n|\\-|\\\\\*?(?:\s*\[[^\]]*\])?)
   | (?P<upright>\\(?:{_UPRIGHT})\s*\{{(?P<word>[^{{}}]*)\}})
   | (?P<font>\\(?:{_FONTS})(?![A-Za-z])\s*
         (?:\{{\s*(?P<inner>\\[A-Za-z]+|[A-Za-z])\s*\}}|(?P<bare>\\[A-Za-z]+|[A-Za-z])))
@@ -68,6 +69,7 @@ _LATEX = re.compile(
   | (?P<environment>\\(?:begin|end)\s*\{{(?P<which>[A-Za-z]+\*?)\}}(?:\[[a-z]\])?)
   | (?P<number>\d+(?:\.\d+)?|\.\d+)
   | (?P<normal>\\Phi(?P<two>_2|_\{{2\}})?(?=(?:\^\{{\d+\}}|\^\d)?\s*(?:\\left\s*)?\())
+  | (?P<gamma>\\Gamma(?=(?:\^\{{\d+\}}|\^\d)?\s*(?:\\left\s*)?\())
   | (?P<command>\\[A-Za-z]+\*?|\\[|{{}}%$\#_&])
   | (?P<letter>[A-Za-z])
   | (?P<sign>:=|[-+*/^_(){{}}\[\]|,;.=<>'!:])
@@ -139,6 +141,8 @@ def _latex(text: str) -> Iterator[Token]:
             yield _fence(text, found, match["fence"], at)
         elif match["normal"] is not None:
             yield Token("function", "Phi2" if match["two"] else "Phi", at)
+        elif kind in ("gamma", "gauss"):
+            yield Token("function", {"gamma": "Gamma", "gauss": "hyp2f1"}[kind], at)
         elif match["environment"] is not None:
             if match["which"] not in _LAYOUT:
                 fail(text, at, f"{match['which']} is not read: only formulas of one number are compared")
@@ -174,7 +178,7 @@ def _single(found: str, at: int) -> Token:
     name = found.removeprefix("\\")
     if found in _BARS:
         return Token("sign", _BARS[found], at)
-    if found.startswith("\\") and name in FUNCTIONS and name not in ("sqrt", "dot"):
+    if found.startswith("\\") and name in FUNCTIONS and name not in ("sqrt", "dot", "Gamma"):
         return Token("function", FUNCTIONS[name], at)
     if found in (r"\lbrace", r"\{", r"\lbrack"):
         return Token("sign", "(", at)

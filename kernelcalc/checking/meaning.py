@@ -51,7 +51,8 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {
     "atan": (1, sp.atan), "atan2": (2, sp.atan2), "asinh": (1, sp.asinh), "acosh": (1, sp.acosh),
     "atanh": (1, sp.atanh), "erf": (1, sp.erf), "erfc": (1, sp.erfc), "erfi": (1, sp.erfi),
     "erfcx": (1, erfcx), "gs": (1, goodwin_staton), "Ei": (1, sp.Ei), "sign": (1, sp.sign),
-    "Phi": (1, Phi), "Phi2": (3, Phi2),
+    "Phi": (1, Phi), "Phi2": (3, Phi2), "Gamma": (1, sp.gamma),
+    "hyp2f1": (4, lambda s, t, u, x: sp.hyper((s, t), (u,), x)),
     "heaviside": (1, sp.Heaviside), "max": (None, sp.Max), "min": (None, sp.Min),
 }  # fmt: skip
 

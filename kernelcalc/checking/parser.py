@@ -282,7 +282,7 @@ class _Parser:
         if self.now.text in _CLOSING:
             closing = _CLOSING[self.next().text]
             found = [self.expression(0)]
-            while self.now.text == "," or (function == "Phi2" and self.now.text == ";"):
+            while self.now.text == "," or (function in ("Phi2", "hyp2f1") and self.now.text == ";"):
                 self.next()
                 found.append(self.expression(0))
             self.take(closing)

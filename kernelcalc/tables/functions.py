@@ -88,6 +88,12 @@ def _factored(expr: sp.Expr) -> sp.Expr:
     return found if found.count_ops() < expr.count_ops() else expr
 
 
+def _on_one_line(expr: sp.Expr) -> sp.Expr:
+    """What vanishes on one half line by the Heaviside function."""
+    g = sp.Wild("g")
+    return expr.replace(sp.Piecewise((0, z < 0), (g, True)), g * sp.Heaviside(z))
+
+
 def _public(f: Function) -> str:
     """The name that the library has for it: Erf, Erf' for a derivative, Hermite, k = 2 for one shape."""
     stem, _, shape = f.name.partition("[")
@@ -155,7 +161,7 @@ def _dual_rows(f: Function) -> Rows:
     found = rows(
         (_expected("f", "f"), _formula(e.expr)),
         (r"\mathbb{E}[f(X)^2]", _formula(e.diagonal)),
-        ("f'(z)", formula(_factored(shown(f.derivative)))),
+        ("f'(z)", formula(_factored(_on_one_line(shown(f.derivative))))),
         (_expected("f'", "f'"), _formula(d.expr)),
         (r"\mathbb{E}[f'(X)^2]", _formula(d.diagonal)),
     )
