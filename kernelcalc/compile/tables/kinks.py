@@ -14,7 +14,6 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss
 
-from kernelcalc.compile.tables.duals import Dual
 from kernelcalc.compile.tables.hermite import series
 from kernelcalc.compile.tables.nested import Part, nested
 from kernelcalc.compile.tables.piecewise import Long, Vector
@@ -24,7 +23,6 @@ from kernelcalc.functions.base import Function
 
 OCTAVES = (-7, -6, -5, -4, -3, -2, -1)  # of x; one more interval below
 DEGREE = 19
-SERIES = 0.125  # from this x on the Hermite series have converged
 
 
 @dataclass(frozen=True)
@@ -104,23 +102,15 @@ class AngleFunction:
 
 def angle_functions(g: Function, h: Function, sd: float) -> tuple[AngleFunction, AngleFunction]:
     """E g(X) h(Y) in x = sqrt(q) for r >= 0 and in x = sqrt(p) for r <= 0, var X = var Y = sd^2."""
-    x = AngleFunction.nodes()
-    far = x.ravel() > SERIES
-    left, right = series(g, np.array([sd])), series(h, np.array([sd]))
-    close = x.ravel()[~far]
-    many, one = np.full(len(close), sd), np.ones(len(close))
-    parts = [Part(f, many, norm * one) for f, norm in ((g, left.norms[0]), (h, right.norms[0]))]
+    x, deviations = AngleFunction.nodes(), np.array([sd])
+    gap = 2 * x.ravel() ** 2
+    one = np.ones(gap.size)
+    parts = [Part(f, sd * one, series(f, deviations).norms[0] * one) for f in (g, h)]
     found = []
     for sign in (1.0, -1.0):
-        values = np.empty(x.size)
-        r = sign * (1 - 2 * x.ravel()[far] ** 2)
-        first = np.zeros(len(r), dtype=np.int64)
-        values[far], bounds = Dual(left, right).at((first, first), r, np.zeros(len(r)))
         try:
-            near = nested(parts[0], parts[1], 2 * close**2, sign * one)
+            made = nested(parts[0], parts[1], gap, sign * one)
         except numeric._Unresolved as reason:
             raise InputError(f"E[{g!r} {h!r}] is not resolved in float64") from reason
-        values[~far] = near.value
-        error = float(near.wrong.max() + bounds.max())
-        found.append(AngleFunction.through(values.reshape(x.shape), error))
+        found.append(AngleFunction.through(made.value.reshape(x.shape), float(made.wrong.max())))
     return found[0], found[1]
