@@ -18,6 +18,7 @@ import numpy as np
 import sympy as sp
 from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
@@ -43,6 +44,7 @@ FINEST = -8  # next to a kink, 0 and the highest peak the first panels have the 
 STEP = 1 / 24  # where Hermite functions up to degree 1024 are summed
 COUNTS = (64, 256, 1024)  # terms of the series tried in turn
 ENOUGH = 8 * EPS  # of the norms of f and g: what a longer series cannot better
+STEADY = {"logaddexp": np.logaddexp, "expit": expit}
 
 
 class Bounded(NamedTuple):
@@ -84,6 +86,24 @@ class _Unresolved(Exception):
 # ---------------------------------------------------------------- a function of a float, panels, integrals
 
 
+def _steady(expr: sp.Expr) -> sp.Expr:
+    """log(1 + exp(x)), 1 - tanh(x)^2 and 1 +- tanh(x) in forms that keep their digits where these vanish."""
+    x = sp.Wild("x")
+    expr = expr.replace(1 - sp.tanh(x) ** 2, lambda x: 1 / sp.cosh(x) ** 2)
+    expr = expr.replace(sp.log(1 + sp.exp(x)), lambda x: sp.Function("logaddexp")(0, x))
+    return expr.replace(lambda e: e.is_Add and e.has(sp.tanh), _one_sided)
+
+
+def _one_sided(total: sp.Expr) -> sp.Expr:
+    one = total.as_coeff_Add()[0]
+    for term in total.args:
+        weight, tanh = term.as_coeff_Mul()
+        if isinstance(tanh, sp.tanh) and one in (weight, -weight):
+            side = one / weight
+            return total - one - term + 2 * one * sp.Function("expit")(2 * side * tanh.args[0])
+    return total
+
+
 @lru_cache(maxsize=256)
 def _values(f: Function) -> Callable[[Vector], Vector]:
     """The regular part as a map of float64 arrays; each analytic piece is evaluated by its own formula."""
@@ -91,7 +111,7 @@ def _values(f: Function) -> Callable[[Vector], Vector]:
         raise _Unresolved
     pieces = analysis.pieces(f.expr)
     starts = np.array([float(piece.lo) for piece in pieces[1:]])
-    calls = [sp.lambdify(z, piece.expr, ["scipy", "numpy"]) for piece in pieces]
+    calls = [sp.lambdify(z, _steady(piece.expr), [STEADY, "scipy", "numpy"]) for piece in pieces]
 
     def values(x: Vector) -> Vector:
         found = np.empty_like(x)

@@ -20,6 +20,7 @@ NEAR = (0.7, 0.85, 0.93, 0.97)  # correlations from which pairs are summed by th
 SHARE = 1 / 64  # beyond which no more than this part of the block is
 SLIGHT = 8 * EPS  # of the norms: what may be left over there
 FINE = 8 * EPS  # of the norms: what series may be wrong by
+SMALL = 1 / 8  # of the norms: values below it lose digits
 AT_ONCE = 2**20  # coefficients of pairs
 LANE = 256  # pairs of a row at most: at places that are constants loops become vector code
 AT_A_TIME = 8  # terms of two rows: so many coefficients stay in registers
@@ -179,6 +180,13 @@ class Dual:
         )
         limit: float = min(1.0, (FINE / max(tails, TINY)) ** (1 / self.count))
         return limit if 2 * EPS * slopes <= FINE else min(limit, 1 - 2 * EPS / (np.e * FINE))
+
+    @property
+    def cancels(self) -> bool:
+        """Whether E f(X) g(-X) is much less than the norms, where E f(X) g(X) is not."""
+        f, g = self.f.values[0, : self.count], self.g.values[0, : self.count]
+        even, odd = (float(f[k::2] @ g[k::2]) for k in (0, 1))
+        return abs(even - odd) < SMALL * float(self.f.norms[0] * self.g.norms[0]) < abs(even + odd)
 
     def packed(self, few: int) -> tuple[tuple[Vector, Vector], tuple[int, ...]]:
         """Coefficients (n, K), n made even, and (K, p); K, a multiple of AT_A_TIME; whether they are those of

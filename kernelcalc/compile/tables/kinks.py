@@ -1,10 +1,8 @@
 """E g(X) h(Y) for functions with kinks, as a function of the angle, resolved at both ends.
 
 The Hermite series of a function with a kink converges slowly where X and Y are nearly parallel. There
-Y = sd (r U + s W) given X = sd U, s = sin(angle), and two nested Gauss-Legendre rules: the inner panels end
-at the kinks of h, the outer ones at those of g and, graded down to the width s, at those that the mean of h
-given U remembers. Two orders tell the error. The angle enters through x = sqrt(q) or sqrt(p), on Chebyshev
-nodes in every octave of x, and what lies between is interpolated.
+conditioning (``nested``) takes its place. The angle enters through x = sqrt(q) or sqrt(p), on Chebyshev nodes
+in every octave of x, and what lies between is interpolated.
 """
 
 from __future__ import annotations
@@ -16,8 +14,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.polynomial.legendre import leggauss
 
-from kernelcalc.compile.tables.duals import Dual
-from kernelcalc.compile.tables.hermite import panels, series
+from kernelcalc.compile.tables.hermite import series
+from kernelcalc.compile.tables.nested import Part, nested
 from kernelcalc.compile.tables.piecewise import Long, Vector
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric
@@ -25,12 +23,6 @@ from kernelcalc.functions.base import Function
 
 OCTAVES = (-7, -6, -5, -4, -3, -2, -1)  # of x; one more interval below
 DEGREE = 19
-CHECKED = 5  # every which value is computed twice
-REACH = 9.0  # in standard deviations: exp(-9^2/2) = 3e-18
-OUTER, INNER = 1.0, 1.5  # widths of panels, in standard deviations
-SERIES = 0.125  # from this x on the Hermite series have converged
-RULES = ((14, 12), (12, 10))  # orders of the outer and of the inner rule: the result, and its check
-GRADED = np.ldexp(1.0, np.arange(-6, 3, 2))  # distances from a kink at which inner panels end
 
 
 @dataclass(frozen=True)
@@ -110,44 +102,15 @@ class AngleFunction:
 
 def angle_functions(g: Function, h: Function, sd: float) -> tuple[AngleFunction, AngleFunction]:
     """E g(X) h(Y) in x = sqrt(q) for r >= 0 and in x = sqrt(p) for r <= 0, var X = var Y = sd^2."""
-    x = AngleFunction.nodes()
-    far = x.ravel() > SERIES
-    left, right = series(g, np.array([sd])), series(h, np.array([sd]))
+    x, deviations = AngleFunction.nodes(), np.array([sd])
+    gap = 2 * x.ravel() ** 2
+    one = np.ones(gap.size)
+    parts = [Part(f, sd * one, series(f, deviations).norms[0] * one) for f in (g, h)]
     found = []
     for sign in (1.0, -1.0):
-        values = np.empty(x.size)
-        r = sign * (1 - 2 * x.ravel()[far] ** 2)
-        first = np.zeros(len(r), dtype=np.int64)
-        values[far], bounds = Dual(left, right).at((first, first), r, np.zeros(len(r)))
-        inner = np.flatnonzero(~far)
-        values[inner] = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[0]) for i in inner]
-        again = [_nested(g, h, sd, float(x.flat[i]), sign, RULES[1]) for i in inner[::CHECKED]]
-        error = float(np.abs(values[inner[::CHECKED]] - again).max() + bounds.max())
-        if not np.isfinite(error):
-            raise InputError(f"E[{g!r} {h!r}] is not resolved in float64")
-        error += 1e-15 * float(np.abs(values).max())
-        found.append(AngleFunction.through(values.reshape(x.shape), error))
+        try:
+            made = nested(parts[0], parts[1], gap, sign * one)
+        except numeric._Unresolved as reason:
+            raise InputError(f"E[{g!r} {h!r}] is not resolved in float64") from reason
+        found.append(AngleFunction.through(made.value.reshape(x.shape), float(made.wrong.max())))
     return found[0], found[1]
-
-
-def _nested(g: Function, h: Function, sd: float, x: float, sign: float, orders: tuple[int, int]) -> float:
-    """E g(X) h(Y) at x^2 = (1 - r)/2 (sign = 1) or (1 + r)/2 (sign = -1)."""
-    r, s = sign * (1 - 2 * x * x), 2 * x * np.sqrt((1 - x) * (1 + x))
-    kinks_g = np.array([float(t) / sd for t in g.breakpoints])
-    kinks_h = np.array([float(t) / sd for t in h.breakpoints])
-    steps = s * np.concatenate([[0.0], np.ldexp(1.0, np.arange(-2, max(1, int(2 - np.log2(s))), 2))])
-    images = (kinks_h[:, None] / r + np.concatenate([-steps, steps])).ravel() if abs(r) > 0.05 else []
-    near = (kinks_g[:, None] + np.concatenate([-GRADED, [0.0], GRADED]) / 4).ravel()
-    cuts = np.unique([*np.arange(-REACH, REACH + OUTER, OUTER), *near, *images])
-    u, outer = panels(np.clip(cuts, -REACH, REACH)[None], orders[0])
-    u, outer = u[0], outer[0] * np.exp(-u[0] ** 2 / 2) / np.sqrt(2 * np.pi)
-    base = np.arange(-REACH, REACH + INNER, INNER)
-    own = (kinks_h[None, :] - r * u[:, None]) / s if s > 0 else np.zeros((len(u), 0))
-    spread = np.concatenate([-GRADED, [0.0], GRADED])
-    graded = (own[:, :, None] + spread).reshape(len(u), -1)
-    cuts = np.sort(np.concatenate([np.broadcast_to(base, (len(u), len(base))), graded], axis=1), axis=1)
-    w, inner = panels(np.clip(cuts, -REACH, REACH), orders[1])
-    y = sd * (r * u[:, None] + s * w)
-    values = numeric._values(h)(y.ravel()).reshape(y.shape)
-    means = (values * inner * np.exp(-(w**2) / 2)).sum(axis=1) / np.sqrt(2 * np.pi)
-    return float((outer * numeric._values(g)(sd * u)) @ means)

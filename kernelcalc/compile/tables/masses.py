@@ -22,13 +22,15 @@ from kernelcalc.compile import cache
 from kernelcalc.compile.forms import named
 from kernelcalc.compile.tables import means, planes
 from kernelcalc.compile.tables.hermite import EPS, Vector, panels
-from kernelcalc.compile.tables.kinks import GRADED, INNER, REACH
+from kernelcalc.compile.tables.nested import REACH
 from kernelcalc.compile.tables.piecewise import Table
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric
 from kernelcalc.functions.base import Function
 from kernelcalc.symbols import z
 
+INNER = 1.5  # width of panels, in standard deviations
+GRADED = np.ldexp(1.0, np.arange(-6, 3, 2))  # distances from a kink at which they end
 STEP = 1 / 8  # of the trapezoidal rule, in standard deviations
 SQUARED = 1e-9  # an error of the rule of twice the step that is nothing when squared
 ORDERS = 14, 12  # of the panels: the result, and its check

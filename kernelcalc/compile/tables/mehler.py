@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MANY = 2**17  # pairs for which tables for masses are worth their seconds
 FEW = 2**12  # pairs of a block that are settled where there are many: those with the largest bounds
+OPPOSITE = 0.7  # |r| from which small expectations of nearly opposite X and Y lose digits
 BLOCK = LANE  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
 Numbers = NDArray[np.int64]
@@ -194,9 +195,19 @@ def _step(
                 second[:, on] = _on_line(*slopes, x.derivative, x.variances, at, sign)
         return first, second
 
-    close = nearby(min(cross.fine, factor.fine), inverse, state[0])
+    close = _close(cross, factor, inverse, state[0])
     layer(weights, inverse, cross, factor, more, state, known, special)
     return close
+
+
+def _close(cross: Dual, factor: Dual, inverse: Vector, c: Vector) -> Numbers:
+    """Where in a block pairs need more than the series."""
+    fine = min(cross.fine, factor.fine)
+    opposite = min(fine, OPPOSITE) if cross.cancels or factor.cancels else fine
+    marks = nearby(opposite, inverse, c)
+    i, j = np.divmod(marks, c.shape[1])
+    found: Numbers = marks[(c[i, j] < 0) | (c[i, j] * inverse[i] * inverse[len(c) + j] > fine)]
+    return found
 
 
 def _on_line(

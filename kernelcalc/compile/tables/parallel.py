@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kernelcalc.compile.tables.mehler import Layer, Side
     from kernelcalc.kernels import Kernel
 
-ROUNDED = 12 * EPS  # of E |f g|: what an integral is wrong by at most
 LOST = 8 * EPS  # of a gap
 AT_ONCE = 2**12  # pairs
 Numbers = NDArray[np.int64]
@@ -110,7 +109,7 @@ def _mean(
     norm = parts[0].norm * parts[1].norm
     with np.errstate(divide="ignore"):
         slope = np.minimum(known[0].slopes * known[1].slopes, norm / (np.e * gap.size))
-    return found, ROUNDED * found.size + slope * gap.wrong + EPS**2 * norm
+    return found, found.wrong + slope * gap.wrong + EPS**2 * norm
 
 
 def _factor(s1: Function, s2: Function, layers: tuple[Layer, Layer], gap: Gap) -> Pair:

@@ -184,7 +184,10 @@ def sphere(kernel: Kernel, radius: float) -> Sphere:
     for _ in range(int(kernel.depth) - 1):
         level = _kinked(kernel, _level(kernel, a, b))
         levels.append(level)
-        a, b = (float(w2 * terms.sum() + s2) for terms in (level.first, level.second))
+        squares = (level.first.sum(), level.second.sum())
+        if level.kinked is not None:  # its series has not ended
+            squares = (level.kinked.top,) * 2
+        a, b = (float(w2 * square + s2) for square in squares)
     nothing = np.zeros(0, np.longdouble)
     last = Level((a, b), nothing, nothing, nothing, nothing, (0.0, 0.0), (0.0, 0.0))
     return Sphere(kernel, radius, (*levels, last))
