@@ -49,6 +49,7 @@ FUNCTIONS = {
     "phi": normal_cdf,
     "quadrant": lambda *sides: quarter_plane(*sides),
     "quarter": lambda *sides: quarter_plane(*sides[:4]),
+    "scaled_quadrant": lambda h, k, A, B: mp.exp((h**2 + A**2) / 2) * quarter_plane(h, k, A, B),
     "wedges": lambda h: mp.nan,
     "conditioned": lambda h, k, q, p, r: (h - r * k) / (2 * mp.sqrt(q * p)),
     "at_most": lambda s, t, x, y: x if s <= t else y,

@@ -22,6 +22,7 @@ from kernelcalc.compile.forms.program import (
     sine,
 )
 from kernelcalc.compile.forms.quadrants import normal_forms, point_forms, wedges
+from kernelcalc.compile.forms.tails import tails
 from kernelcalc.symbols import a, b, c
 
 w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -199,7 +200,7 @@ class Builder:
             return total if found is None else self.constant(found[0]) / found[1] ** 2
 
         form = powers.at_pair(form, self) if form.has(sp.hyper) else form
-        form = exponentials(named.at_pair(form, self), self)
+        form = exponentials(tails(named.at_pair(form, self)), self)
         form = normal_forms(form, self, normalised)
         form = form.replace(lambda e: e.is_Add and e.has(sp.asin), self._whole).replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)

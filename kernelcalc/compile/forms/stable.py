@@ -14,6 +14,7 @@ R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_
 R7  bivariate normal integrals of functions with kinks: integrals over the correlation (price.py).
 R8  exponentials of distances, k (a + b -+ 2 c), and differences of two (exponents.py).
 R9  real powers of rectified variables: 1 - kappa and kappa from tables (powers.py).
+R10 exponentials times normal integrals as one function (tails.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
