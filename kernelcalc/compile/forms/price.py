@@ -30,8 +30,9 @@ import sympy as sp
 
 from kernelcalc.compile.forms.builder import Builder, r, variance
 from kernelcalc.compile.forms.losses import magnitude
-from kernelcalc.compile.forms.program import cosine, inverse_square, sine
+from kernelcalc.compile.forms.program import STEEP, Direct, at_most, cosine, inverse_square, sine
 from kernelcalc.compile.forms.quadrants import phi
+from kernelcalc.compile.forms.tails import tails
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.atoms import Atom, Kind, Step, atoms
 from kernelcalc.expectation.engine import derive_mean
@@ -43,6 +44,7 @@ from kernelcalc.symbols import a, c, v, z
 REST = {1: sp.Function("expm1", real=True), 2: sp.Function("expm2", real=True)}  # exp(x) - 1, exp(x) - 1 - x
 DISTANCE = sp.Symbol("distance", real=True)  # c - s
 Masses = Mapping[sp.Expr, sp.Expr]  # place -> weight
+Values = tuple[sp.Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -243,13 +245,18 @@ def _rest(n: int, rate: sp.Expr, u: sp.Expr) -> sp.Expr:
     return REST[n](rate * u) / rate**n if rate != 0 else u**n / sp.factorial(n)
 
 
-def pairs(builder: Builder, *wanted: tuple[Function, Function]) -> tuple[sp.Expr, ...] | None:
-    """E f(X) g(Y) of pairs of functions, in parameter symbols, all by one integral; None without a rule."""
+def pairs(builder: Builder, *wanted: tuple[Function, Function], forms: Sequence[sp.Expr]) -> Values | None:
+    """E f(X) g(Y) of pairs of functions, in parameter symbols, all by one integral; None without a rule.
+
+    forms: their closed forms. Where exponentials make the integrand steep, these lose less.
+    """
     try:
         found = [Frame.of(builder, f, g, ("_x", "_y")).series() for f, g in wanted]
     except (NoRule, InputError):
         return None
-    return _written(builder, found, r / (1 + 2 * builder.half_sine), "")
+    grows = any(series.steep != 0 for series in found)
+    direct = _direct(builder, forms) if grows and not any(tails(form).has(sp.exp) for form in forms) else None
+    return _written(builder, found, r / (1 + 2 * builder.half_sine), "", direct)
 
 
 def point(builder: Builder, f: Function, suffix: str) -> sp.Expr | None:
@@ -262,10 +269,30 @@ def point(builder: Builder, f: Function, suffix: str) -> sp.Expr | None:
     return value
 
 
+def _direct(builder: Builder, forms: Sequence[sp.Expr]) -> Direct:
+    other = builder.apart()
+    values = tuple(other.at_pair(other.stable(form)) for form in forms)
+    builder.join(other)
+    meaning = {let.targets[0]: let.value for let in other.pair if len(let.targets) == 1}
+    return Direct(tuple(other.pair), values, tuple(magnitude(value, meaning) for value in values))
+
+
 def _written(
-    builder: Builder, found: Sequence[Series], tangent: sp.Expr, suffix: str
-) -> tuple[sp.Expr, ...]:
+    builder: Builder, found: Sequence[Series], tangent: sp.Expr, suffix: str, direct: Direct | None = None
+) -> Values:
     steep = sp.Add(*dict.fromkeys(series.steep for series in found))
     under, sizes = zip(*((series.under, series.size) for series in found), strict=True)
-    values = builder.integral(under, sizes, tangent, steep, suffix)
-    return tuple(series.front + value / (2 * sp.pi) for series, value in zip(found, values, strict=True))
+    values = builder.integral(under, sizes, tangent, steep, suffix, direct)
+    sums = tuple(series.front + value / (2 * sp.pi) for series, value in zip(found, values, strict=True))
+    if direct is None:
+        return sums
+    meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
+    meaning |= {name: sp.Abs(size) for name, size in builder.sizes.items()}
+
+    def chosen(sum_: sp.Expr, value: sp.Expr) -> sp.Expr:
+        return builder.at_pair(at_most(builder.at_pair(steep), STEEP, sum_, value))
+
+    return tuple(
+        builder.sized(chosen(sum_, value), chosen(magnitude(sum_, meaning), builder.sizes[value]))
+        for sum_, value in zip(sums, values, strict=True)
+    )

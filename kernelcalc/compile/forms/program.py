@@ -49,17 +49,38 @@ def let(target: sp.Symbol, value: sp.Expr) -> Let:
 
 
 @dataclass(frozen=True)
+class Direct:
+    """Statements of a pair, and what they lead to without an integral."""
+
+    pair: tuple[Let, ...]
+    values: tuple[sp.Expr, ...]
+    sizes: tuple[sp.Expr, ...]
+
+    @property
+    def needed(self) -> set[sp.Symbol]:
+        """The names that come from outside."""
+        forms = (*(statement.value for statement in self.pair), *self.values, *self.sizes)
+        own = {target for statement in self.pair for target in statement.targets}
+        return set().union(*(sp.sympify(form).free_symbols for form in forms)) - own
+
+
+@dataclass(frozen=True)
 class Integral:
     """Int_0^Phi of the values over phi, in sine, cosine, inverse_square and the arguments.
 
     sizes: the sums of the absolute values of their terms, integrated likewise. Statements call it by its
     name, as a function of tan(Phi/2), of the largest k with exp(k sine/sin(Phi)) in it, and of the arguments.
+    direct: the results where that k is above STEEP.
     """
 
     name: str
     arguments: tuple[sp.Symbol, ...]
     values: tuple[sp.Expr, ...]
     sizes: tuple[sp.Expr, ...]
+    direct: Direct | None = None
+
+
+STEEP = 4
 
 
 @dataclass(frozen=True)
