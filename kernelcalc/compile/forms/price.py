@@ -32,7 +32,7 @@ from kernelcalc.compile.forms.builder import Builder, r, variance
 from kernelcalc.compile.forms.losses import magnitude
 from kernelcalc.compile.forms.program import STEEP, Direct, at_most, cosine, inverse_square, sine
 from kernelcalc.compile.forms.quadrants import phi
-from kernelcalc.compile.forms.tails import tails
+from kernelcalc.compile.forms.tails import by_erf, tails
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.atoms import Atom, Kind, Step, atoms
 from kernelcalc.expectation.engine import derive_mean
@@ -109,8 +109,14 @@ class Side:
     def moment(self, j: int, f: Function) -> sp.Expr:
         """sqrt(a)^j E f. Raises NoRule where it has no closed form."""
         form, _ = derive_mean(f.symbolic, stepwise=True)
-        value = sp.sqrt(a) ** j * variance(form.subs(v, a), self.builder, self.suffix)
-        return self.builder.sized(self.at(value), self.at(magnitude(value, {})))
+        values, sizes = [], []
+        for same in dict.fromkeys((form, by_erf(form))):
+            values.append(sp.sqrt(a) ** j * variance(same.subs(v, a), self.builder, self.suffix))
+            sizes.append(self.at(magnitude(values[-1], {})))
+        if len(values) == 1:
+            return self.builder.sized(self.at(values[0]), sizes[0])
+        value, size = (at_most(*sizes, *two) for two in (map(self.at, values), sizes))
+        return self.builder.sized(self.at(value), self.at(size))
 
     def part_mean(self, part: Part) -> sp.Expr:
         """E K."""

@@ -30,6 +30,12 @@ def tails(form: sp.Expr) -> sp.Expr:
     return form.replace(lambda e: e.is_Mul and e.has(sp.exp) and e.has(Phi, Phi2), _product)
 
 
+def by_erf(form: sp.Expr) -> sp.Expr:
+    """With Phi(w) as (1 + erf(w/sqrt(2)))/2: where variances are large, it is differences that are small."""
+    other = form.replace(Phi, lambda w: (1 + sp.erf(w / sp.sqrt(2))) / 2)
+    return sp.expand_mul(other) if other != form else form
+
+
 def _reflected(call: sp.Expr) -> sp.Expr:
     return 1 - Phi(-call.args[0])
 
