@@ -18,6 +18,7 @@ from kernelcalc.compile.forms.program import (
     cosine,
     half_angle_triple,
     inverse_square,
+    lack,
     let,
     rsqrt,
     sine,
@@ -109,7 +110,7 @@ class Builder:
             "": (self.at_pair, self.pair), "_x": (self.at_row, self.row), "_y": (self.at_column, self.column)
         }[suffix]  # fmt: skip
         given = at(tangent), at(steep)
-        free = set().union(*(value.free_symbols for value in values)) - {sine, cosine, inverse_square}
+        free = set().union(*(value.free_symbols for value in values)) - {sine, lack, cosine, inverse_square}
         free |= direct.needed if direct else set()
         passed = tuple(sorted(free, key=str))
         names = {s: sp.Symbol(s.name.removesuffix(suffix), real=True) for s in passed} if suffix else {}

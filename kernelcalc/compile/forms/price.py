@@ -30,7 +30,7 @@ import sympy as sp
 
 from kernelcalc.compile.forms.builder import Builder, r, variance
 from kernelcalc.compile.forms.losses import magnitude
-from kernelcalc.compile.forms.program import STEEP, Direct, at_most, cosine, inverse_square, sine
+from kernelcalc.compile.forms.program import STEEP, Direct, at_most, cosine, inverse_square, lack, sine
 from kernelcalc.compile.forms.quadrants import phi
 from kernelcalc.compile.forms.tails import by_erf, tails
 from kernelcalc.errors import InputError
@@ -176,7 +176,10 @@ class Frame:
         total, inverse = sp.S.Zero, self.inverse
         balanced = any(sp.expand(sp.Add(*some.values())) == 0 for some in (at_first, at_second))
         for (t, w), (u, x) in product(at_first.items(), at_second.items()):
-            exponent = t * u * inverse * sine - (self.first.half_square(t) + self.second.half_square(u))
+            if self.point:
+                exponent = -inverse * (t * u * lack + (t - u) ** 2 / 2)
+            else:
+                exponent = t * u * inverse * sine - (self.first.half_square(t) + self.second.half_square(u))
             total += w * x * (REST[1] if balanced else sp.exp)(exponent * inverse_square)
         return total
 
@@ -191,7 +194,10 @@ class Frame:
             tail = sp.S.One
             if isinstance(atom.kind, Step):
                 u = atom.kind.t
-                far = (t * first.inverse * sine - u * second.inverse) * cosine * inverse_square
+                far = t * first.inverse * sine - u * second.inverse
+                if self.point:
+                    far = first.at(1 / sp.sqrt(a)) * (t - u - t * lack)
+                far *= cosine * inverse_square
                 tail = phi(atom.kind.side * (far + steep))
                 if t == u == 0 and (k == 0 or (atom.kind.side * k).is_negative):
                     exponent, tail = sp.S.Zero, erfcx(sp.Abs(k) * second.root * cosine / sp.sqrt(2)) / 2
@@ -232,7 +238,7 @@ class Frame:
             under += slope
             size += magnitude(slope, {}) * (1 + sp.Abs(rate * DISTANCE))
             steep += sp.Abs(rate * self.covariance)
-        distance = self.size * (self.correlation - sine)
+        distance = self.size * (lack if self.point else self.correlation - sine)
         return Series(front, under.subs(DISTANCE, distance), size.subs(DISTANCE, distance), steep)
 
 

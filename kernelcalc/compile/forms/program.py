@@ -28,6 +28,7 @@ sin_minus_t_cos = sp.Function("sin_minus_t_cos")  # (t, sin t, cos t) -> sin t -
 at_most = sp.Function("at_most", real=True)  # (s, t, x, y) -> x if s <= t, else y
 seldom = sp.Function("seldom", real=True)  # (x, y, least) -> x if y < least; else anything
 sine = sp.Symbol("sine", real=True)  # of the angle phi of an integral, its cosine and 1/cos(phi)^2
+lack = sp.Symbol("lack", nonnegative=True)  # 1 - sine, that does not cancel
 cosine, inverse_square = sp.Symbol("cosine", positive=True), sp.Symbol("inverse_square", positive=True)
 
 
@@ -66,7 +67,7 @@ class Direct:
 
 @dataclass(frozen=True)
 class Integral:
-    """Int_0^Phi of the values over phi, in sine, cosine, inverse_square and the arguments.
+    """Int_0^Phi of the values over phi, in sine, lack, cosine, inverse_square and the arguments.
 
     sizes: the sums of the absolute values of their terms, integrated likewise. Statements call it by its
     name, as a function of tan(Phi/2), of the largest k with exp(k sine/sin(Phi)) in it, and of the arguments.

@@ -32,6 +32,7 @@ def lines(integral: Integral, module: Statements) -> list[str]:
         "        over = 1.0/(more*less*less)",
         "        inverse = over*less*less",
         "        sine, cosine, inverse_square = 2.0*t*inverse, less*inverse, over*more*more*more",
+        "        lack = (1.0 - t)*(1.0 - t)*inverse",
         "        weight = weights[i]*inverse",
         *(f"        {name} = {module.value(value)}" for name, value in shared),
         *(f"        {x} += weight*({module.value(value)})" for x, value in zip(sums, values, strict=True)),
