@@ -2,8 +2,8 @@
 
 The integrands are those of the bivariate normal distribution in t = tan(phi/2), 0 < t < tan(asin(r)/2):
 analytic but for t = +-1 and +-i, times exp(k t) with |k| up to `steep`. Each rule is taken as far as it errs
-by less than 5e-16, whatever the kinks are. The last two have panels that halve towards 1, for r near 1 and at 1,
-where integrands change last at 1 - t = 1/sqrt(a).
+by less than 5e-16, whatever the kinks are. The last two have panels that halve towards 1, for r near 1 and
+r = 1, where integrands change last at 1 - t = 1/sqrt(a).
 """
 
 import math
