@@ -87,6 +87,8 @@ def _scaled_quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     """exp((h^2 + A^2)/2) P(X > h, Y > k)."""
 
     def side(h: Number, A: Number) -> Number:
+        if mp.isinf(h) or mp.isinf(A) or (h == 0 and A >= 0):
+            return mp.mpf(0)
         found = normal.scaled_wedge(abs(h), A)
         return -found if h < 0 else found
 

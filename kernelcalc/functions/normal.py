@@ -74,6 +74,8 @@ def scaled_wedge(h: Any, A: Any) -> Any:
     """exp((h^2 + A^2)/2) W(h, A), h >= 0, to the working precision, relative to itself."""
     if A < 0:
         return mp.exp(A * A / 2) * mp_erfcx(h / mp.sqrt(2)) / 2 - scaled_wedge(h, -A)
+    if h == 0:
+        return mp.mpf(0)
     square = h * h + A * A
     if square > FAR * mp.mp.dps:
         return h * _far(square, A) / (2 * mp.pi)
