@@ -66,6 +66,9 @@ def _ending(function: Callable[[Number], Number], low: float, high: float) -> Ca
     return lambda x: mp.mpf(low if x < 0 else high) if mp.mag(x) > normal.BEYOND else function(x)
 
 
+_phi = _ending(lambda x: mp.ncdf(x), 0.0, 1.0)
+
+
 def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles."""
 
@@ -73,7 +76,7 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
         size = abs(h)
         # W may be tiny and yet count, times an exponential; not so if it is taken from P(X > h)
         if size == 0 or mp.mag(size) > normal.BEYOND // 2 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
-            found = mp.ncdf(-size) if A < 0 else mp.mpf(0)
+            found = _phi(-size) if A < 0 else mp.mpf(0)
         else:
             found = normal.wedge(size, A)
         return -found if h < 0 else found
@@ -123,7 +126,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sin": lambda x: mp.sin(x),
     "cos": lambda x: mp.cos(x),
     "asin": lambda x: mp.re(mp.asin(x)),
-    "phi": _ending(lambda x: mp.ncdf(x), 0.0, 1.0),
+    "phi": _phi,
     "quadrant": _quadrant,
     "hypot": lambda x, y: mp.hypot(x, y),
     "pow": lambda x, y: x**y if x > 0 else mp.mpf(0 if y > 0 else mp.inf),
@@ -162,6 +165,9 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     a, b, c = (scale * real(value) + s2 for value in (xx, yy, xy))
     determinant = scale**2 * real(xx * yy - xy**2) + scale * s2 * real(far)
     size = mp.sqrt(a * b)
+    if size == 0:  # a zero row without bias: no correlations, and a hair as its variance, for the limits
+        half, a, b = mp.sqrt(mp.mpf(1) / 2), a or mp.ldexp(1, HAIR), b or mp.ldexp(1, HAIR)
+        return {"root_q": half, "root_p": half, "r": mp.mpf(0), "d": a - b, "a_x": a, "a_y": b, "c": c}
     r = c / size
     small = mp.sqrt(determinant) / (size * mp.sqrt(2 + 2 * abs(r)))
     large = mp.sqrt(1 - small**2)
