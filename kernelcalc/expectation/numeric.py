@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
-from numpy.polynomial.legendre import leggauss, legvander
+from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from kernelcalc import gauss
 from kernelcalc.functions import analysis
 from kernelcalc.functions.base import Function
 from kernelcalc.functions.periodic import nearest, rising
@@ -28,7 +29,7 @@ from kernelcalc.symbols import z
 Vector = NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
-RULES = tuple(leggauss(order) for order in (16, 20))
+RULES = tuple(gauss.rule(order) for order in (16, 20))
 LEGENDRE = (legvander(RULES[0][0], 15) * (2 * np.arange(16) + 1) / 2 * RULES[0][1][:, None]).T
 REACH = (
     12.0,

@@ -9,8 +9,8 @@ import math
 from itertools import pairwise
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 
+from kernelcalc import gauss
 from kernelcalc.compile.arithmetic.primitives import constants, inline
 
 ORDERS = (8, 16, 24, 32, 64)
@@ -19,8 +19,8 @@ STEEP = (1.5, 8.0, 16.0, 32.0, 80.0)  # likewise
 PANELS, GRADED = 8, 16  # of the last rule, and nodes of each
 
 _EDGES = [0.0, *(1 - 2.0**-k for k in range(1, PANELS)), 1.0]
-_WHOLE = [(0.0, 1.0, *leggauss(order)) for order in ORDERS]
-_RULES = [*_WHOLE, *((low, high, *leggauss(GRADED)) for low, high in pairwise(_EDGES))]
+_WHOLE = [(0.0, 1.0, *gauss.rule(order)) for order in ORDERS]
+_RULES = [*_WHOLE, *((low, high, *gauss.rule(GRADED)) for low, high in pairwise(_EDGES))]
 NODES = np.concatenate([low + (high - low) * (x + 1) / 2 for low, high, x, _ in _RULES]).tolist()
 WEIGHTS = np.concatenate([(high - low) * w / 2 for low, high, _, w in _RULES]).tolist()
 LIMITS = tuple(r / (1 + math.sqrt(1 - r * r)) for r in CORRELATIONS)  # tan(asin(r)/2)

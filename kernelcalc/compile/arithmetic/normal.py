@@ -13,15 +13,15 @@ close, the pole at h^2 + (A + t)^2 = 0 is integrated exactly and the sum taken o
 import math
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 
+from kernelcalc import gauss
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import constants, fma, inline
 from kernelcalc.compile.arithmetic.roots import rsqrt
 from kernelcalc.compile.arithmetic.vecmath import _exp, angles, erfc, exp
 
 _PANELS = ((0.0, 0.2, 14), (0.2, 1.0, 18))  # of [0, T]: from, to, nodes
-_RULES = [(low, high - low, *leggauss(n)) for low, high, n in _PANELS]
+_RULES = [(low, high - low, *gauss.rule(n)) for low, high, n in _PANELS]
 NODES = np.concatenate([low + width * (x + 1) / 2 for low, width, x, _ in _RULES]).tolist()
 WEIGHTS = np.concatenate([width * w / 2 for _, width, _, w in _RULES]).tolist()
 COUNT = len(NODES)

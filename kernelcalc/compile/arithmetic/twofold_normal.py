@@ -8,11 +8,10 @@ exact to a few 1e-32 of 1. Farther out, where W may be tiny, it is a Gauss-Legen
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import pairwise
 
-import mpmath as mp
-import numpy as np
-
+from kernelcalc import gauss
 from kernelcalc.compile.arithmetic import twofold
 from kernelcalc.compile.arithmetic._coefficients import PI
 from kernelcalc.compile.arithmetic.primitives import constants, inline
@@ -26,31 +25,15 @@ BEYOND = 1e8  # stands for all that is larger: W is 0
 ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
 
 
-def _rule() -> list[tuple[mp.mpf, mp.mpf]]:
-    """Nodes and weights of Gauss and Legendre on [-1, 1], the roots improved by Newton's method."""
-    found = []
-    with mp.workdps(40):
-        for start in np.polynomial.legendre.leggauss(NODES)[0].tolist():
-            x = mp.mpf(start)
-            for _ in range(3):
-                before, value = mp.mpf(1), x
-                for n in range(2, NODES + 1):
-                    before, value = value, ((2 * n - 1) * x * value - (n - 1) * before) / n
-                slope = NODES * (x * value - before) / (x * x - 1)
-                x -= value / slope
-            found.append((x, 2 / ((1 - x * x) * slope**2)))
-    return found
-
-
 def _flat() -> list[float]:
     """Place in [0, 1] and weight of every node of both panels, each in two floats."""
     numbers: list[float] = []
     for low, high in pairwise(PANELS):
-        for x, weight in _rule():
-            with mp.workdps(40):
-                for value in (low + (high - low) * (1 + x) / 2, (high - low) * weight / 2):
-                    first = float(value)
-                    numbers += [first, float(value - first)]
+        width = Fraction(high) - Fraction(low)
+        for x, weight in gauss.exact(NODES):
+            for value in (Fraction(low) + width * (1 + x) / 2, width * weight / 2):
+                first = float(value)
+                numbers += [first, float(value - Fraction(first))]
     return numbers
 
 

@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 
+from kernelcalc import gauss
 from kernelcalc.compile.arithmetic.chebyshev import Long, nodes_to_powers
 from kernelcalc.compile.arithmetic.normal import (
     FAR,
@@ -47,18 +47,11 @@ ORDER = 32
 
 
 def _rule() -> tuple[Long, Long]:
-    """Nodes and weights of Gauss and Legendre on all panels of [0, 1], by Newton's method."""
-    x: Any = leggauss(ORDER)[0].astype(np.longdouble)
-    for _ in range(2):
-        before, value = np.ones_like(x), x
-        for n in range(2, ORDER + 1):
-            before, value = value, ((2 * n - 1) * x * value - (n - 1) * before) / n
-        slope = ORDER * (x * value - before) / (x * x - 1)
-        x = x - value / slope
-    weights = 2 / ((1 - x * x) * slope**2)
-    low, width = np.array(PANELS[:-1], np.longdouble), np.diff(np.array(PANELS, np.longdouble))
-    nodes = low[:, None] + width[:, None] * (1 + x) / 2
-    return nodes.ravel(), (width[:, None] * weights / 2).ravel()
+    """Nodes and weights of Gauss and Legendre on all panels of [0, 1]."""
+    x, weights = gauss.fine(ORDER)
+    edges: Any = np.array(PANELS, np.longdouble)[:, None]
+    width = edges[1:] - edges[:-1]
+    return (edges[:-1] + width * (1 + x) / 2).ravel(), (width * weights / 2).ravel()
 
 
 def _entire(h: Long, A: Long, rule: tuple[Long, Long]) -> Long:

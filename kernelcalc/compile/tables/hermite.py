@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
+from kernelcalc import gauss
 from kernelcalc.compile.tables.octaves import Octaves
 from kernelcalc.errors import InputError
 from kernelcalc.expectation import numeric
@@ -235,7 +235,7 @@ def _moments(f: Function, deviations: Vector) -> tuple[Vector, Vector]:
 
 def panels(cuts: Vector, order: int) -> tuple[Vector, Vector]:
     """Nodes and weights of Gauss-Legendre rules between neighbouring cuts, row by row."""
-    t, w = leggauss(order)
+    t, w = gauss.rule(order)
     middle, half = (cuts[:, 1:] + cuts[:, :-1]) / 2, (cuts[:, 1:] - cuts[:, :-1]) / 2
     nodes = middle[:, :, None] + half[:, :, None] * t
     weights = half[:, :, None] * w

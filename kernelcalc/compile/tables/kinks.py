@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.polynomial.legendre import leggauss
 
+from kernelcalc import gauss
 from kernelcalc.compile.tables.hermite import series
 from kernelcalc.compile.tables.nested import Part, nested
 from kernelcalc.compile.tables.piecewise import Long, Vector
@@ -93,8 +93,8 @@ class AngleFunction:
         total = starts[index] + self._evaluate(rows, x)
         inner = np.flatnonzero(index == 0)
         if len(inner):  # by a rule, as the antiderivative cancels: f has a finite value at 0
-            u, w = leggauss(DEGREE + 3)
-            t = x[inner, None] * (1 + u.astype(np.longdouble)) / 2
+            u, w = gauss.fine(DEGREE + 3)
+            t = x[inner, None] * (1 + u) / 2
             values = np.array([self._evaluate(self.coefficients, row) for row in t], np.longdouble)
             total[inner] = (values * t) @ w * x[inner] / 2
         return total

@@ -15,9 +15,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss, legvander
+from numpy.polynomial.legendre import legvander
 
-from kernelcalc import kept
+from kernelcalc import gauss, kept
 from kernelcalc.compile.tables.piecewise import Long, Sample, Table, Vector, long, tabulate
 from kernelcalc.errors import InputError
 from kernelcalc.functions.base import Function
@@ -50,15 +50,8 @@ DIGITS = 40
 @lru_cache(maxsize=1)
 def rule() -> tuple[Long, Long, Long]:
     """Nodes and weights on [0, 1] to the precision of a long double, and the analysis matrix."""
-    start, _ = leggauss(ORDER)
-    with mp.workdps(30):
-        nodes, weights = [], []
-        for x in start:
-            x = mp.findroot(lambda t: mp.legendre(ORDER, t), mp.mpf(float(x)))
-            slope = ORDER * (x * mp.legendre(ORDER, x) - mp.legendre(ORDER - 1, x)) / (x * x - 1)
-            nodes.append(long((1 + x) / 2))
-            weights.append(long(1 / ((1 - x * x) * slope**2)))
-    u, w = np.array(nodes), np.array(weights)
+    x, weights = gauss.fine(ORDER)
+    u, w = (1 + x) / 2, weights / 2
     degrees = np.arange(ORDER)
     analysis_matrix = (legvander(2 * u - 1, ORDER - 1) * (2 * degrees + 1) * w[:, None]).T
     return u, w, analysis_matrix

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss, legvander
+from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 
+from kernelcalc import gauss
 from kernelcalc.errors import InputError
 from kernelcalc.late import Late
 
@@ -28,7 +29,7 @@ MOST = 24000  # panels, and squares
 REACH = 8.0  # standard deviations: beyond them lies a part in 10^15
 PANEL = 1.5  # of them: exp(-u^2/2) times a resolved function, by RULE
 FINEST = -8  # panels next to a kink have the width 2^FINEST
-RULE = leggauss(10)
+RULE = gauss.rule(10)
 LEGENDRE = legvander(RULE[0], 9) * (2 * np.arange(10) + 1) / 2 * RULE[1][:, None]
 RESOLVED, HALVINGS = 1e-11, 12  # of a Legendre series, relative to sup |s| (the rule squares it); of panels
 TINY = 1e-300
