@@ -74,6 +74,7 @@ class Points:
     table: Matrix
     hard: NDArray[np.bool_]  # whose pairs are left to the second phase
     dead: NDArray[np.bool_]  # zero rows without bias where f(0) = 0: the kernel is 0 in all layers, not 0/0
+    highest: Matrix  # bounds of the variances of the last layer
 
 
 class Space:
@@ -232,13 +233,13 @@ class Evaluator:
         values = np.zeros((self.depth, n))
         squares, powers = _norms(data) if known is None else (known.squares, known.powers)
         values[0] = (w2 / dimension) * squares + s2
-        zero = np.zeros(n, dtype=bool) if s2 else ~data.any(axis=1)
+        zero = np.zeros(n, dtype=bool) if s2 else np.all(data == 0, axis=1)
         if self.depth > 1 and zero.any() and jumps(self.kernel):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
             raise Undefined(
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
             )
-        dead = zero & silent(self.kernel)[role == "column"]
+        dead = np.logical_and(zero, silent(self.kernel)[role == "column"])
         values[0][zero & ~dead] = LEAST  # for the limits
         blocks = -(-n // TILE)
         table = aligned((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
@@ -247,11 +248,12 @@ class Evaluator:
         inverse = aligned((blocks * TILE,))
         with np.errstate(divide="ignore"):
             inverse[:n] = np.where(values[0] == 0, 0.0, 1 / np.sqrt(values[0]))
-        made = Points(data, powers, squares, values, inverse, table, np.zeros(n, dtype=bool), dead)
-        hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~dead
+        hard: NDArray[np.bool_] = ~(((values > LEAST) & (values < LARGEST)).all(axis=0) | dead)
+        made = Points(data, powers, squares, values, inverse, table, hard, dead, values[-1])
         if not self.known and (second := self.second(dimension)) is not None:
-            hard |= second.unknown(made)
-        return replace(made, hard=hard)
+            unknown, highest = second.unknown(made)
+            return replace(made, hard=hard | unknown, highest=np.where(unknown, highest, values[-1]))
+        return made
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
