@@ -21,7 +21,7 @@ def test_zero_rows_are_limits(f: Function, tangent: bool) -> None:
     """Against quadrature of the definition, in the matrix, on the diagonal, in mpmath."""
     X, kernel = np.array([ZERO, Y, ZERO]), kc.NTK(f, 2) if tangent else kc.NNGP(f, 2)
     K = kernel(X)
-    one, both = (float(kernel.reference(ZERO, y, digits=20)) for y in (Y, ZERO))
+    one, both = (float(kernel.reference(ZERO.tolist(), y.tolist(), digits=20)) for y in (Y, ZERO))
     np.testing.assert_allclose(K[0], [both, one, both], rtol=1e-15)
     np.testing.assert_allclose(K, K.T)
     np.testing.assert_allclose(kernel.diag(X)[::2], both, rtol=1e-15)
@@ -37,5 +37,5 @@ def test_zero_rows_are_limits(f: Function, tangent: bool) -> None:
 @pytest.mark.parametrize("f", [kc.Sign(), kc.ReLU(), kc.Erf()], ids=repr)
 def test_short_rows_are_not_zero(f: Function, size: float) -> None:
     X, kernel = np.array([[size, size], [1e150, 2e150]]), kc.NTK(f, 2)
-    wanted = float(kernel.reference(X[0], X[1], digits=20))
+    wanted = float(kernel.reference(X[0].tolist(), X[1].tolist(), digits=20))
     assert kernel(X)[0, 1] == pytest.approx(wanted, rel=1e-15, abs=1e-322)
