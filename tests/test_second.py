@@ -168,7 +168,7 @@ def test_zeros_of_cancellation_settle_nothing(text: str, size: float) -> None:
     second = evaluator(kernel).second(rows.shape[1])
     assert second is not None
     with mp.workdps(15):
-        state = digits.first_layer(*rows.tolist(), mp.mpf(1), mp.mpf(0))
+        state = digits.first_layer(rows[0].tolist(), rows[1].tolist(), mp.mpf(1), mp.mpf(0))
         (value, *_), (lost, *_) = digits.bounded(second.near, second.numbers, state, 2)
     assert abs(value - wanted.value) <= lost or size == 1e-8
     assert (lost > 0) == (size < 1e-8)
