@@ -4,7 +4,8 @@
                                   [--markdown FILE]
 
 Kernels: NNGP, NTK, SG-NTK with erf_m (m from 1e-8 to 1e15), sign, ReLU, with the singular limits m -> oo of
-activations and surrogates; --all: every function of the catalogue that has a closed form. Each pair is new
+activations and surrogates; --all: every function of the catalogue that has a closed form, the others are
+listed with the reason; --only: one function, in any spelling of its name. Each pair is new
 and enters as k(x, y) and k(y, x) at all depths, 30 and 100 for one pair of each family. Reference:
 exact_kernels.py; a sample of it is compared with `kernel.reference`, quadrature of the definition. Beside it
 the textbook formulas in NumPy and, with the interpreter of an environment that has it, neural-tangents, both
@@ -33,7 +34,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy_cases import DEEP, Job, Row, check_reference, makers_of, measure, prepare
+from accuracy_cases import DEEP, Job, Row, check_reference, measure, prepare
+from accuracy_names import chosen, left_out
 from accuracy_report import kernel_of, largest, markdown, put, table, verdict
 
 import kernelcalc as kc
@@ -83,14 +85,13 @@ def computed(jobs: list[Job], args: argparse.Namespace) -> Iterator[dict[str, An
             yield done
 
 
-def collect(args: argparse.Namespace) -> tuple[int, list[Row], float]:
+def collect(args: argparse.Namespace, names: list[str]) -> tuple[int, list[Row], float]:
     """How many pairs, every entry, CPU seconds."""
     peer = args.nt_python
     jobs = [
         Job(activation, sigma_b, args.pairs, args.seed, args.family, args.all, peer, args.depth)
-        for activation in makers_of(args.all)
+        for activation in names
         for sigma_b in args.sigma_b
-        if args.only in activation
     ]
     found = kept(args.results, jobs)
     ready = [Job(**done["job"]) for done in found]
@@ -117,7 +118,7 @@ def main() -> int:
     parser.add_argument("--sigma-b", type=float, nargs="*", default=[0.0, 0.1, 1.0])
     parser.add_argument("--all", action="store_true", help="every function of the catalogue")
     parser.add_argument("--depth", type=int, default=DEEP[-1], help="no deeper networks than this")
-    parser.add_argument("--only", default="", help="activations whose name contains this")
+    parser.add_argument("--only", default="", help="one function of the catalogue, or part of names")
     parser.add_argument("--family", default="", help="families whose name contains this")
     parser.add_argument("--nt-python", help="interpreter of an environment with neural-tangents")
     parser.add_argument("--seed", type=int, default=0)
@@ -132,7 +133,16 @@ def main() -> int:
         parser.error("--only-references needs --references FOLDER, and goes without --results")
     warnings.simplefilter("ignore", kc.SurrogateWarning)
     try:
-        pairs, rows, seconds = collect(args)
+        names = chosen(args.only, args.all)
+        without = left_out(names)
+        for name, why in without.items():
+            print(f"left out: {name}: {why}")
+        if len(without) == len(names):
+            print("nothing is left to measure")
+            return 1
+        pairs, rows, seconds = collect(args, [name for name in names if name not in without])
+    except kc.InputError as error:
+        parser.error(str(error))
     except KeyboardInterrupt:
         where = f"finished parts are in {args.results}" if args.results else "nothing is kept (see --results)"
         print(f"interrupted; {where}", file=sys.stderr)

@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 import mpmath as mp
 import numpy as np
 import sympy as sp
+from accuracy_names import ERF, SURROGATES, known, reason
 from exact_kernels import exact, layer_of, ulps
 from numpy.typing import NDArray
 from pair_families import Pair, families
 from references import References
 
 import kernelcalc as kc
-from kernelcalc.functions.surrogates import SURROGATES
+from kernelcalc.functions import surrogates as families_of_surrogates
 from kernelcalc.kernels import Kernel
 from kernelcalc.symbols import a, b, c
 
@@ -32,7 +33,6 @@ Makers = dict[str, Callable[[int, float], Kernel]]  # by name: (depth, sigma_b) 
 BLOCK = 4  # pairs in one matrix
 DEPTHS, DEEP = [1, 2, 3, 5, 10, 20], [30, 100]
 STEEP = ("exp", "sinh")  # numbers as exp(exp(size)), which mpmath would write out
-ERF = (1e-8, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e8, 1e15)
 
 
 class Row(NamedTuple):
@@ -75,8 +75,10 @@ class Job:
         ]
 
 
-def groups(every: bool) -> Iterator[tuple[str, Makers]]:
-    """Activations, each with its kernels; every: all functions of the catalogue with closed forms, too."""
+@lru_cache
+def makers_of(name: str) -> Makers:
+    """The kernels of an activation, by one of the names that accuracy_names knows; without kernels where it
+    has no closed form."""
 
     def made(f: Any, **surrogates: Any) -> Makers:
         def tangent(g: Any) -> Callable[[int, float], Kernel]:
@@ -91,27 +93,22 @@ def groups(every: bool) -> Iterator[tuple[str, Makers]]:
     erf = {m: kc.Erf(m).derivative for m in (1e-8, 1.0, 1e15)}
     delta = {"2 delta": kc.Sign().derivative}  # the limit m -> oo of erf(m)'
     for m in ERF:
-        surrogate = {"erf(1)'": erf[1.0]} if m != 1 else {"erf(2)'": kc.Erf(2).derivative}
-        yield f"erf({m:g})", made(kc.Erf(m), **surrogate, **delta)
-    yield "sign", made(kc.Sign(), **{f"erf({m:g})'": g for m, g in erf.items()})
-    yield "relu", made(kc.ReLU(), **{"erf(1)'": erf[1.0]}, **delta)
-    if every:  # the factor alone: the covariance of sign networks is above
-        surrogates = {entry.name: entry() for entry in SURROGATES}
-        known = {name: s for name, s in surrogates.items() if closed(kc.SGNTK(kc.Sign(), s, 2))}
-        yield "sign, all surrogates", dict(list(made(kc.Sign(), **known).items())[2:])
-    for entry in kc.catalogue() if every else ():
-        f = entry()
-        if entry.name not in ("Erf", "Sign", "ReLU") and closed(kc.NTK(f, 2)):
-            yield repr(f), made(f)
+        if name == f"erf({m:g})":
+            surrogate = {"erf(1)'": erf[1.0]} if m != 1 else {"erf(2)'": kc.Erf(2).derivative}
+            return made(kc.Erf(m), **surrogate, **delta)
+    if name == "sign":
+        return made(kc.Sign(), **{f"erf({m:g})'": g for m, g in erf.items()})
+    if name == "relu":
+        return made(kc.ReLU(), **{"erf(1)'": erf[1.0]}, **delta)
+    if name == SURROGATES:  # the factor alone: the covariance of sign networks is above
+        every = {entry.name: entry() for entry in families_of_surrogates.SURROGATES}
+        closed = {name: s for name, s in every.items() if _closed(kc.SGNTK(kc.Sign(), s, 2))}
+        return dict(list(made(kc.Sign(), **closed).items())[2:])
+    f = next(entry() for entry in kc.catalogue() if repr(entry()) == name)
+    return {} if reason(f) else made(f)
 
 
-@lru_cache(maxsize=2)
-def makers_of(every: bool) -> dict[str, Makers]:
-    """The groups by name; with all functions it takes half a minute to see which have closed forms."""
-    return dict(groups(every))
-
-
-def closed(kernel: Kernel) -> bool:
+def _closed(kernel: Kernel) -> bool:
     return all(e.template is not None for e in kernel.layer.expectations)
 
 
@@ -182,7 +179,7 @@ def references(job: Job, folder: Path | None) -> References:
 
 def prepare(job: Job, folder: Path) -> int:
     """Computes the references of a job for runs to come; how many pairs."""
-    makers, pairs = makers_of(job.every)[job.activation], by_dimension(job)
+    makers, pairs = makers_of(job.activation), by_dimension(job)
     memory = references(job, folder)
     for names, X, Y in pairs.values():
         kernels, turned, depths = asked(makers, job.sigma_b, names, job.depth)
@@ -193,7 +190,7 @@ def prepare(job: Job, folder: Path) -> int:
 
 def measure(job: Job, folder: Path | None = None) -> tuple[int, list[Row]]:
     """How many pairs, and every entry; folder: where references are kept."""
-    makers, pairs = makers_of(job.every)[job.activation], by_dimension(job)
+    makers, pairs = makers_of(job.activation), by_dimension(job)
     memory = references(job, folder)
     peer = peer_values(job, {d: (X, Y) for d, (_, X, Y) in pairs.items()})
     rows = [
@@ -259,8 +256,8 @@ def entries(
 def check_reference(rng: np.random.Generator) -> float:
     """The largest relative difference of exact_kernels from the quadrature of the definition, on a sample."""
     worst = 0.0
-    for _, makers in groups(False):
-        for make in makers.values():
+    for name in known(False):
+        for make in makers_of(name).values():
             kernel = make(3, 0.3)
             x, y = rng.standard_normal((2, 3))
             definition = kernel.reference(x, y, digits=15)

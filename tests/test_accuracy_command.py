@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from accuracy import kept
-from accuracy_cases import Job, Row, entries
+from accuracy_cases import Job, Row, entries, makers_of
+from accuracy_names import chosen, known, left_out
 from accuracy_report import END, START, cell, markdown, put, verdict
 from exact_kernels import exact
 from references import References, key
 
 import kernelcalc as kc
+from kernelcalc.functions.entry import Entry
 
 JOB = Job("relu", 0.1, 1, 0, "duplicate")
 
@@ -34,6 +36,44 @@ def test_one_job() -> None:
     assert len(names) == 7
     assert verdict(rows)[0]
     assert not all(row.textbook is None or row.textbook < 64 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [
+        ("MexicanHat", ["mexican_hat(beta=1)"]),
+        ("mexican hat", ["mexican_hat(beta=1)"]),
+        ("mexican_hat(beta=1)", ["mexican_hat(beta=1)"]),
+        ("Sigmoid", ["sigmoid"]),
+        ("ReLU", ["relu"]),
+        ("erf(1e", ["erf(1e-08)", "erf(1e+08)", "erf(1e+15)"]),
+        ("hermite", ["hermite[k=2]"]),
+        ("SIGN", ["sign", "sign, all surrogates"]),
+    ],
+)
+def test_one_function_in_any_spelling(only: str, wanted: list[str]) -> None:
+    assert chosen(only, True) == wanted
+
+
+@pytest.mark.parametrize("entry", kc.catalogue(), ids=lambda entry: entry.name)
+def test_every_name_of_the_catalogue_is_found(entry: Entry) -> None:
+    for name in (entry.name, entry.label):
+        assert {known(True)[found] for found in chosen(name, True)} == {entry.name}
+
+
+def test_a_name_that_means_nothing() -> None:
+    with pytest.raises(kc.InputError, match="did you mean MexicanHat"):
+        chosen("mexicanhatt", True)
+    with pytest.raises(kc.InputError, match="--all takes"):
+        chosen("MexicanHat", False)
+    assert chosen("", False) == list(known(False))
+
+
+def test_what_is_left_out_is_told() -> None:
+    assert left_out(["relu", "tanh", "sin(B=1, phi=0)"]).keys() == {"tanh"}
+    assert "no closed form" in left_out(["tanh"])["tanh"]
+    assert makers_of("tanh") == {}
+    assert set(makers_of("sin(B=1, phi=0)")) == {"nngp", "ntk"}
 
 
 def test_pairs_do_not_depend_on_other_jobs() -> None:

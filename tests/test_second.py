@@ -158,6 +158,35 @@ def test_equal_rows_stay_equal_in_many_layers() -> None:
     assert abs(float(found) / kernel.diag(row[None])[0] - 1) < 1e-13
 
 
+@pytest.mark.parametrize("text", ["cosh(z) - 1", "1 - cos(z)"])
+@pytest.mark.parametrize("size", [1e-8, 1e-30, 1e-60])
+def test_zeros_of_cancellation_settle_nothing(text: str, size: float) -> None:
+    """All three terms cancel but for size^4, in float64, in double-double, and in mpmath twice."""
+    kernel, rows = kc.NNGP(kc.function(text), 2), pair(size, 2.0)
+    wanted = exact([kernel], rows[0], rows[1], [2])[0][0]
+    assert float(kernel(rows)[0, 1]) == pytest.approx(float(wanted.value), rel=1e-15)
+    second = evaluator(kernel).second(rows.shape[1])
+    assert second is not None
+    with mp.workdps(15):
+        state = digits.first_layer(rows[0].tolist(), rows[1].tolist(), mp.mpf(1), mp.mpf(0))
+        (value, *_), (lost, *_) = digits.bounded(second.near, second.numbers, state, 2)
+    assert abs(value - wanted.value) <= lost or size == 1e-8
+    assert (lost > 0) == (size < 1e-8)
+
+
+def test_a_choice_is_as_unsure_as_its_condition() -> None:
+    """Variances below the range of floats are taken for 0: not those that may be above."""
+    kernel = kc.NNGP(kc.function("1 - cos(z)"), 2)
+    code, rows = evaluator(kernel), pair(1e-30, 2.0)
+    second = code.second(rows.shape[1])
+    assert second is not None
+    found = second.points(code.points(rows, "row", "X"))
+    assert found is not None
+    for row, (variance, wrong) in zip(rows, found[1][2:].T, strict=True):
+        wanted = exact([kernel], row, row, [2])[0][0].value
+        assert abs(variance - wanted) <= wrong
+
+
 def test_a_tape_is_plain_data() -> None:
     tape = Tape.of_text(evaluator(kc.NTK(kc.Erf(1), 2)).structure.tapes["near"])
     assert Tape.of_text(tape.text()) == tape

@@ -156,6 +156,9 @@ KERNELS = {
     "nngp laplace": lambda: kc.NNGP(kc.function("exp(-abs(z - 1))"), 2),  # R7 off the centre
     "nngp exponentials": lambda: kc.NNGP(kc.function("where(z > 0, exp(-z/2), -exp(2*z))"), 2),
     "ntk gabor": lambda: kc.NTK(kc.Gabor(), 2),  # determinants within determinants
+    "ntk mexican hat": lambda: kc.NTK(kc.MexicanHat(2), 2),  # R10
+    "ntk bell": lambda: kc.NTK(kc.DGauss(3), 2),
+    "ntk bells, signs differ": lambda: kc.NTK(kc.function("(1 + z + z**2)*exp(-z**2)"), 2),
     "ntk probit": lambda: kc.NTK(kc.function("erf(2*z + 1)"), 2),
     "sgntk threshold": lambda: kc.SGNTK(kc.function("heaviside(z - 1)"), kc.function("exp(-(z - 1)**2)"), 2),
     "ntk threshold": lambda: kc.NTK(kc.function("heaviside(z - 1)"), 2),

@@ -23,6 +23,7 @@ Number = Any
 HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
 SEEN = 12  # layers of roots, after which it would be seen
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
+Lost = dict[int, Any]  # register -> bound of what may be left of a sum that cancelled to 0 (inf: unknown)
 
 
 def number(text: str, kept: bool = False) -> Number:
@@ -68,6 +69,9 @@ def _ending(function: Callable[[Number], Number], low: float, high: float) -> Ca
     return lambda x: mp.mpf(low if x < 0 else high) if mp.mag(x) > normal.BEYOND else function(x)
 
 
+_phi = _ending(lambda x: mp.ncdf(x), 0.0, 1.0)
+
+
 def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     """P(X > h, Y > k) as normal.py has it: the signed sum of two triangles."""
 
@@ -75,7 +79,7 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
         size = abs(h)
         # W may be tiny and yet count, times an exponential; not so if it is taken from P(X > h)
         if size == 0 or mp.mag(size) > normal.BEYOND // 2 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
-            found = mp.ncdf(-size) if A < 0 else mp.mpf(0)
+            found = _phi(-size) if A < 0 else mp.mpf(0)
         else:
             found = normal.wedge(size, A)
         return -found if h < 0 else found
@@ -138,7 +142,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sin": lambda x: mp.sin(x),
     "cos": lambda x: mp.cos(x),
     "asin": lambda x: mp.re(mp.asin(x)),
-    "phi": _ending(lambda x: mp.ncdf(x), 0.0, 1.0),
+    "phi": _phi,
     "erfcx": special.mp_erfcx,
     "quadrant": _quadrant,
     "scaled_quadrant": _scaled_quadrant,
@@ -156,14 +160,38 @@ def available(tape: Tape) -> bool:
     return set(OPERATIONS) >= tape.operations
 
 
-def run(code: Sequence[Instruction], registers: list[Number]) -> None:
+def run(code: Sequence[Instruction], registers: list[Number], lost: Lost) -> None:
     for i in code:
-        found = OPERATIONS[i.operation](*(registers[x] for x in i.operands))
-        if len(i.results) == 1:
-            registers[i.results[0]] = found
-        else:
-            for x, value in zip(i.results, found, strict=True):
-                registers[x] = value
+        given = [registers[x] for x in i.operands]
+        found = OPERATIONS[i.operation](*given)
+        left = _left(i, given, found, lost)
+        for x, value in zip(i.results, found if len(i.results) > 1 else (found,), strict=True):
+            registers[x] = value
+            lost.pop(x, None)
+            if left:
+                lost[x] = left
+
+
+def _left(i: Instruction, given: Sequence[Number], found: Any, lost: Lost) -> Number:
+    """The bound for the results of an instruction: (1 + x) - 1 is 0 in all precisions that lose x."""
+    if i.operation == "add" and found == 0 and given[0] != 0 and mp.isfinite(given[0]):
+        return abs(given[0]) * mp.eps + sum(lost.get(x, 0) for x in i.operands)
+    if not any(x in lost for x in i.operands):
+        return 0
+    bounds = [lost.get(x, mp.mpf(0)) for x in i.operands]
+    if i.operation == "select":
+        return bounds[0] or bounds[1 if given[0] != 0 else 2]
+    if i.operation == "less":
+        return 0 if abs(given[0] - given[1]) > sum(bounds) else mp.inf
+    if i.operation == "add":
+        return sum(bounds)
+    if i.operation == "mul":
+        return bounds[0] * abs(given[1]) + bounds[1] * (abs(given[0]) + bounds[0])
+    if i.operation == "div" and not bounds[1]:
+        return _over(bounds[0], abs(given[1]))
+    if i.operation in ("copy", "neg", "abs"):
+        return bounds[0]
+    return mp.sqrt(bounds[0]) if i.operation == "sqrt" else mp.inf
 
 
 def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) -> dict[str, Number]:
@@ -179,6 +207,9 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     a, b, c = (scale * real(value) + s2 for value in (xx, yy, xy))
     determinant = scale**2 * real(xx * yy - xy**2) + scale * s2 * real(far)
     size = mp.sqrt(a * b)
+    if size == 0:  # a zero row without bias: no correlations, and a hair as its variance, for the limits
+        half, a, b = mp.sqrt(mp.mpf(1) / 2), a or mp.ldexp(1, HAIR), b or mp.ldexp(1, HAIR)
+        return {"root_q": half, "root_p": half, "r": mp.mpf(0), "d": a - b, "a_x": a, "a_y": b, "c": c}
     r = c / size
     small = mp.sqrt(determinant) / (size * mp.sqrt(2 + 2 * abs(r)))
     large = mp.sqrt(1 - small**2)
@@ -189,7 +220,7 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
 def constants(tape: Tape, numbers: dict[str, Any]) -> dict[int, Number]:
     """What is the same for all pairs, by register."""
     registers = _loaded(tape, numbers)
-    run(tape.first, registers)
+    run(tape.first, registers, {})
     return {x: registers[x] for i in tape.first for x in i.results}
 
 
@@ -204,23 +235,32 @@ def _loaded(tape: Tape, numbers: dict[str, Any]) -> list[Number]:
 
 def evaluate(tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int) -> tuple[Number, ...]:
     """c, T and S after depth layers, from the state of the first; NaN where there is no value."""
+    return bounded(tape, numbers, state, depth)[0]
+
+
+def bounded(
+    tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int
+) -> tuple[tuple[Number, ...], tuple[Number, ...]]:
+    """As evaluate, and of each what sums that cancelled to 0 may have lost."""
     found = _evaluated(tape, numbers, state, depth, mp.mpf(0))
-    if any(map(mp.isnan, found)) and depth < SEEN:
+    if any(map(mp.isnan, found[0])) and depth < SEEN:
         return _evaluated(tape, numbers, state, depth, mp.ldexp(1, HAIR))
     return found
 
 
 def _evaluated(
     tape: Tape, numbers: dict[str, Any], state: dict[str, Number], depth: int, hair: Number
-) -> tuple[Number, ...]:
+) -> tuple[tuple[Number, ...], tuple[Number, ...]]:
     registers = _loaded(tape, numbers)
     state = state | {"T": state["c"], "S": state["c"]}
     for name, value in state.items():
         registers[tape.inputs[name]] = value
     angles = [tape.inputs[name] for name in ("root_q", "root_p") if name in tape.inputs]
-    run(tape.first, registers)
+    lost: Lost = {}
+    run(tape.first, registers, lost)
     for layer in range(depth - 1):
         for angle in angles:
             registers[angle] = registers[angle] or hair
-        run(tape.layer if layer < depth - 2 else tape.last, registers)
-    return tuple(registers[tape.inputs[name]] for name in RESULTS)
+        run(tape.layer if layer < depth - 2 else tape.last, registers, lost)
+    ends = [tape.inputs[name] for name in RESULTS]
+    return tuple(registers[x] for x in ends), tuple(lost.get(x, mp.mpf(0)) for x in ends)

@@ -22,6 +22,7 @@ from kernelcalc.compile.structure import (
     jumps,
     lone_mass,
     parameters_of,
+    silent,
     structure_of,
 )
 from kernelcalc.errors import InputError, Undefined
@@ -72,12 +73,8 @@ class Points:
     inverse: Matrix  # 1/sqrt of the first variances, up to whole tiles
     table: Matrix
     hard: NDArray[np.bool_]  # whose pairs are left to the second phase
-
-    @cached_property
-    def dead(self) -> NDArray[np.bool_]:
-        """Zero rows without bias where f(0) = 0: their variance is 0 in all layers, the kernel 0, not 0/0."""
-        zero: NDArray[np.bool_] = (self.values[:2] == 0).all(axis=0)
-        return zero
+    dead: NDArray[np.bool_]  # zero rows without bias where f(0) = 0: the kernel is 0 in all layers, not 0/0
+    highest: Matrix  # bounds of the variances of the last layer
 
 
 class Space:
@@ -236,24 +233,27 @@ class Evaluator:
         values = np.zeros((self.depth, n))
         squares, powers = _norms(data) if known is None else (known.squares, known.powers)
         values[0] = (w2 / dimension) * squares + s2
-        zero = values[0] == 0
+        zero = np.zeros(n, dtype=bool) if s2 else np.all(data == 0, axis=1)
         if self.depth > 1 and zero.any() and jumps(self.kernel):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])
             raise Undefined(
                 f"{name}[{row}] is a zero row and sigma_b = 0: {self.kernel!r} is not defined there (0/0)"
             )
+        dead = np.logical_and(zero, silent(self.kernel)[role == "column"])
+        values[0][zero & ~dead] = LEAST  # for the limits
         blocks = -(-n // TILE)
         table = aligned((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
         self._call(f"{role}s", n, self.depth, values, self.numbers(dimension), table)
         self._check_reach(values)
         inverse = aligned((blocks * TILE,))
         with np.errstate(divide="ignore"):
-            inverse[:n] = np.where(zero, 0.0, 1 / np.sqrt(values[0]))
-        made = Points(data, powers, squares, values, inverse, table, np.zeros(n, dtype=bool))
-        hard = ~((values > LEAST) & (values < LARGEST)).all(axis=0) & ~made.dead
+            inverse[:n] = np.where(values[0] == 0, 0.0, 1 / np.sqrt(values[0]))
+        hard: NDArray[np.bool_] = ~(((values > LEAST) & (values < LARGEST)).all(axis=0) | dead)
+        made = Points(data, powers, squares, values, inverse, table, hard, dead, values[-1])
         if not self.known and (second := self.second(dimension)) is not None:
-            hard |= second.unknown(made)
-        return replace(made, hard=hard)
+            unknown, highest = second.unknown(made)
+            return replace(made, hard=hard | unknown, highest=np.where(unknown, highest, values[-1]))
+        return made
 
     def diagonal(self, points: Points) -> Matrix:
         """k(x, x) for every point."""
@@ -261,6 +261,7 @@ class Evaluator:
         first = np.ascontiguousarray(points.values[0])
         numbers = self.numbers(points.data.shape[1])
         self._call("same", len(out), self.depth, self.structure.tangent, first, numbers, out)
+        out[points.dead] = 0.0
         if not self.deep and self.known and not points.hard.any():
             return out
         second = self.second(points.data.shape[1])

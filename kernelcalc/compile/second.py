@@ -136,16 +136,16 @@ class Second:
         values, variances = self._point.run(side, side, places, self.code.depth, self._first, self._table)
         return values[:, :2], variances
 
-    def unknown(self, points: Points) -> NDArray[np.bool_]:
-        """Points whose variances float64 does not know to the last digits."""
+    def unknown(self, points: Points) -> tuple[NDArray[np.bool_], Matrix]:
+        """Points whose variances float64 does not know to the last digits; bounds of the last variances."""
         found = self.points(points)
         if found is None:
-            return np.zeros(len(points.data), dtype=bool)
+            return np.zeros(len(points.data), dtype=bool), points.values[-1]
         exact, wrong = found[1][::2], found[1][1::2]
         allowed = ROUNDED * np.arange(1, len(exact) + 1)[:, None] * np.abs(points.values)
         with np.errstate(invalid="ignore"):
             known = np.abs(exact - points.values) + wrong <= allowed
-        return np.asarray(~(known.all(axis=0) | points.dead))
+        return np.asarray(~(known.all(axis=0) | points.dead)), exact[-1] + wrong[-1]
 
     def diagonal(self, points: Points, values: Matrix) -> Matrix:
         """k(x, x), given what float64 makes of it."""
@@ -187,7 +187,7 @@ class Second:
         if self.code.steep:
             wanted |= np.isinf(out[:ni, :nj]) & self._orthogonal(rows, columns, where)
         # where both variances are tiny, so is the covariance: below the range of floats
-        size = [np.log2(np.maximum(p.values[-1], 2.0**-1074)) for p in (rows, columns)]
+        size = [np.log2(np.maximum(p.highest, 2.0**-1074)) for p in (rows, columns)]
         tiny = size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] <= TINY
         images = (out[:ni, :nj],) if mirrored is None else (out[:ni, :nj], mirrored[:nj, :ni].T)
         wanted &= ~np.logical_and.reduce([tiny, *(np.abs(image) < NOTHING for image in images)])
@@ -294,15 +294,15 @@ class Second:
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
-                found = digits.evaluate(self.near, self.numbers, state, self.code.depth)
-                c, forward, back = found
-                pair = (c, c) if self.tangent == 0 else (forward, forward if self.tangent == 1 else back)
+                found, lost = digits.bounded(self.near, self.numbers, state, self.code.depth)
+                of = (0, 0) if self.tangent == 0 else (1, self.tangent)
+                pair = tuple(found[k] for k in of)
                 known = (
                     precision == PRECISIONS[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
                 )
-                if known or (
-                    last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
-                ):
+                kept = precision == PRECISIONS[-1] or all(_kept(found[k], lost[k]) for k in of)
+                agreed = last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
+                if known or (kept and agreed):
                     return float(pair[0]), float(pair[1])
                 last = pair
         return None
@@ -317,6 +317,11 @@ def _settled(values: Matrix, wrong: Matrix) -> NDArray[np.bool_]:
     """Whether values have their digits, or are below the normal range of floats."""
     known = (wrong <= ENOUGH * np.abs(values)) & (wrong < np.inf)
     return np.asarray(known | (np.abs(values) + wrong < 2.0**-1019))
+
+
+def _kept(value: Any, lost: Any) -> bool:
+    """Whether a value has its digits, whatever sums that cancelled to 0 have lost."""
+    return bool(lost <= abs(value) * mp.mpf(2) ** -56 + mp.mpf(2) ** -1080)
 
 
 def _agree(first: Any, second: Any) -> bool:

@@ -17,13 +17,14 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     import sympy as sp
 
+    from kernelcalc import symbols as sym
     from kernelcalc.compile.forms import named, program
     from kernelcalc.compile.tables import means
     from kernelcalc.expectation import diagonal, result
     from kernelcalc.functions.base import Function
     from kernelcalc.kernels import Kernel
 else:
-    sp = Late("sympy")
+    sp, sym = Late("sympy"), Late("kernelcalc.symbols")
     means = Late("kernelcalc.compile.tables.means")
     named = Late("kernelcalc.compile.forms.named")
     program = Late("kernelcalc.compile.forms.program")
@@ -106,6 +107,13 @@ def free_names(kernel: Kernel) -> list[str]:
 def jumps(kernel: Kernel) -> bool:
     """Whether an activation does."""
     return recall(kernel.recipe, "jumps", lambda: bool(kernel.f1.jumps or kernel.f2.jumps))
+
+
+def silent(kernel: Kernel) -> list[bool]:
+    """Whether f1(0) = 0, and f2(0)."""
+    return recall(
+        kernel.recipe, "silent", lambda: [bool(f.expr.subs(sym.z, 0) == 0) for f in (kernel.f1, kernel.f2)]
+    )
 
 
 def parameters_of(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:

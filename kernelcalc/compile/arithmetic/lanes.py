@@ -154,13 +154,20 @@ def signed(d: Register, x: Register, y: Register) -> None:
 
 
 @inline
+def apart_by(a: float, b: float, wrong: float) -> bool:
+    """Whether a comparison of two numbers is sure, whose bounds are wrong together."""
+    return (wrong == 0.0) | (abs(a - b) > wrong)
+
+
+@inline
 def less(d: Register, x: Register, y: Register) -> None:
     wide()
     apart()
     for j in range(LANES):
         a, b = x[j], y[j]
         low = x[LOW + j] < y[LOW + j]
-        d[j], d[LOW + j], d[WRONG + j] = 1.0 if a < b or (a == b and low) else 0.0, 0.0, 0.0
+        d[j], d[LOW + j] = 1.0 if a < b or (a == b and low) else 0.0, 0.0
+        d[WRONG + j] = 0.0 if apart_by(a, b, x[WRONG + j] + y[WRONG + j]) else 1.0
 
 
 @inline
@@ -169,7 +176,8 @@ def equal(d: Register, x: Register, y: Register) -> None:
     apart()
     for j in range(LANES):
         same = x[j] == y[j] and x[LOW + j] == y[LOW + j]
-        d[j], d[LOW + j], d[WRONG + j] = 1.0 if same else 0.0, 0.0, 0.0
+        d[j], d[LOW + j] = 1.0 if same else 0.0, 0.0
+        d[WRONG + j] = 0.0 if apart_by(x[j], y[j], x[WRONG + j] + y[WRONG + j]) else 1.0
 
 
 @inline
@@ -180,7 +188,9 @@ def select(d: Register, x: Register, y: Register, z: Register) -> None:
         first = x[j] != 0.0
         a, b, c = y[j], y[LOW + j], y[WRONG + j]
         s, t, u = z[j], z[LOW + j], z[WRONG + j]
-        d[j], d[LOW + j], d[WRONG + j] = a if first else s, b if first else t, c if first else u
+        either = abs(a - s) + abs(b - t) + max(c, u)
+        d[j], d[LOW + j] = a if first else s, b if first else t
+        d[WRONG + j] = (c if first else u) if x[WRONG + j] < 0.5 else either
 
 
 @inline

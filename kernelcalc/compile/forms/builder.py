@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from kernelcalc.compile.forms import named, powers
+from kernelcalc.compile.forms.bells import bells
 from kernelcalc.compile.forms.exponents import exponentials
 from kernelcalc.compile.forms.program import (
     Direct,
@@ -212,6 +213,8 @@ class Builder:
             found = determinant(total)
             return total if found is None else self.constant(found[0]) / found[1] ** 2
 
+        if (bell := bells(form, self, normalised)) is not None:
+            return self.plain(unit * bell)
         form = powers.at_pair(form, self) if form.has(sp.hyper) else form
         form = exponentials(tails(named.at_pair(form, self)), self)
         form = normal_forms(form, self, normalised)

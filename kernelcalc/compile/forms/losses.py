@@ -35,15 +35,15 @@ def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -
     return found | {"spread": ZERO * roots[0] * roots[1]}
 
 
-def narrow(kernel: Kernel, least: sp.Expr) -> dict[str, sp.Expr]:
+def narrow(kernel: Kernel, least: sp.Expr, steep: bool) -> dict[str, sp.Expr]:
     """"narrow": more than LIMIT where the next angle, known to an absolute error, is too small for functions
     whose expectations are steep in it: with kinks the root of least, min(q', p'), enters, with jumps its
-    inverse."""
+    inverse; steep: high powers of it do."""
     sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
     jump = any(f.jumps or (s is not None and s.masses) for f, s in sides)
-    if not jump and not any(f.breakpoints for f in (kernel.f1, kernel.f2)):
+    if not jump and not steep and not any(f.breakpoints for f in (kernel.f1, kernel.f2)):
         return {}
-    return {"narrow": sp.Piecewise((0, least >= (STEEP if jump else BENT)), (2 * LIMIT, True))}
+    return {"narrow": sp.Piecewise((0, least >= (STEEP if jump or steep else BENT)), (2 * LIMIT, True))}
 
 
 def magnitude(form: sp.Expr, meaning: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:

@@ -14,7 +14,8 @@ R4  the next pair from the next determinant  D' = sigma_w^4 P + sigma_w^2 sigma_
 R7  bivariate normal integrals of functions with kinks: integrals over the correlation (price.py).
 R8  exponentials of distances, k (a + b -+ 2 c), and differences of two (exponents.py).
 R9  real powers of rectified variables: 1 - kappa and kappa from tables (powers.py).
-R10 exponentials times normal integrals as one function (tails.py).
+R10 polynomials times Gaussian bells: products of factors that are at most 1 (bells.py).
+R11 exponentials times normal integrals as one function (tails.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from kernelcalc.compile.forms import named, powers, price
+from kernelcalc.compile.forms.bells import steep
 from kernelcalc.compile.forms.builder import Builder, s2, variance, w2
 from kernelcalc.compile.forms.close import RootBuilder, step
 from kernelcalc.compile.forms.gaps import arcsine_form, gap, homogeneous_form
@@ -166,7 +168,7 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     }
     if not close and not covered(kernel):
         outputs |= losses(outputs, builder, inverse)
-        outputs |= narrow(kernel, least)
+        outputs |= narrow(kernel, least, steep(layer.cross) or steep(layer.factor or sp.S.Zero))
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
     return Program(parameters, constants, row, column, pair, outputs, tuple(builder.integrals))
 

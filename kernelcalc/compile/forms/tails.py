@@ -1,6 +1,6 @@
 """Exponentials times normal integrals as one function each: neither factor stays in the range of floats.
 
-R10 of stable.py. With Q = (h^2 - 2 rho h k + k^2)/(1 - rho^2), the squared distance of the corner (h, k),
+R11 of stable.py. With Q = (h^2 - 2 rho h k + k^2)/(1 - rho^2), the squared distance of the corner (h, k),
 
     exp(w^2/2) Phi(-w) = erfcx(w/sqrt(2))/2,      exp(Q/2) Phi2(-h, -k, rho) = scaled(h, k, rho).
 
@@ -21,7 +21,7 @@ _R = sp.Symbol("r", real=True)
 
 
 def tails(form: sp.Expr) -> sp.Expr:
-    """R10 wherever it applies."""
+    """R11 wherever it applies."""
     if not (form.has(sp.exp) and form.has(Phi, Phi2)):
         return form
     if not form.has(c):  # 1 - Phi(w) for Phi(-w): one exponential less may be left
