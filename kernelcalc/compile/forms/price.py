@@ -176,11 +176,12 @@ class Frame:
         total, inverse = sp.S.Zero, self.inverse
         balanced = any(sp.expand(sp.Add(*some.values())) == 0 for some in (at_first, at_second))
         for (t, w), (u, x) in product(at_first.items(), at_second.items()):
-            if self.point:
-                exponent = -inverse * (t * u * lack + (t - u) ** 2 / 2)
+            if self.point:  # lack/cosine^2 = 1/(1 + sine)
+                exponent = -inverse * (t * u / (1 + sine) + (t - u) ** 2 / 2 * inverse_square)
             else:
-                exponent = t * u * inverse * sine - (self.first.half_square(t) + self.second.half_square(u))
-            total += w * x * (REST[1] if balanced else sp.exp)(exponent * inverse_square)
+                halves = self.first.half_square(t) + self.second.half_square(u)
+                exponent = (t * u * inverse * sine - halves) * inverse_square
+            total += w * x * (REST[1] if balanced else sp.exp)(exponent)
         return total
 
     def parts(self, masses: Masses, part: Part, *, swapped: bool = False) -> sp.Expr:
