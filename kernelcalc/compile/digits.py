@@ -81,10 +81,10 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
         if size == 0 or mp.mag(size) > normal.BEYOND // 2 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
             found = _phi(-size) if A < 0 else mp.mpf(0)
         else:
-            found = normal.wedge(size, A)
+            found = mp.nan if mp.isnan(A) else normal.wedge(size, A)
         return -found if h < 0 else found
 
-    if any(map(mp.isnan, (h, k, A, B))):
+    if mp.isnan(h) or mp.isnan(k):
         return mp.nan
     return (h < 0 and k < 0) + side(h, A) + side(k, B)
 
@@ -161,11 +161,11 @@ def run(code: Sequence[Instruction], registers: list[Number], lost: Lost) -> Non
 
 def _left(i: Instruction, given: Sequence[Number], found: Any, lost: Lost) -> Number:
     """The bound for the results of an instruction: (1 + x) - 1 is 0 in all precisions that lose x, and
-    exp(x) is infinite, or 0, in all that do not reach the units of x."""
+    exp(x) is infinite in all that do not reach the units of x."""
     if i.operation == "add" and found == 0 and given[0] != 0 and mp.isfinite(given[0]):
         return abs(given[0]) * mp.eps + sum(lost.get(x, 0) for x in i.operands)
-    if i.operation == "exp" and abs(given[0]) * mp.eps > UNSEEN:
-        return OPERATIONS["exp"](given[0] + 4 * abs(given[0]) * mp.eps + lost.get(i.operands[0], 0))
+    if i.operation == "exp" and given[0] * mp.eps > UNSEEN:
+        return OPERATIONS["exp"](given[0] * (1 + 4 * mp.eps) + lost.get(i.operands[0], 0))
     if not any(x in lost for x in i.operands):
         return 0
     bounds = [lost.get(x, mp.mpf(0)) for x in i.operands]
@@ -176,7 +176,8 @@ def _left(i: Instruction, given: Sequence[Number], found: Any, lost: Lost) -> Nu
     if i.operation == "add":
         return sum(bounds)
     if i.operation == "mul":
-        return bounds[0] * abs(given[1]) + bounds[1] * (abs(given[0]) + bounds[0])
+        parts = (bounds[0], given[1]), (bounds[1], given[0]), bounds
+        return sum(bound * abs(x) for bound, x in parts if bound and x)
     if i.operation == "div" and not bounds[1]:
         return _over(bounds[0], abs(given[1]))
     if i.operation in ("copy", "neg", "abs"):
