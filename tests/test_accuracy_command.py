@@ -91,6 +91,16 @@ def test_the_verdict(depth: int, error: float, met: bool) -> None:
     assert verdict([row(1, 0.0), row(depth, error)])[0] is met
 
 
+def test_growing_exponentials_have_a_bound_of_their_own() -> None:
+    grown = row(3, 108.0)._replace(activation="exponential_escape(p_0=1, delta=1)")
+    met, lines = verdict([row(1, 1.0), grown])
+    assert met
+    assert "exponential_escape" in lines[-1]
+    assert "1e-13" in lines[-1]
+    assert not verdict([row(1, 1.0), grown._replace(error=500.0)])[0]
+    assert not verdict([row(3, 108.0), grown])[0]
+
+
 def test_cells() -> None:
     rows = [row(1, 2.0), row(1, 80.0, float("inf"))]
     assert cell(rows, "error", 16.0) == "80.0 (50 %)"

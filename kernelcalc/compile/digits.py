@@ -23,7 +23,9 @@ Number = Any
 HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
 SEEN = 12  # layers of roots, after which it would be seen
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
-Lost = dict[int, Any]  # register -> bound of what may be left of a sum that cancelled to 0 (inf: unknown)
+UNSEEN = 2.0**-60  # error of an exponent that no result shows
+# register -> bound of what a sum that cancelled to 0, or an exponential, has lost (inf: unknown)
+Lost = dict[int, Any]
 
 
 def number(text: str, kept: bool = False) -> Number:
@@ -81,9 +83,11 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
         if size == 0 or mp.mag(size) > normal.BEYOND // 2 or mp.isinf(A) or -2 * mp.sqrt(mp.mp.prec) > A:
             found = _phi(-size) if A < 0 else mp.mpf(0)
         else:
-            found = normal.wedge(size, A)
+            found = mp.nan if mp.isnan(A) else normal.wedge(size, A)
         return -found if h < 0 else found
 
+    if mp.isnan(h) or mp.isnan(k):
+        return mp.nan
     return (h < 0 and k < 0) + side(h, A) + side(k, B)
 
 
@@ -173,9 +177,12 @@ def run(code: Sequence[Instruction], registers: list[Number], lost: Lost) -> Non
 
 
 def _left(i: Instruction, given: Sequence[Number], found: Any, lost: Lost) -> Number:
-    """The bound for the results of an instruction: (1 + x) - 1 is 0 in all precisions that lose x."""
+    """The bound for the results of an instruction: (1 + x) - 1 is 0 in all precisions that lose x, and
+    exp(x) is infinite in all that do not reach the units of x."""
     if i.operation == "add" and found == 0 and given[0] != 0 and mp.isfinite(given[0]):
         return abs(given[0]) * mp.eps + sum(lost.get(x, 0) for x in i.operands)
+    if i.operation == "exp" and given[0] * mp.eps > UNSEEN:
+        return OPERATIONS["exp"](given[0] * (1 + 4 * mp.eps) + lost.get(i.operands[0], 0))
     if not any(x in lost for x in i.operands):
         return 0
     bounds = [lost.get(x, mp.mpf(0)) for x in i.operands]
@@ -186,11 +193,14 @@ def _left(i: Instruction, given: Sequence[Number], found: Any, lost: Lost) -> Nu
     if i.operation == "add":
         return sum(bounds)
     if i.operation == "mul":
-        return bounds[0] * abs(given[1]) + bounds[1] * (abs(given[0]) + bounds[0])
+        parts = (bounds[0], given[1]), (bounds[1], given[0]), bounds
+        return sum(bound * abs(x) for bound, x in parts if bound and x)
     if i.operation == "div" and not bounds[1]:
         return _over(bounds[0], abs(given[1]))
     if i.operation in ("copy", "neg", "abs"):
         return bounds[0]
+    if i.operation == "exp" and bounds[0] < 1:
+        return abs(found) * mp.expm1(bounds[0])
     return mp.sqrt(bounds[0]) if i.operation == "sqrt" else mp.inf
 
 
@@ -254,7 +264,8 @@ def _evaluated(
     registers = _loaded(tape, numbers)
     state = state | {"T": state["c"], "S": state["c"]}
     for name, value in state.items():
-        registers[tape.inputs[name]] = value
+        if name in tape.inputs:  # less for a point than for a pair
+            registers[tape.inputs[name]] = value
     angles = [tape.inputs[name] for name in ("root_q", "root_p") if name in tape.inputs]
     lost: Lost = {}
     run(tape.first, registers, lost)

@@ -157,7 +157,7 @@ class Second:
         wrong: Matrix = known[1]
         unknown = ~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))
         for k in np.flatnonzero(unknown & ~points.dead):
-            exact = self._exact(points.data[k], points.data[k], result[k], wrong[k])
+            exact = self._exact(points.data[k], None, result[k], wrong[k])
             result[k] = values[k] if exact is None else exact[0]
         result[points.dead] = values[points.dead]
         return result
@@ -281,10 +281,12 @@ class Second:
                 values[n] = exact
         return values
 
-    def _exact(self, x: Matrix, y: Matrix, value: float, wrong: float) -> tuple[float, float] | None:
-        """K(x, y) and K(y, x) in mpmath, given K(x, y) in double-double and its bound; None where no two
-        precisions agree, or after MOST instructions."""
-        if not digits.available(self.near) or self.used >= MOST:
+    def _exact(self, x: Matrix, y: Matrix | None, value: float, wrong: float) -> tuple[float, float] | None:
+        """K(x, y) and K(y, x) in mpmath, given K(x, y) in double-double and its bound; y = None is x. None
+        where no two precisions agree, or after MOST instructions."""
+        point = self.code.structure.tapes.get("point") if y is None else None
+        tape, y = self.near if point is None else read(point), x if y is None else y
+        if not digits.available(tape) or self.used >= MOST:
             return None
         last: tuple[Any, ...] | None = None
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
@@ -294,13 +296,14 @@ class Second:
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
-                found, lost = digits.bounded(self.near, self.numbers, state, self.code.depth)
-                of = (0, 0) if self.tangent == 0 else (1, self.tangent)
+                found, lost = digits.bounded(tape, self.numbers, state, self.code.depth)
+                of = (0, 0) if self.tangent == 0 else (1, 1 if point else self.tangent)
                 pair = tuple(found[k] for k in of)
                 known = (
                     precision == PRECISIONS[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
                 )
-                kept = precision == PRECISIONS[-1] or all(_kept(found[k], lost[k]) for k in of)
+                final = precision == PRECISIONS[-1]
+                kept = all(_kept(found[k], lost[k]) or (final and mp.isinf(lost[k])) for k in of)
                 agreed = last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
                 if known or (kept and agreed):
                     return float(pair[0]), float(pair[1])

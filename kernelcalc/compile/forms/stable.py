@@ -15,7 +15,8 @@ R7  bivariate normal integrals of functions with kinks: integrals over the corre
 R8  exponentials of distances, k (a + b -+ 2 c), and differences of two (exponents.py).
 R9  real powers of rectified variables: 1 - kappa and kappa from tables (powers.py).
 R10 polynomials times Gaussian bells: products of factors that are at most 1 (bells.py).
-R11 exponentials times normal integrals as one function (tails.py).
+R11 normal integrals times growing exponentials: probabilities for differences of them (complements.py).
+R12 exponentials times normal integrals as one function (tails.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
@@ -31,6 +32,7 @@ from kernelcalc.compile.forms import named, powers, price
 from kernelcalc.compile.forms.bells import steep
 from kernelcalc.compile.forms.builder import Builder, s2, variance, w2
 from kernelcalc.compile.forms.close import RootBuilder, step
+from kernelcalc.compile.forms.complements import complements
 from kernelcalc.compile.forms.gaps import arcsine_form, gap, homogeneous_form
 from kernelcalc.compile.forms.losses import losses, magnitude, narrow
 from kernelcalc.compile.forms.program import Program, at_most, share
@@ -80,6 +82,7 @@ def _forms(kernel: Kernel) -> tuple[Forms, tuple[sp.Symbol, ...]]:
         pairs.append(named.forms(layer.factor))
     elif layer.factor is not None:
         pairs.append((sp.sympify(layer.factor.template), at_point(layer.factor)))
+    pairs = [(complements(pair), complements(same)) for pair, same in pairs]
     forms = [(pair.xreplace(new), same.xreplace(new)) for (pair, same), new in zip(pairs, names, strict=True)]
     if any(pair.has(sp.hyper) for pair, _ in forms):  # tables are made for numbers
         forms = [(pair.subs(values), same.subs(values)) for pair, same in forms]

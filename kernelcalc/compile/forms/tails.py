@@ -1,6 +1,6 @@
 """Exponentials times normal integrals as one function each: neither factor stays in the range of floats.
 
-R11 of stable.py. With Q = (h^2 - 2 rho h k + k^2)/(1 - rho^2), the squared distance of the corner (h, k),
+R12 of stable.py. With Q = (h^2 - 2 rho h k + k^2)/(1 - rho^2), the squared distance of the corner (h, k),
 
     exp(w^2/2) Phi(-w) = erfcx(w/sqrt(2))/2,      exp(Q/2) Phi2(-h, -k, rho) = scaled(h, k, rho).
 
@@ -21,12 +21,9 @@ _R = sp.Symbol("r", real=True)
 
 
 def tails(form: sp.Expr) -> sp.Expr:
-    """R11 wherever it applies."""
+    """R12 wherever it applies."""
     if not (form.has(sp.exp) and form.has(Phi, Phi2)):
         return form
-    if not form.has(c):  # 1 - Phi(w) for Phi(-w): one exponential less may be left
-        form = form.replace(lambda e: isinstance(e, Phi) and e.args[0].is_positive, _reflected)
-        form = sp.expand_mul(form)
     return form.replace(lambda e: e.is_Mul and e.has(sp.exp) and e.has(Phi, Phi2), _product)
 
 
@@ -34,10 +31,6 @@ def by_erf(form: sp.Expr) -> sp.Expr:
     """With Phi(w) as (1 + erf(w/sqrt(2)))/2: where variances are large, it is differences that are small."""
     other = form.replace(Phi, lambda w: (1 + sp.erf(w / sp.sqrt(2))) / 2)
     return sp.expand_mul(other) if other != form else form
-
-
-def _reflected(call: sp.Expr) -> sp.Expr:
-    return 1 - Phi(-call.args[0])
 
 
 def _product(product: sp.Expr) -> sp.Expr:
