@@ -16,6 +16,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from kernelcalc.functions.base import Function
+from kernelcalc.functions.normal import Phi, Phi2
 from kernelcalc.kernels import Kernel, Layer
 from kernelcalc.symbols import a, b, c
 
@@ -23,6 +24,10 @@ Row = NDArray[np.float64]
 Form = Callable[..., Any]
 DIGITS = (100, 160, 400, 1000, 2500)  # tried in turn until two agree
 AGREE = 22
+
+
+class Lost(ArithmeticError):
+    """Too few digits."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,20 @@ def parallel(x: Row, y: Row, biased: bool) -> int:
     return 1 if xy >= 0 else -1
 
 
+@lru_cache(maxsize=256)
+def cancels(layer: Layer) -> bool:
+    """Whether closed forms are sums of terms that short or long rows make much larger than these: two
+    precisions that both lose all of it would agree."""
+    grows = sp.exp, sp.sin, sp.cos, sp.erf, sp.erfc, Phi, Phi2
+    return any(e.expr is not None and e.expr.has(*grows) for e in layer.expectations)
+
+
+def magnitude(*rows: Row) -> int:
+    """The largest power of ten in a squared norm, or of one over it."""
+    norms = [mp.fdot(row.tolist(), row.tolist()) for row in rows]
+    return max((abs(int(mp.log10(norm))) for norm in norms if norm), default=0)
+
+
 def exact(kernels: Sequence[Kernel], x: Row, y: Row, depths: Sequence[int]) -> list[list[Exact]]:
     """k(x, y) of each kernel at each of the depths (their own do not count), to AGREE digits at least.
 
@@ -74,11 +93,12 @@ def exact(kernels: Sequence[Kernel], x: Row, y: Row, depths: Sequence[int]) -> l
     side = parallel(x, y, one.sigma_b != 0)
     same = side == 1 and one.f1 == one.f2 and bool((x == y).all())
     last: list[list[Exact]] | None = None
+    more = 2 * magnitude(x, y) if any(cancels(layer_of(k.f1, k.s1, k.f2, k.s2)) for k in kernels) else 0
     for digits in DIGITS:
-        with mp.workdps(digits):
+        with mp.workdps(digits + more):
             try:
                 found = _pass(one, given, x, y, depths, side, same)
-            except ZeroDivisionError:  # the determinant is below these digits
+            except (ZeroDivisionError, Lost):  # the determinant or a variance is below these digits
                 continue
             if last is not None and all(map(_agree, chain(*found), chain(*last))):
                 return found
@@ -109,6 +129,8 @@ def _pass(
         if side and not same:  # a hair inside the domain: a closed form may be 0/0 on its boundary
             vc = side * mp.sqrt(va * vb) * (1 - _hair())
         na, nb = w2 * mp.re(first(va, va, va)) + s2, w2 * mp.re(second(vb, vb, vb)) + s2
+        if min(na, nb) < 0:
+            raise Lost
         new = na if same else w2 * mp.re(cross(va, vb, vc)) + s2
         large = max(abs(new), *(abs(w2 * mp.re(cross(va, vb, end)) + s2) for end in _within(va, vb, large)))
         factors = [_factor(form, va, vb, vc, side, same) for form in given]

@@ -13,9 +13,11 @@ from kernelcalc.late import Late
 if TYPE_CHECKING:
     import mpmath as mp
 
-    from kernelcalc.functions import normal
+    from kernelcalc.functions import normal, special
 else:
-    mp, normal = Late("mpmath"), Late("kernelcalc.functions.normal")
+    mp, normal, special = (
+        Late(name) for name in ("mpmath", "kernelcalc.functions.normal", "kernelcalc.functions.special")
+    )
 
 Number = Any
 HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
@@ -89,6 +91,19 @@ def _quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
     return (h < 0 and k < 0) + side(h, A) + side(k, B)
 
 
+def _scaled_quadrant(h: Number, k: Number, A: Number, B: Number) -> Number:
+    """exp((h^2 + A^2)/2) P(X > h, Y > k)."""
+
+    def side(h: Number, A: Number) -> Number:
+        if mp.isinf(h) or mp.isinf(A) or (h == 0 and A >= 0):
+            return mp.mpf(0)
+        found = normal.scaled_wedge(abs(h), A)
+        return -found if h < 0 else found
+
+    both = mp.exp((h * h + A * A) / 2) if h < 0 and k < 0 else mp.mpf(0)
+    return both + side(h, A) + side(k, B)
+
+
 def _power_pair(root_q: Number, root_p: Number, n: Number, k: Number) -> tuple[Number, Number]:
     """1 - kappa and kappa of tables/powers.py."""
     if root_q == 0 or root_p == 0:
@@ -132,7 +147,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "cos": lambda x: mp.cos(x),
     "asin": lambda x: mp.re(mp.asin(x)),
     "phi": _phi,
+    "erfcx": special.mp_erfcx,
     "quadrant": _quadrant,
+    "scaled_quadrant": _scaled_quadrant,
     "hypot": lambda x, y: mp.hypot(x, y),
     "pow": lambda x, y: x**y if x > 0 else mp.mpf(0 if y > 0 else mp.inf),
     "gamma": lambda x: mp.gamma(x),

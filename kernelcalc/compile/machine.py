@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernelcalc.compile import cache
-from kernelcalc.compile.tape import FAR, NEAR, OPERATIONS, PI, POINT, RESULTS, Instruction, Tape, allocate
+from kernelcalc.compile.tape import (
+    FAR,
+    NEAR,
+    OPERATIONS,
+    PI,
+    POINT,
+    QUADRANTS,
+    RESULTS,
+    Instruction,
+    Tape,
+    allocate,
+)
 from kernelcalc.functions.base import nearest_float
 from kernelcalc.late import Late
 
@@ -51,7 +62,8 @@ LEFT_OF_PI = 1.2246467991473532e-16  # pi less the float next to it
 def available(tape: Tape) -> bool:
     """Whether lanes.py or lanes_normal.py has all operations; quarter planes need digits.py behind them, but
     where means come from a table, which has no more digits."""
-    if "quadrant" in tape.operations and not ("lookup_plane" in tape.operations or digits.available(tape)):
+    integrals = tape.operations.intersection(QUADRANTS)
+    if integrals and not ("lookup_plane" in tape.operations or digits.available(tape)):
         return False
     return _doubled([*tape.layer, *tape.last]) and (_doubled(tape.first) or digits.available(tape))
 
@@ -111,7 +123,7 @@ class Machine:
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
         lengths = map(len, (first, placed.layer, placed.last))
         counts = np.array([*lengths, kept, tangent, placed.registers], dtype=np.int64)
-        module = "lanes_normal" if "quadrant" in placed.operations else "lanes"
+        module = "lanes_normal" if placed.operations.intersection(QUADRANTS) else "lanes"
         return cls(names, state, words, counts, fixed, placed.registers, module)
 
     def run(

@@ -19,7 +19,7 @@ import numpy as np
 from kernelcalc.compile.evaluator import Space
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.machine import DIGITS, Machine, available, read, two
-from kernelcalc.compile.tape import FAR, NEAR, POINT, RESULTS, Tape
+from kernelcalc.compile.tape import FAR, NEAR, POINT, QUADRANTS, RESULTS, Tape
 from kernelcalc.late import Late
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Second:
     @cached_property
     def integrals(self) -> int:
         """Over quarter planes, in one layer."""
-        return sum(i.operation == "quadrant" for i in self.near.layer)
+        return sum(i.operation in QUADRANTS for i in self.near.layer)
 
     @cached_property
     def _first(self) -> tuple[float, ...]:

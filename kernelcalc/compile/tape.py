@@ -30,6 +30,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "log": (1, 1),
     "erf": (1, 1),
     "erfc": (1, 1),
+    "erfcx": (1, 1),
     "sinh": (1, 1),
     "cosh": (1, 1),
     "asin": (1, 1),
@@ -37,7 +38,8 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "lookup": (1, 1),
     "lookup_side": (2, 1),
     "hypot": (2, 1),
-    "quadrant": (4, 1),  # this and the next in lanes_normal.py
+    "quadrant": (4, 1),  # this and the next two in lanes_normal.py
+    "scaled_quadrant": (4, 1),
     "lookup_plane": (2, 1),  # thresholds: never without quadrant
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
@@ -47,6 +49,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "root_power_pair": (4, 2),
     "power_alone": (4, 1),
 }
+QUADRANTS = ("quadrant", "scaled_quadrant")
 NEAR = ("root_q", "root_p", "r", "d", "a_x", "a_y")  # the state of a close pair, then the results
 FAR = ("q", "p", "r", "a_x", "a_y")
 POINT = ("a_x",)

@@ -21,6 +21,8 @@ from typing import Any
 import mpmath as mp
 import sympy as sp
 
+from kernelcalc.functions.special import mp_erfcx
+
 GUARD = 15  # decimal digits beyond those asked for
 BEYOND = 5000  # log2 of a square larger than what floats can lead to
 STEEP = 8.0
@@ -66,6 +68,18 @@ def wedge(h: Any, A: Any) -> Any:
         if h >= A:
             return mp.erfc(h / mp.sqrt(2)) / 4 - owens_t(h, A / h)
         return owens_t(A, h / A) - mp.erfc(A / mp.sqrt(2)) * mp.erf(h / mp.sqrt(2)) / 4
+
+
+def scaled_wedge(h: Any, A: Any) -> Any:
+    """exp((h^2 + A^2)/2) W(h, A), h >= 0, to the working precision, relative to itself."""
+    if A < 0:
+        return mp.exp(A * A / 2) * mp_erfcx(h / mp.sqrt(2)) / 2 - scaled_wedge(h, -A)
+    if h == 0:
+        return mp.mpf(0)
+    square = h * h + A * A
+    if square > FAR * mp.mp.dps:
+        return h * _far(square, A) / (2 * mp.pi)
+    return mp.exp(square / 2) * wedge(h, A)
 
 
 def _far(square: Any, A: Any) -> Any:

@@ -315,6 +315,9 @@ def function(operation: int, d: Register, x: Register) -> None:
         elif operation == ERFC:
             y = twofold.erfc(t)
             wrong *= _density(size)
+        elif operation == ERFCX:
+            y = twofold.erfcx(t)
+            wrong *= 1.13 + 2.0 * abs(y[0] * min(t[0], 0.0)) if size < 1.0 or t[0] < 0.0 else abs(y[0]) / size
         elif operation == SINH:
             y = twofold.sinh(t)
             wrong *= abs(y[0]) + 1.0
@@ -348,7 +351,7 @@ def looked_up_side(d: Register, x: Register, y: Register, table: Register) -> No
 
 (COPY, ADD, MUL, DIV, SQRT, NEG, ABS, COPYSIGN, LESS, EQUAL, SELECT) = range(11)
 ROOT_ANGLES, ANGLES, SIN_MINUS_T_COS = range(11, 14)
-(EXP, LOG, ERF, ERFC, SINH, COSH, ASIN, PHI, LOOKUP, LOOKUP_SIDE, HYPOT) = range(14, 25)
+(EXP, LOG, ERF, ERFC, ERFCX, SINH, COSH, ASIN, PHI, LOOKUP, LOOKUP_SIDE, HYPOT) = range(14, 26)
 
 
 @inline

@@ -18,7 +18,7 @@ from kernelcalc import gauss
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import constants, fma, inline
 from kernelcalc.compile.arithmetic.roots import rsqrt
-from kernelcalc.compile.arithmetic.vecmath import _exp, angles, erfc, exp
+from kernelcalc.compile.arithmetic.vecmath import _exp, angles, erfc, erfcx, exp
 
 _PANELS = ((0.0, 0.2, 14), (0.2, 1.0, 18))  # of [0, T]: from, to, nodes
 _RULES = [(low, high - low, *gauss.rule(n)) for low, high, n in _PANELS]
@@ -28,6 +28,7 @@ COUNT = len(NODES)
 NEAR = 1.3  # squared distance of the corner from the origin up to which the pole is taken out
 FAR = 40.0  # P(X > 40) = 0 in float64
 STEEP = 1e8
+HUGE = 1e150  # stands for all that is larger, where exponentials are taken out
 TINY = 1e-200  # stands for 0, where only the ratio of h and A has a meaning
 ROOT_HALF = math.sqrt(0.5)
 ROOT_HALF_LOW = -4.833646656726457e-17  # sqrt(1/2) - ROOT_HALF
@@ -106,3 +107,26 @@ def quadrant(h: float, k: float, A: float, B: float) -> float:
     """P(X > h, Y > k); 16 ulp for h, k >= 0 as far as A, B and h^2/2 are exact, else 16 ulp of P(X > h)."""
     both = 1.0 if h < 0.0 and k < 0.0 else 0.0
     return both + (_side(h, A) + _side(k, B))
+
+
+@inline
+def _scaled_side(h: float, A: float) -> float:
+    """exp((h^2 + A^2)/2) sgn(h) W(|h|, A) for any h and A."""
+    size, tilt = max(min(abs(h), HUGE), TINY), min(abs(A), HUGE)
+    T = 74.0 / (tilt + math.sqrt(tilt * tilt + 74.0))
+    square = size * size + tilt * tilt
+    close = square < NEAR
+    corner = exp(-0.5 * square) if close else 1.0
+    s = T * size * _smooth_sum(size, tilt, T, corner, 1.0 if close else 0.0)
+    angle, _ = angles(size * T, size * size + tilt * (tilt + T))
+    found = ((angle - s) / corner if close else s) * INVERSE_TWO_PI
+    whole = 0.5 * erfcx(size * ROOT_HALF) * exp(0.5 * tilt * tilt) if A < 0.0 else 0.0
+    found = whole - found if A < 0.0 else found
+    return -found if h < 0.0 else found
+
+
+@inline
+def scaled_quadrant(h: float, k: float, A: float, B: float) -> float:
+    """exp((h^2 + A^2)/2) P(X > h, Y > k); 8 ulp for h, k, A, B >= 0, else of the terms."""
+    both = exp(0.5 * (h * h + A * A)) if h < 0.0 and k < 0.0 else 0.0
+    return both + (_scaled_side(h, A) + _scaled_side(k, B))

@@ -22,6 +22,7 @@ PANELS = (0.0, 0.25, 1.0)  # of [0, T]
 SERIES = 30.0  # squared distance of the corner up to which the series serves
 END = 150.0  # the integrand is left off where it is below exp(-END/2)
 BEYOND = 1e8  # stands for all that is larger: W is 0
+HUGE = 1e140  # likewise, where exponentials are taken out
 ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
 
 
@@ -74,31 +75,60 @@ def _integral(h: Two, A: Two) -> Two:
 
 
 @inline
-def side(h: Two, A: Two) -> Two:
-    """sgn(h) W(|h|, A) for any h and A; 1e-30 of 1, or of P(X > |h|) from SERIES on."""
-    size = twofold.neg(h) if h[0] < 0.0 else h
-    tilt = twofold.neg(A) if A[0] < 0.0 else A
-    size = size if size[0] < BEYOND else (BEYOND, 0.0)
-    tilt = tilt if tilt[0] < BEYOND else (BEYOND, 0.0)
-    tilt = ONE if size[0] == 0.0 else tilt  # W(0, A) = 0
+def _most(x: Two, most: float) -> Two:
+    """min(|x|, most)."""
+    size = twofold.neg(x) if x[0] < 0.0 else x
+    return size if size[0] < most else (most, 0.0)
+
+
+@inline
+def _far(size: Two, tilt: Two) -> Two:
+    """exp((h^2 + A^2)/2) W(h, A), far out."""
+    return twofold.quotient(twofold.mul(size, _integral(size, tilt)), twofold.scale(PI, 2.0))
+
+
+@inline
+def _near(size: Two, tilt: Two) -> Two:
+    """W(h, A), near the origin."""
     outer = size[0] >= tilt[0]
     large, small = size if outer else tilt, tilt if outer else size
-    square = twofold.add(twofold.mul(size, size), twofold.mul(tilt, tilt))
     above = twofold.erfc(twofold.mul(large, ROOT_HALF))
-    rest = twofold.erfc(twofold.mul(small, ROOT_HALF))
+    found = _owen(twofold.mul(large, large), twofold.quotient(small, large))
+    found = twofold.quotient(found, twofold.scale(PI, 2.0))
+    if outer:
+        return twofold.sub(twofold.scale(above, 0.25), found)
+    below = twofold.plus(twofold.neg(twofold.erfc(twofold.mul(small, ROOT_HALF))), 1.0)
+    return twofold.sub(found, twofold.scale(twofold.mul(above, below), 0.25))
+
+
+@inline
+def side(h: Two, A: Two) -> Two:
+    """sgn(h) W(|h|, A) for any h and A; 1e-30 of 1, or of P(X > |h|) from SERIES on."""
+    size, tilt = _most(h, BEYOND), _most(A, BEYOND)
+    tilt = ONE if size[0] == 0.0 else tilt  # W(0, A) = 0
+    square = twofold.add(twofold.mul(size, size), twofold.mul(tilt, tilt))
     if square[0] > SERIES:
-        found = twofold.mul(size, twofold.exp(twofold.scale(square, -0.5)))
-        found = twofold.quotient(twofold.mul(found, _integral(size, tilt)), twofold.scale(PI, 2.0))
+        found = twofold.mul(twofold.exp(twofold.scale(square, -0.5)), _far(size, tilt))
     else:
-        found = _owen(twofold.mul(large, large), twofold.quotient(small, large))
-        found = twofold.quotient(found, twofold.scale(PI, 2.0))
-        if outer:
-            found = twofold.sub(twofold.scale(above, 0.25), found)
-        else:
-            below = twofold.plus(twofold.neg(rest), 1.0)
-            found = twofold.sub(found, twofold.scale(twofold.mul(above, below), 0.25))
+        found = _near(size, tilt)
     if A[0] < 0.0:
-        whole = above if outer else rest
+        found = twofold.sub(twofold.scale(twofold.erfc(twofold.mul(size, ROOT_HALF)), 0.5), found)
+    return twofold.neg(found) if h[0] < 0.0 else found
+
+
+@inline
+def scaled_side(h: Two, A: Two) -> Two:
+    """exp((h^2 + A^2)/2) sgn(h) W(|h|, A) for any h and A; 1e-30, or of 1 up to SERIES."""
+    size, tilt = _most(h, HUGE), _most(A, HUGE)
+    tilt = ONE if size[0] == 0.0 else tilt
+    square = twofold.add(twofold.mul(size, size), twofold.mul(tilt, tilt))
+    if square[0] > SERIES:
+        found = _far(size, tilt)
+    else:
+        found = twofold.mul(twofold.exp(twofold.scale(square, 0.5)), _near(size, tilt))
+    if A[0] < 0.0:
+        whole = twofold.exp(twofold.scale(twofold.mul(tilt, tilt), 0.5))
+        whole = twofold.mul(whole, twofold.erfcx(twofold.mul(size, ROOT_HALF)))
         found = twofold.sub(twofold.scale(whole, 0.5), found)
     return twofold.neg(found) if h[0] < 0.0 else found
 
@@ -110,3 +140,17 @@ def slopes(h: float, A: float) -> Two:
     density = 0.16 * math.exp(-0.5 * min(square, 1400.0)) / (square if square > 1e-290 else 1e-290)
     tail = 0.4 * math.exp(-0.5 * min(h * h, 1400.0)) * (1.0 if A < 0.0 else 0.5)
     return tail + density * abs(A), density * abs(h)
+
+
+@inline
+def scaled_slopes(h: float, A: float, value: float) -> Two:
+    """Not below |d/dh| and |d/dA| of scaled_side. For h, A >= 0 that is
+
+        h/(2 pi) Int_0^oo exp(-A t - t^2/2)/(h^2 + (A + t)^2) dt:
+
+    h d/dh is no more than it; t + 2 (A + t)/(h^2 + (A + t)^2) under the integral makes -d/dA of it."""
+    size, tilt, found = abs(h), abs(A), abs(value)
+    by_h = found / size if size > 0.0 else 0.16 / (tilt * tilt + 1e-290)
+    by_A = found * (1.0 / max(tilt, 1.0) + min(1.0 / (size + 1e-290), 2.0 / (tilt + 1e-290)))
+    below = A < 0.0  # the half plane less that, which is no more than half of it
+    return by_h + (2.0 * found if below else 0.0), by_A + (2.0 * tilt * found if below else 0.0)

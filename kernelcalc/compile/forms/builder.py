@@ -11,6 +11,7 @@ from kernelcalc.compile.forms import named, powers
 from kernelcalc.compile.forms.bells import bells
 from kernelcalc.compile.forms.exponents import exponentials
 from kernelcalc.compile.forms.program import (
+    Direct,
     Integral,
     Let,
     ax,
@@ -18,11 +19,13 @@ from kernelcalc.compile.forms.program import (
     cosine,
     half_angle_triple,
     inverse_square,
+    lack,
     let,
     rsqrt,
     sine,
 )
 from kernelcalc.compile.forms.quadrants import normal_forms, point_forms, wedges
+from kernelcalc.compile.forms.tails import tails
 from kernelcalc.symbols import a, b, c
 
 w2, s2 = sp.Symbol("w2", positive=True), sp.Symbol("s2", nonnegative=True)  # sigma_w^2, sigma_b^2
@@ -98,20 +101,22 @@ class Builder:
         tangent: sp.Expr,
         steep: sp.Expr,
         suffix: str = "",
+        direct: Direct | None = None,
     ) -> tuple[sp.Symbol, ...]:
         """Int_0^Phi of the values over phi, given tan(Phi/2), of a pair or (suffix) a point.
 
-        For sizes and steep see Integral. The integrals of the sizes are found in `sizes`.
+        For sizes, steep and direct see Integral. The integrals of the sizes are found in `sizes`.
         """
         at, where = {
             "": (self.at_pair, self.pair), "_x": (self.at_row, self.row), "_y": (self.at_column, self.column)
         }[suffix]  # fmt: skip
         given = at(tangent), at(steep)
-        free = set().union(*(value.free_symbols for value in values)) - {sine, cosine, inverse_square}
+        free = set().union(*(value.free_symbols for value in values)) - {sine, lack, cosine, inverse_square}
+        free |= direct.needed if direct else set()
         passed = tuple(sorted(free, key=str))
         names = {s: sp.Symbol(s.name.removesuffix(suffix), real=True) for s in passed} if suffix else {}
-        inside = [tuple(form.xreplace(names) for form in forms) for forms in (values, sizes)]
-        made = Integral("", tuple(names.get(s, s) for s in passed), *inside)
+        inside, of = (tuple(form.xreplace(names) for form in forms) for forms in (values, sizes))
+        made = Integral("", tuple(names.get(s, s) for s in passed), inside, of, direct)
         known = next((i for i in self.integrals if replace(i, name="") == made), None)
         if known is None:
             known = replace(made, name=f"integral{len(self.integrals)}")
@@ -123,6 +128,15 @@ class Builder:
         found = tuple(targets[: len(values)])
         self.sizes |= dict(zip(found, targets[len(values) :], strict=True))
         return found
+
+    def apart(self) -> Builder:
+        """Another with statements of the pair of its own, which shares those of points."""
+        known = {key: symbol for key, symbol in self.named.items() if key[0] != "t"}
+        return replace(self, pair=[], named=known, omegas={}, integrals=[], sizes={})
+
+    def join(self, other: Builder) -> None:
+        """Know what another has found of points."""
+        self.named |= {key: symbol for key, symbol in other.named.items() if key[0] != "t"}
 
     def sized(self, value: sp.Expr, size: sp.Expr) -> sp.Expr:
         """The value, a name, and with it the sum of the absolute values of its terms."""
@@ -202,7 +216,7 @@ class Builder:
         if (bell := bells(form, self, normalised)) is not None:
             return self.plain(unit * bell)
         form = powers.at_pair(form, self) if form.has(sp.hyper) else form
-        form = exponentials(named.at_pair(form, self), self)
+        form = exponentials(tails(named.at_pair(form, self)), self)
         form = normal_forms(form, self, normalised)
         form = form.replace(lambda e: e.is_Add and e.has(sp.asin), self._whole).replace(sp.asin, asin)
         form = form.replace(lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.has(c), root)

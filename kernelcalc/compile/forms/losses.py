@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from kernelcalc.compile.forms.builder import HALF, Builder, Inverse, s2, w2
-from kernelcalc.compile.forms.quadrants import quadrant, quarter
+from kernelcalc.compile.forms.quadrants import quadrant, quarter, scaled_quadrant
 from kernelcalc.kernels import Kernel
 
 LIMIT = 16  # units of 2^-52
@@ -28,7 +28,8 @@ def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -
     meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
     meaning |= {name: sp.Abs(size) for name, size in builder.sizes.items()}
     parts = {"c": "size", "factor": "size factor", "transposed": "size transposed"}
-    unit = QUARTER if any(value.has(quadrant, quarter) for value in meaning.values()) else OTHER
+    quarters = any(value.has(quadrant, quarter, scaled_quadrant) for value in meaning.values())
+    unit = QUARTER if quarters else OTHER
     found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
     roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
     return found | {"spread": ZERO * roots[0] * roots[1]}

@@ -30,8 +30,9 @@ import sympy as sp
 
 from kernelcalc.compile.forms.builder import Builder, r, variance
 from kernelcalc.compile.forms.losses import magnitude
-from kernelcalc.compile.forms.program import cosine, inverse_square, sine
+from kernelcalc.compile.forms.program import STEEP, Direct, at_most, cosine, inverse_square, lack, sine
 from kernelcalc.compile.forms.quadrants import phi
+from kernelcalc.compile.forms.tails import by_erf, tails
 from kernelcalc.errors import InputError
 from kernelcalc.expectation.atoms import Atom, Kind, Step, atoms
 from kernelcalc.expectation.engine import derive_mean
@@ -43,6 +44,7 @@ from kernelcalc.symbols import a, c, v, z
 REST = {1: sp.Function("expm1", real=True), 2: sp.Function("expm2", real=True)}  # exp(x) - 1, exp(x) - 1 - x
 DISTANCE = sp.Symbol("distance", real=True)  # c - s
 Masses = Mapping[sp.Expr, sp.Expr]  # place -> weight
+Values = tuple[sp.Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,14 @@ class Side:
     def moment(self, j: int, f: Function) -> sp.Expr:
         """sqrt(a)^j E f. Raises NoRule where it has no closed form."""
         form, _ = derive_mean(f.symbolic, stepwise=True)
-        value = sp.sqrt(a) ** j * variance(form.subs(v, a), self.builder, self.suffix)
-        return self.builder.sized(self.at(value), self.at(magnitude(value, {})))
+        values, sizes = [], []
+        for same in dict.fromkeys((form, by_erf(form))):
+            values.append(sp.sqrt(a) ** j * variance(same.subs(v, a), self.builder, self.suffix))
+            sizes.append(self.at(magnitude(values[-1], {})))
+        if len(values) == 1:
+            return self.builder.sized(self.at(values[0]), sizes[0])
+        value, size = (at_most(*sizes, *two) for two in (map(self.at, values), sizes))
+        return self.builder.sized(self.at(value), self.at(size))
 
     def part_mean(self, part: Part) -> sp.Expr:
         """E K."""
@@ -168,8 +176,12 @@ class Frame:
         total, inverse = sp.S.Zero, self.inverse
         balanced = any(sp.expand(sp.Add(*some.values())) == 0 for some in (at_first, at_second))
         for (t, w), (u, x) in product(at_first.items(), at_second.items()):
-            exponent = t * u * inverse * sine - (self.first.half_square(t) + self.second.half_square(u))
-            total += w * x * (REST[1] if balanced else sp.exp)(exponent * inverse_square)
+            if self.point:  # lack/cosine^2 = 1/(1 + sine)
+                exponent = -inverse * (t * u / (1 + sine) + (t - u) ** 2 / 2 * inverse_square)
+            else:
+                halves = self.first.half_square(t) + self.second.half_square(u)
+                exponent = (t * u * inverse * sine - halves) * inverse_square
+            total += w * x * (REST[1] if balanced else sp.exp)(exponent)
         return total
 
     def parts(self, masses: Masses, part: Part, *, swapped: bool = False) -> sp.Expr:
@@ -183,7 +195,10 @@ class Frame:
             tail = sp.S.One
             if isinstance(atom.kind, Step):
                 u = atom.kind.t
-                far = (t * first.inverse * sine - u * second.inverse) * cosine * inverse_square
+                far = t * first.inverse * sine - u * second.inverse
+                if self.point:
+                    far = first.at(1 / sp.sqrt(a)) * (t - u - t * lack)
+                far *= cosine * inverse_square
                 tail = phi(atom.kind.side * (far + steep))
                 if t == u == 0 and (k == 0 or (atom.kind.side * k).is_negative):
                     exponent, tail = sp.S.Zero, erfcx(sp.Abs(k) * second.root * cosine / sp.sqrt(2)) / 2
@@ -224,7 +239,7 @@ class Frame:
             under += slope
             size += magnitude(slope, {}) * (1 + sp.Abs(rate * DISTANCE))
             steep += sp.Abs(rate * self.covariance)
-        distance = self.size * (self.correlation - sine)
+        distance = self.size * (lack if self.point else self.correlation - sine)
         return Series(front, under.subs(DISTANCE, distance), size.subs(DISTANCE, distance), steep)
 
 
@@ -243,13 +258,18 @@ def _rest(n: int, rate: sp.Expr, u: sp.Expr) -> sp.Expr:
     return REST[n](rate * u) / rate**n if rate != 0 else u**n / sp.factorial(n)
 
 
-def pairs(builder: Builder, *wanted: tuple[Function, Function]) -> tuple[sp.Expr, ...] | None:
-    """E f(X) g(Y) of pairs of functions, in parameter symbols, all by one integral; None without a rule."""
+def pairs(builder: Builder, *wanted: tuple[Function, Function], forms: Sequence[sp.Expr]) -> Values | None:
+    """E f(X) g(Y) of pairs of functions, in parameter symbols, all by one integral; None without a rule.
+
+    forms: their closed forms. Where exponentials make the integrand steep, these lose less.
+    """
     try:
         found = [Frame.of(builder, f, g, ("_x", "_y")).series() for f, g in wanted]
     except (NoRule, InputError):
         return None
-    return _written(builder, found, r / (1 + 2 * builder.half_sine), "")
+    grows = any(series.steep != 0 for series in found)
+    direct = _direct(builder, forms) if grows and not any(tails(form).has(sp.exp) for form in forms) else None
+    return _written(builder, found, r / (1 + 2 * builder.half_sine), "", direct)
 
 
 def point(builder: Builder, f: Function, suffix: str) -> sp.Expr | None:
@@ -262,10 +282,30 @@ def point(builder: Builder, f: Function, suffix: str) -> sp.Expr | None:
     return value
 
 
+def _direct(builder: Builder, forms: Sequence[sp.Expr]) -> Direct:
+    other = builder.apart()
+    values = tuple(other.at_pair(other.stable(form)) for form in forms)
+    builder.join(other)
+    meaning = {let.targets[0]: let.value for let in other.pair if len(let.targets) == 1}
+    return Direct(tuple(other.pair), values, tuple(magnitude(value, meaning) for value in values))
+
+
 def _written(
-    builder: Builder, found: Sequence[Series], tangent: sp.Expr, suffix: str
-) -> tuple[sp.Expr, ...]:
+    builder: Builder, found: Sequence[Series], tangent: sp.Expr, suffix: str, direct: Direct | None = None
+) -> Values:
     steep = sp.Add(*dict.fromkeys(series.steep for series in found))
     under, sizes = zip(*((series.under, series.size) for series in found), strict=True)
-    values = builder.integral(under, sizes, tangent, steep, suffix)
-    return tuple(series.front + value / (2 * sp.pi) for series, value in zip(found, values, strict=True))
+    values = builder.integral(under, sizes, tangent, steep, suffix, direct)
+    sums = tuple(series.front + value / (2 * sp.pi) for series, value in zip(found, values, strict=True))
+    if direct is None:
+        return sums
+    meaning = {let.targets[0]: let.value for let in builder.pair if len(let.targets) == 1}
+    meaning |= {name: sp.Abs(size) for name, size in builder.sizes.items()}
+
+    def chosen(sum_: sp.Expr, value: sp.Expr) -> sp.Expr:
+        return builder.at_pair(at_most(builder.at_pair(steep), STEEP, sum_, value))
+
+    return tuple(
+        builder.sized(chosen(sum_, value), chosen(magnitude(sum_, meaning), builder.sizes[value]))
+        for sum_, value in zip(sums, values, strict=True)
+    )

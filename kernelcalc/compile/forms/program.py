@@ -28,6 +28,7 @@ sin_minus_t_cos = sp.Function("sin_minus_t_cos")  # (t, sin t, cos t) -> sin t -
 at_most = sp.Function("at_most", real=True)  # (s, t, x, y) -> x if s <= t, else y
 seldom = sp.Function("seldom", real=True)  # (x, y, least) -> x if y < least; else anything
 sine = sp.Symbol("sine", real=True)  # of the angle phi of an integral, its cosine and 1/cos(phi)^2
+lack = sp.Symbol("lack", nonnegative=True)  # 1 - sine, that does not cancel
 cosine, inverse_square = sp.Symbol("cosine", positive=True), sp.Symbol("inverse_square", positive=True)
 
 
@@ -49,17 +50,38 @@ def let(target: sp.Symbol, value: sp.Expr) -> Let:
 
 
 @dataclass(frozen=True)
+class Direct:
+    """Statements of a pair, and what they lead to without an integral."""
+
+    pair: tuple[Let, ...]
+    values: tuple[sp.Expr, ...]
+    sizes: tuple[sp.Expr, ...]
+
+    @property
+    def needed(self) -> set[sp.Symbol]:
+        """The names that come from outside."""
+        forms = (*(statement.value for statement in self.pair), *self.values, *self.sizes)
+        own = {target for statement in self.pair for target in statement.targets}
+        return set().union(*(sp.sympify(form).free_symbols for form in forms)) - own
+
+
+@dataclass(frozen=True)
 class Integral:
-    """Int_0^Phi of the values over phi, in sine, cosine, inverse_square and the arguments.
+    """Int_0^Phi of the values over phi, in sine, lack, cosine, inverse_square and the arguments.
 
     sizes: the sums of the absolute values of their terms, integrated likewise. Statements call it by its
     name, as a function of tan(Phi/2), of the largest k with exp(k sine/sin(Phi)) in it, and of the arguments.
+    direct: the results where that k is above STEEP.
     """
 
     name: str
     arguments: tuple[sp.Symbol, ...]
     values: tuple[sp.Expr, ...]
     sizes: tuple[sp.Expr, ...]
+    direct: Direct | None = None
+
+
+STEEP = 4
 
 
 @dataclass(frozen=True)

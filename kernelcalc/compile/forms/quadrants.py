@@ -5,7 +5,7 @@ With x = sqrt(a + h_a), y = sqrt(b + h_b), c = r x y, 1 - r = 2 q, 1 + r = 2 p:
 R6  Phi2(h, k, +-r) = quadrant(-h, -k, A, B),  A = -(k -+ r h)/sqrt(1 - r^2),  B = -(h -+ r k)/sqrt(1 - r^2);
     such a quotient N/sqrt(1 - r^2), N a polynomial in r, is a product in which 1 -+ r are 2 q and 2 p, or,
     if N is linear, conditioned(n0, -n1, q, p, r) = (n0 + n1 r)/(2 sqrt(q p)), where n0 + n1 cancels exactly;
-    Phi(u), erf(u) with u = N/sqrt(1 - r^2) likewise;
+    Phi(u), erf(u) with u = N/sqrt(1 - r^2) likewise; products with exponentials: tails.py;
     exp(-(h^2 - 2 r h k + k^2)/(2 (1 - r^2))) = exp(-(h^2 + conditioned(k, h)^2)/2).
 """
 
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from kernelcalc.compile.forms.tails import scaled, tails
 from kernelcalc.functions.normal import Phi, Phi2
+from kernelcalc.functions.special import erfcx
 from kernelcalc.symbols import a, b, c
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 phi = sp.Function("phi", real=True)
 quadrant = sp.Function("quadrant", real=True)
+scaled_quadrant = sp.Function("scaled_quadrant", real=True)  # exp((h^2 + A^2)/2) quadrant(h, k, A, B)
 conditioned = sp.Function("conditioned", real=True)
 quarter = sp.Function("quarter", real=True)  # quadrant, given the wedges of its sides, too: see wedges.py
 wedges = sp.Function("wedges")  # of a point: many numbers under one name
@@ -36,11 +39,11 @@ Normalised = Callable[[sp.Expr], Normal | None]
 
 def normal_forms(form: sp.Expr, builder: Builder, normalised: Normalised) -> sp.Expr:
     """R6 wherever it applies."""
-    if not form.has(Phi, Phi2, sp.exp, sp.erf, sp.erfc):
+    if not form.has(Phi, Phi2, scaled, sp.exp, sp.erf, sp.erfc, erfcx):
         return form
     rewriter = _Pair(builder, normalised)
-    form = form.replace(Phi2, rewriter.quarter)
-    for func in (Phi, sp.erf, sp.erfc):
+    form = form.replace(Phi2, rewriter.quarter).replace(scaled, rewriter.scaled)
+    for func in (Phi, sp.erf, sp.erfc, erfcx):
         form = form.replace(func, lambda u, func=func: func(rewriter.deviation(u)) if u.has(c) else func(u))
     form = form.replace(
         lambda e: isinstance(e, sp.exp) and e.has(c), lambda e: rewriter.density(e.args[0])
@@ -55,7 +58,7 @@ def point_forms(form: sp.Expr) -> sp.Expr:
         parts = [sp.factor(sp.together(sp.simplify(u))) for u in ((1 - rho) / 2, (1 + rho) / 2, rho)]
         return quadrant(-h, -k, conditioned(-k, -h, *parts), conditioned(-h, -k, *parts))
 
-    return form.replace(Phi2, quarter).replace(Phi, phi)
+    return tails(form).replace(Phi2, quarter).replace(Phi, phi)
 
 
 class _Pair:
@@ -74,22 +77,39 @@ class _Pair:
         return form.subs(put, simultaneous=True)
 
     def quarter(self, h: sp.Expr, k: sp.Expr, rho: sp.Expr) -> sp.Expr:
-        found = self.normalised(sp.factor(c**2 / rho**2)) if rho.has(c) else None
-        if found is None or found[2] != 1:
+        """Phi2(h, k, rho)."""
+        corner = self._corner(-h, -k, rho)
+        if corner is None:
             return Phi2(h, k, rho)
-        ha, hb, _ = found
-        sign = sp.sign(rho.subs({a: 1, b: 1, c: HALF}))
-        omega = self.builder.omega(ha, hb)
-        put = self._coordinates(ha, hb)
-        first, second = (-u.subs(put, simultaneous=True) for u in (h, k))
-        sides = [
-            self._ratio(u - sign * R * w, ha, hb, omega) for u, w in ((second, first), (first, second))
-        ]
-        places = [self._back(sp.factor(sp.expand(u)), ha, hb, omega) for u in (first, second)]
+        places, sides = corner
         ends = self.builder.wedges(*places)
         if ends:
             return self.builder.at_pair(quarter(*ends[:2], *sides, *ends[2:]))
         return self.builder.at_pair(quadrant(*places, *sides))
+
+    def scaled(self, h: sp.Expr, k: sp.Expr, rho: sp.Expr) -> sp.Expr:
+        """exp(Q/2) Phi2(-h, -k, rho)."""
+        corner = self._corner(h, k, rho)
+        if corner is None:
+            return sp.exp((h**2 - 2 * rho * h * k + k**2) / (2 * (1 - rho**2))) * Phi2(-h, -k, rho)
+        return self.builder.at_pair(scaled_quadrant(*corner[0], *corner[1]))
+
+    def _corner(
+        self, h: sp.Expr, k: sp.Expr, rho: sp.Expr
+    ) -> tuple[list[sp.Expr], list[sp.Expr]] | None:
+        """h, k and the sides A, B of the quarter plane {X > h, Y > k}."""
+        found = self.normalised(sp.factor(c**2 / rho**2)) if rho.has(c) else None
+        if found is None or found[2] != 1:
+            return None
+        ha, hb, _ = found
+        sign = sp.sign(rho.subs({a: 1, b: 1, c: HALF}))
+        omega = self.builder.omega(ha, hb)
+        put = self._coordinates(ha, hb)
+        first, second = (u.subs(put, simultaneous=True) for u in (h, k))
+        sides = [
+            self._ratio(u - sign * R * w, ha, hb, omega) for u, w in ((second, first), (first, second))
+        ]
+        return [self._back(sp.factor(sp.expand(u)), ha, hb, omega) for u in (first, second)], sides
 
     def _ratio(self, numerator: sp.Expr, ha: sp.Expr, hb: sp.Expr, omega: Omega) -> sp.Expr:
         """numerator/sqrt(1 - r^2), the numerator in x, y and R."""

@@ -16,6 +16,7 @@ R8  exponentials of distances, k (a + b -+ 2 c), and differences of two (exponen
 R9  real powers of rectified variables: 1 - kappa and kappa from tables (powers.py).
 R10 polynomials times Gaussian bells: products of factors that are at most 1 (bells.py).
 R11 normal integrals times growing exponentials: probabilities for differences of them (complements.py).
+R12 exponentials times normal integrals as one function (tails.py).
 
 tests/test_stable.py puts every statement back and compares with the closed form to 60 digits.
 """
@@ -200,12 +201,14 @@ def _cancels(layer: Forms) -> bool:
 def _integrals(kernel: Kernel, layer: Forms, builder: Builder) -> dict[str, sp.Expr]:
     """"c", "factor", "transposed": those with normal integrals by the rule of price.py, where it applies."""
     _, _, (f, g), *slopes = layer.functions
-    wanted = {"c": (f, g)} if _cancels(layer) else {}
+    wanted, forms = ({"c": (f, g)}, [layer.cross]) if _cancels(layer) else ({}, [])
     if slopes and layer.factor is not None and layer.factor.has(Phi2):
         wanted["factor"] = slopes[0]
+        forms.append(layer.factor)
         if not kernel.symmetric and kernel.f1 == kernel.f2:
             wanted["transposed"] = slopes[0][::-1]
-    found = price.pairs(builder, *wanted.values()) if wanted else None
+            forms.append(layer.factor.subs({a: b, b: a}, simultaneous=True))
+    found = price.pairs(builder, *wanted.values(), forms=forms) if wanted else None
     return {} if found is None else dict(zip(wanted, found, strict=True))
 
 

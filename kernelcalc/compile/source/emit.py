@@ -34,7 +34,7 @@ from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T
 from kernelcalc.compile.arithmetic.legendre import legendre, legendre_nodes, legendre_weights
 from kernelcalc.compile.arithmetic.lookup import lookup, lookup_plane, lookup_side, lookups
 from kernelcalc.compile.arithmetic.neighbours import along, first_layer, gathered, together
-from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant
+from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant, scaled_quadrant
 from kernelcalc.compile.arithmetic.pairs import summed
 from kernelcalc.compile.arithmetic.primitives import apart, as_single, bits, fma, inline, offset, single, wide
 from kernelcalc.compile.arithmetic.roots import hypot, hypot4, rsqrt, sqrt
