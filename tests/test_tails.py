@@ -16,6 +16,7 @@ from kernelcalc.compile.arithmetic.primitives import compiled
 from kernelcalc.compile.arithmetic.twofold import Two
 from kernelcalc.compile.arithmetic.twofold_normal import scaled_side, scaled_slopes
 from kernelcalc.compile.digits import OPERATIONS
+from kernelcalc.compile.forms.stable import program
 from kernelcalc.compile.forms.tails import by_erf, scaled, tails
 from kernelcalc.functions.normal import FAR, Phi, Phi2, bivariate_normal_cdf, scaled_wedge, wedge
 from kernelcalc.functions.special import erfcx
@@ -108,6 +109,13 @@ def test_what_is_recognised() -> None:
     assert tails(3 * product) == 3 * scaled(x + c / x, sp.sqrt(b) + c / sp.sqrt(b), r)
     assert tails(sp.exp(c) * product) == sp.exp(c) * product
     assert by_erf(1 - 2 * Phi(-x)) == sp.erf(x / sp.sqrt(2))
+
+
+@pytest.mark.parametrize("name", ["ELU", "SELU", "CELU"])
+def test_steep_integrals_give_way_to_forms_without_exponentials(name: str) -> None:
+    (pair,) = (made for made in program(kc.NTK(getattr(kc, name)(), 3)).integrals if len(made.values) == 2)
+    assert pair.direct is not None
+    assert not any(let.value.has(sp.exp) for let in pair.direct.pair)
 
 
 FUNCTIONS = {

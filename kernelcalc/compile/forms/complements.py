@@ -32,7 +32,8 @@ def complements(form: sp.Expr) -> sp.Expr:
         parts = groups.setdefault(powers, {})
         normal = sp.Mul(*normals)
         parts[normal] = parts.get(normal, sp.S.Zero) + others
-    return rest + sp.Add(*(powers * _together(parts) for powers, parts in groups.items()))
+    sums = ((powers, sp.Add.make_args(_together(parts))) for powers, parts in groups.items())
+    return rest + sp.Add(*(powers * term for powers, terms in sums for term in terms))
 
 
 def _together(parts: Parts) -> sp.Expr:
