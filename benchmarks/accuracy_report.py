@@ -74,6 +74,15 @@ def table(rows: list[Row], title: str, label: Callable[[Row], str]) -> list[str]
     return lines
 
 
+def refused(rows: list[Row]) -> list[str]:
+    """What the library refused, kernel by kernel, each with its first reason."""
+    found = grouped((row for row in rows if math.isnan(row.error)), lambda row: row.kernel)
+    return [
+        f"refused: {name}, {len(few)} values, as at {few[0].family!r}: {few[0].exact}"
+        for name, few in found.items()
+    ]
+
+
 def verdict(rows: list[Row]) -> tuple[bool, list[str]]:
     """Whether the bounds are met, and the lines that say so."""
     lines, met = [], True
