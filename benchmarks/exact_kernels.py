@@ -40,15 +40,21 @@ class Exact:
     peak: mp.mpf  # the largest value and variance of all layers so far
 
 
+def call(form: sp.Expr) -> Form:
+    """A closed form in mpmath; exp(u) (1 - erf(x)) is exp(u) erfc(x), or it takes u digits to see it."""
+    if form.has(sp.exp) and form.has(sp.erf):
+        parts = sp.Add.make_args(form.replace(sp.erf, lambda x: 1 - sp.erfc(x)))
+        form = sp.Add(*(sp.expand_mul(part, deep=False) for part in parts))
+    found: Form = sp.lambdify((a, b, c), form, "mpmath")
+    return found
+
+
 @lru_cache(maxsize=256)
 def forms(layer: Layer) -> tuple[Form, Form, Form, Form | None, Form | None]:
     """E[f1 f1], E[f2 f2] at X = Y, E[f1 f2], E[s1 s2] and that at X = Y, of a, b, c."""
-    first, second, cross = (
-        sp.lambdify((a, b, c), form, "mpmath")
-        for form in (layer.first.diagonal, layer.second.diagonal, layer.cross.expr)
-    )
+    first, second, cross = map(call, (layer.first.diagonal, layer.second.diagonal, layer.cross.expr))
     factor, same = (
-        None if form is None else sp.lambdify((a, b, c), form, "mpmath")
+        None if form is None else call(form)
         for form in ((None, None) if layer.factor is None else (layer.factor.expr, layer.factor.diagonal))
     )
     return first, second, cross, factor, same
@@ -61,8 +67,7 @@ def terms(layer: Layer) -> Form | None:
     if cross is None or not cross.is_polynomial(a, b, c):
         return None
     size = sum(abs(factor) * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms())
-    call: Form = sp.lambdify((a, b, c), size, "mpmath")
-    return call
+    return call(size)
 
 
 @lru_cache(maxsize=1024)

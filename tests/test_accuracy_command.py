@@ -116,6 +116,13 @@ def test_references_where_inverse_powers_of_the_determinant_cancel(size: float) 
         assert abs(found.value / (-1 - variance * mp.sqrt(2 / (mp.pi * variance))) - 1) < 1e-22
 
 
+def test_references_of_steep_exponentials_beside_error_functions() -> None:
+    """exp(u) - exp(u) erf(x) of long rows: 2 delta(x) exp(-|y|) is nearly the density of two variables."""
+    x, y = np.array([1e8, 0.0]), np.array([1e8, 1e8])
+    ((found,),) = exact([kc.SGNTK(kc.Sign(), kc.Laplace(), 2)], x, y, [2])
+    assert abs(found.value - (0.5 + 1e16 / 2 * 2 / (np.pi * 1e16 / 2))) < 1e-6
+
+
 def test_pairs_do_not_depend_on_other_jobs() -> None:
     first, again = (JOB.draw() for _ in range(2))
     other = Job("relu", 1.0, 1, 0, "duplicate").draw()

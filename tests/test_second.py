@@ -146,6 +146,15 @@ def test_close_pairs_of_forms_with_quadrants(kernel: Kernel, angle: float) -> No
         assert abs(kernel(rows)[0, 1] / wanted - 1) < 4 * 2.0**-52
 
 
+@pytest.mark.parametrize("name", ["GELU", "HardTanh"])
+def test_long_opposite_rows_beside_a_bias(name: str) -> None:
+    """1 + r = 1e-300 takes 600 digits of the covariance, and a sum that cancels as many again."""
+    kernel = kc.NNGP(getattr(kc, name)(), 2, sigma_b=1)
+    x = np.array([1.0, 2.0, -0.5]) * 1e150
+    ((wanted,),) = exact([kernel], x, -x, [2])
+    assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
 def test_equal_rows_stay_equal_in_many_layers() -> None:
     """Behind jumps an angle is the root of that before: one that stands for 0 would grow to any size."""
     kernel, row = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 30, sigma_b=0.1), np.array([1.0, -2.0, 0.5])

@@ -45,7 +45,7 @@ SERIES = 200  # what a hypergeometric function counts in mpmath
 BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, have no digits in double-double
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
-PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
+PRECISIONS = (50, 100, 200, 400, 800, 1600)  # digits tried in turn until two agree
 
 
 @dataclass
