@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import mpmath as mp
 import pytest
 import sympy as sp
