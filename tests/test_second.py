@@ -155,6 +155,20 @@ def test_long_opposite_rows_beside_a_bias(name: str) -> None:
     assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
 
 
+@pytest.mark.filterwarnings("ignore::kernelcalc.SurrogateWarning")
+@pytest.mark.parametrize("name", ["Box", "SuperSpike", "ATanSurrogate", "Laplace"])
+@pytest.mark.parametrize("sigma_b", [0, 0.3])
+def test_means_fall_for_ever(name: str, sigma_b: float) -> None:
+    """Their tables end at 2^120; rows may be longer."""
+    kernel = kc.SGNTK(kc.Sign(), getattr(kc, name)(), 3, sigma_b=sigma_b)
+    X = np.random.default_rng(1).standard_normal((3, 5)) * [[1e150], [1e80], [1]]
+    X[1] += 1e-70 * X[0] * (1 + 1e-8)
+    K = kernel(X)
+    for i, j in ((0, 0), (0, 1), (1, 0), (0, 2), (2, 1)):
+        ((wanted,),) = exact([kernel], X[i], X[j], [3])
+        assert ulps(float(K[i, j]), wanted) < 8
+
+
 def test_equal_rows_stay_equal_in_many_layers() -> None:
     """Behind jumps an angle is the root of that before: one that stands for 0 would grow to any size."""
     kernel, row = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 30, sigma_b=0.1), np.array([1.0, -2.0, 0.5])

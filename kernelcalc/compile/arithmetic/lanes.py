@@ -14,7 +14,7 @@ from typing import Any
 from kernelcalc.compile.arithmetic import twofold
 from kernelcalc.compile.arithmetic._coefficients import PI, SERIES_LIMIT
 from kernelcalc.compile.arithmetic.branchless import acute, over, plus, root, times
-from kernelcalc.compile.arithmetic.lookup import lookup, lookup_side
+from kernelcalc.compile.arithmetic.lookup import lookup_far, lookup_side
 from kernelcalc.compile.arithmetic.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.arithmetic.twofold import Two
 
@@ -338,7 +338,7 @@ def function(operation: int, d: Register, x: Register) -> None:
 def looked_up(d: Register, x: Register, table: Register) -> None:
     """The means of means.py, as exact as they are."""
     for j in range(LANES):
-        d[j], d[LOW + j], d[WRONG + j] = lookup(x[j], table), 0.0, 0.0
+        d[j], d[LOW + j], d[WRONG + j] = lookup_far(x[j], table), 0.0, 0.0
 
 
 @inline
