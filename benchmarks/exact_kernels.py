@@ -25,6 +25,7 @@ Row = NDArray[np.float64]
 Form = Callable[..., Any]
 DIGITS = (100, 160, 400, 1000, 2500)  # tried in turn until two agree
 AGREE = 22
+NOTHING = mp.mpf(10) ** -100_000  # variances that fall so fast take as many digits as their exponents have
 
 
 class Lost(ArithmeticError):
@@ -157,7 +158,7 @@ def _pass(
     state = [Exact(vc, large, abs(vc))] * len(given)
     found = {1: state}
     for depth in range(2, max(depths) + 1):
-        if va == 0 or vb == 0:  # a zero row without bias: 0 in all layers if f(0) = 0
+        if min(va, vb) < NOTHING:  # a zero row without bias, or nearly: 0 in all layers if f(0) = 0
             found[depth] = [Exact(mp.mpf(0), mp.mpf(0), mp.mpf(0))] * len(given)
             continue
         if side and not same:  # a hair inside the domain: a closed form may be 0/0 on its boundary

@@ -122,6 +122,14 @@ def test_references_of_steep_exponentials_beside_error_functions() -> None:
     assert abs(found.value - (0.5 + 1e16 / 2 * 2 / (np.pi * 1e16 / 2))) < 1e-6
 
 
+@pytest.mark.timeout(60)
+def test_references_of_variances_that_fall_for_ever() -> None:
+    """P(z > 1) of rows 1e-4 long is exp(-5e7), and one over it the argument of the next layer."""
+    x, y = np.array([[1.0, -2.0], [0.5, 1.0]]) * 1e-4
+    ((last,),) = exact([kc.NTK(kc.ThresholdedReLU(), 3)], x, y, [3])
+    assert abs(last.value) < 1e-300
+
+
 def test_pairs_do_not_depend_on_other_jobs() -> None:
     first, again = (JOB.draw() for _ in range(2))
     other = Job("relu", 1.0, 1, 0, "duplicate").draw()
