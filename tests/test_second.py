@@ -169,6 +169,14 @@ def test_means_fall_for_ever(name: str, sigma_b: float) -> None:
         assert ulps(float(K[i, j]), wanted) < 8
 
 
+def test_what_shrinks_with_every_digit_is_not_infinite() -> None:
+    """NTK of a Gaussian at opposite rows 1e149 long: -1e395 in 50 digits, -1e345 in 100, then 3e148."""
+    kernel = kc.NTK(kc.GaussianSurrogate(), 2, sigma_b=0.1)
+    x = np.random.default_rng(0).standard_normal(8) * 1e149
+    ((wanted,),) = exact([kernel], x, -x, [2])
+    assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
 def test_equal_rows_stay_equal_in_many_layers() -> None:
     """Behind jumps an angle is the root of that before: one that stands for 0 would grow to any size."""
     kernel, row = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 30, sigma_b=0.1), np.array([1.0, -2.0, 0.5])

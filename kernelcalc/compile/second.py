@@ -291,7 +291,9 @@ class Second:
         last: tuple[Any, ...] | None = None
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
             last = mp.mpf(value), mp.mpf(value)
-        for precision in PRECISIONS:
+        enough = 4 * _decades(x, y) if self.numbers["s2"] else 0
+        precisions = PRECISIONS[: len(PRECISIONS) if enough > PRECISIONS[-3] else -1]
+        for precision in precisions:
             self.used += self.price
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
@@ -300,15 +302,22 @@ class Second:
                 of = (0, 0) if self.tangent == 0 else (1, 1 if point else self.tangent)
                 pair = tuple(found[k] for k in of)
                 known = (
-                    precision == PRECISIONS[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
+                    precision == precisions[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
                 )
-                final = precision == PRECISIONS[-1]
+                final = precision == precisions[-1]
                 kept = all(_kept(found[k], lost[k]) or (final and mp.isinf(lost[k])) for k in of)
                 agreed = last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
+                agreed &= precision > enough or all(map(mp.isfinite, pair))  # of 1 -+ r nothing may be left
                 if known or (kept and agreed):
                     return float(pair[0]), float(pair[1])
                 last = pair
         return None
+
+
+def _decades(x: Matrix, y: Matrix) -> int:
+    """How many powers of ten entries are from 1: a determinant beside a bias spans four times as many."""
+    largest = max(np.abs(row).max() for row in (x, y)) or 1.0
+    return abs(int(np.log10(largest)))
 
 
 def _ended(points: Points) -> NDArray[np.bool_]:
@@ -328,8 +337,9 @@ def _kept(value: Any, lost: Any) -> bool:
 
 
 def _agree(first: Any, second: Any) -> bool:
+    """Whether a value and that of the precision before are one."""
     if not mp.isfinite(first) or not mp.isfinite(second):
         return bool(first == second)
-    if min(abs(first), abs(second)) > mp.mpf(2) ** 1100:  # infinite for floats
-        return bool(mp.sign(first) == mp.sign(second))
+    if min(abs(first), abs(second)) > mp.mpf(2) ** 1100:  # infinite for floats, unless it shrinks
+        return bool(mp.sign(first) == mp.sign(second) and 2 * abs(first) > abs(second))
     return bool(abs(first - second) <= abs(first) * mp.mpf(2) ** -56 + mp.mpf(2) ** -1080)
