@@ -33,7 +33,8 @@ Matrix = NDArray[np.float64]
 Makers = dict[str, Callable[[int, float], Kernel]]  # by name: (depth, sigma_b) -> kernel
 BLOCK = 4  # pairs in one matrix
 DEPTHS, DEEP = [1, 2, 3, 5, 10, 20], [30, 100]
-STEEP = ("exp", "sinh")  # numbers as exp(exp(size)), which mpmath would write out
+# numbers as exp(exp(size)), which mpmath would write out; sums that lose as many digits as the size squared
+STEEP = ("exp", "sinh", "laplace")
 
 
 class Row(NamedTuple):
@@ -130,7 +131,7 @@ def textbook(kernel: Kernel, X: Matrix, Y: Matrix, depths: Sequence[int]) -> dic
         except (NameError, TypeError, ValueError):
             return {}
         for depth in range(2, max(depths) + 1):
-            new = w2 * calls[1](va, vb, vc) + s2
+            new = np.broadcast_to(w2 * calls[1](va, vb, vc) + s2, len(X))  # duals of constants are numbers
             value = new + value * w2 * calls[2](va, vb, vc) if layer.factor else new
             va, vb, vc = w2 * calls[0](va, va, va) + s2, w2 * calls[0](vb, vb, vb) + s2, new
             found[depth] = value

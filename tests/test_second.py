@@ -169,6 +169,31 @@ def test_means_fall_for_ever(name: str, sigma_b: float) -> None:
         assert ulps(float(K[i, j]), wanted) < 8
 
 
+@pytest.mark.filterwarnings("ignore::kernelcalc.SurrogateWarning")
+@pytest.mark.parametrize(
+    ("kernel", "size", "apart"),
+    [
+        (kc.NTK(kc.OneSidedBox(), 2, sigma_b=1), 1e-150, 1e-15),  # (1 - r)/2 is 1e-330
+        (kc.NTK(kc.Step(), 2), 1e-150, 1e-8),  # the product of the variances is 1e-600
+        (kc.NNGP(kc.Triangle(), 2), 1e150, 1e-4),  # terms of 1e300 leave 1e-300
+    ],
+    ids=["gap", "variances", "terms"],
+)
+def test_beyond_the_range_of_floats(kernel: Kernel, size: float, apart: float) -> None:
+    x, z = np.random.default_rng(2).standard_normal((2, 8))
+    X = size * np.array([x, x + apart * z])
+    ((wanted,),) = exact([kernel], *X, [2])
+    assert ulps(float(kernel(X)[0, 1]), wanted) < 4
+
+
+@pytest.mark.parametrize("size", [1e-8, 1.0])
+def test_opposite_rows_of_even_functions_are_equal(size: float) -> None:
+    """Without bias: from the second layer on the points coincide."""
+    x = size * np.array([1.0, 2.0, -0.5])
+    K = kc.NTK(kc.Laplace(), 3)(np.array([x, -x]))
+    np.testing.assert_allclose(K, K[0, 0], rtol=1e-15)
+
+
 def test_what_shrinks_with_every_digit_is_not_infinite() -> None:
     """NTK of a Gaussian at opposite rows 1e149 long: -1e395 in 50 digits, -1e345 in 100, then 3e148."""
     kernel = kc.NTK(kc.GaussianSurrogate(), 2, sigma_b=0.1)
