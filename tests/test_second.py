@@ -182,7 +182,7 @@ def test_means_fall_for_ever(name: str, sigma_b: float) -> None:
 def test_beyond_the_range_of_floats(kernel: Kernel, size: float, apart: float) -> None:
     x, z = np.random.default_rng(2).standard_normal((2, 8))
     X = size * np.array([x, x + apart * z])
-    ((wanted,),) = exact([kernel], *X, [2])
+    ((wanted,),) = exact([kernel], X[0], X[1], [2])
     assert ulps(float(kernel(X)[0, 1]), wanted) < 4
 
 

@@ -314,23 +314,22 @@ class Second:
         last: tuple[Any, ...] | None = None
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
             last = mp.mpf(value), mp.mpf(value)
-        enough = 4 * _decades(x, y)
-        precisions = PRECISIONS[: len(PRECISIONS) if enough > PRECISIONS[-3] else -1]
+        lost = 4 * _decades(x, y)
+        precisions = [p for p in PRECISIONS[: len(PRECISIONS) if lost > PRECISIONS[-3] else -1] if p > lost]
         for precision in precisions:
-            self.used += self.price
+            self.used += self.price * max(1, precision // 200)
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
-                found, lost = digits.bounded(tape, self.numbers, state, self.code.depth)
+                found, wrongs = digits.bounded(tape, self.numbers, state, self.code.depth)
                 of = (0, 0) if self.tangent == 0 else (1, 1 if point else self.tangent)
                 pair = tuple(found[k] for k in of)
                 known = (
                     precision == precisions[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
                 )
                 final = precision == precisions[-1]
-                kept = all(_kept(found[k], lost[k]) or (final and mp.isinf(lost[k])) for k in of)
+                kept = all(_kept(found[k], wrongs[k]) or (final and mp.isinf(wrongs[k])) for k in of)
                 agreed = last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
-                agreed &= precision > enough or all(map(mp.isfinite, pair))  # of 1 -+ r nothing may be left
                 if known or (kept and agreed):
                     return float(pair[0]), float(pair[1])
                 last = pair
@@ -338,9 +337,9 @@ class Second:
 
 
 def _decades(x: Matrix, y: Matrix) -> int:
-    """How many powers of ten entries are from 1: a determinant beside a bias spans four times as many."""
-    largest = max(np.abs(row).max() for row in (x, y)) or 1.0
-    return abs(int(np.log10(largest)))
+    """Powers of ten in the largest entry: what is left of sums, or of 1 -+ r, may be smaller by four times
+    as many."""
+    return max(0, int(np.log10(max(np.abs(row).max() for row in (x, y)) or 1.0)))
 
 
 def _ended(points: Points) -> NDArray[np.bool_]:
