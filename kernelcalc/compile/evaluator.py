@@ -255,10 +255,11 @@ class Evaluator:
         with np.errstate(divide="ignore"):
             inverse[:n] = np.where(values[0] == 0, 0.0, 1 / np.sqrt(values[0]))
         hard: NDArray[np.bool_] = beyond | ~(((values > LEAST) & (values < LARGEST)).all(axis=0) | dead)
-        made = Points(data, powers, squares, values, inverse, table, hard, dead, values[-1])
+        highest = np.where(values.max(axis=0) < LARGEST, values[-1], np.inf)  # what came of more may be 0
+        made = Points(data, powers, squares, values, inverse, table, hard, dead, highest)
         if not self.known and (second := self.second(dimension)) is not None:
-            unknown, highest = second.unknown(made)
-            return replace(made, hard=hard | unknown, highest=np.where(unknown, highest, values[-1]))
+            unknown, most = second.unknown(made)
+            return replace(made, hard=hard | unknown, highest=np.where(unknown, most, highest))
         return made
 
     def diagonal(self, points: Points) -> Matrix:
