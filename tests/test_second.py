@@ -194,6 +194,20 @@ def test_opposite_rows_of_even_functions_are_equal(size: float) -> None:
     np.testing.assert_allclose(K, K[0, 0], rtol=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "size"),
+    [
+        (kc.NTK(kc.Snake(), 3, sigma_b=0.1), 1e30),  # exp(-t) with t = 1e28 +- 1e30
+        (kc.NNGP(kc.DGauss(), 3), 1e150),  # variances that are 0 in float64
+    ],
+    ids=["exponentials", "zeros"],
+)
+def test_opposite_rows_of_any_length(kernel: Kernel, size: float) -> None:
+    x = size * np.random.default_rng(1).standard_normal(8)
+    ((wanted,),) = exact([kernel], x, -x, [3])
+    assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
 def test_what_shrinks_with_every_digit_is_not_infinite() -> None:
     """NTK of a Gaussian at opposite rows 1e149 long: -1e395 in 50 digits, -1e345 in 100, then 3e148."""
     kernel = kc.NTK(kc.GaussianSurrogate(), 2, sigma_b=0.1)

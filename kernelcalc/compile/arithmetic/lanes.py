@@ -288,9 +288,10 @@ ROUGH = 64.0 * LOST  # of the functions below
 
 
 @inline
-def _density(x: float) -> float:
-    """Not below |d erf/dx|."""
-    return 1.13 * math.exp(-min(x * x, 700.0))
+def _density(x: float, wrong: float) -> float:
+    """Not below |d erf/dx| anywhere within wrong of x >= 0."""
+    nearest = max(x - wrong, 0.0)
+    return 1.13 * math.exp(-min(nearest * nearest, 700.0))
 
 
 @inline
@@ -305,31 +306,31 @@ def function(operation: int, d: Register, x: Register) -> None:
         size = abs(t[0])
         if operation == EXP:
             y = twofold.exp(t)
-            wrong *= abs(y[0])
+            wrong = min(wrong, 1.0) * math.exp(min(t[0] + wrong, 709.0))
         elif operation == LOG:
             y = twofold.log(t)
             wrong /= size
         elif operation == ERF:
             y = twofold.erf(t)
-            wrong *= _density(size)
+            wrong *= _density(size, wrong)
         elif operation == ERFC:
             y = twofold.erfc(t)
-            wrong *= _density(size)
+            wrong *= _density(size, wrong)
         elif operation == ERFCX:
             y = twofold.erfcx(t)
             wrong *= 1.13 + 2.0 * abs(y[0] * min(t[0], 0.0)) if size < 1.0 or t[0] < 0.0 else abs(y[0]) / size
         elif operation == SINH:
             y = twofold.sinh(t)
-            wrong *= abs(y[0]) + 1.0
+            wrong *= math.exp(min(size + wrong, 709.0))
         elif operation == COSH:
             y = twofold.cosh(t)
-            wrong *= abs(y[0])
+            wrong *= math.exp(min(size + wrong, 709.0))
         elif operation == ASIN:
             y = twofold.asin(t)
             wrong /= math.sqrt(max((1.0 - size) * (1.0 + size), wrong + 1e-300))
         else:
             y = _phi(t)
-            wrong *= _density(size * ROOT_HALF[0])
+            wrong *= _density(size * ROOT_HALF[0], wrong)
         d[j], d[LOW + j] = y
         d[WRONG + j] = fma(abs(y[0]), ROUGH, wrong + LEAST)
 
