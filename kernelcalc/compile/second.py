@@ -314,7 +314,7 @@ class Second:
         last: tuple[Any, ...] | None = None
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
             last = mp.mpf(value), mp.mpf(value)
-        lost = 4 * _decades(x, y)
+        lost = _lost(x, y)
         precisions = [p for p in PRECISIONS[: len(PRECISIONS) if lost > PRECISIONS[-3] else -1] if p > lost]
         for precision in precisions:
             self.used += self.price * max(1, precision // 200)
@@ -336,10 +336,11 @@ class Second:
         return None
 
 
-def _decades(x: Matrix, y: Matrix) -> int:
-    """Powers of ten in the largest entry: what is left of sums, or of 1 -+ r, may be smaller by four times
-    as many."""
-    return max(0, int(np.log10(max(np.abs(row).max() for row in (x, y)) or 1.0)))
+def _lost(x: Matrix, y: Matrix) -> int:
+    """How many digits sums may lose: of long rows four times those of the entries, 1 -+ r beside a bias as
+    well, of short ones twice as many, where terms of 1 leave a variance."""
+    largest, least = (take(np.abs(row).max() or 1.0 for row in (x, y)) for take in (max, min))
+    return max(int(4 * np.log10(largest)), int(-2 * np.log10(least)), 0)
 
 
 def _ended(points: Points) -> NDArray[np.bool_]:

@@ -285,12 +285,13 @@ def sin_minus_t_cos(d: Register, x: Register, y: Register, z: Register) -> None:
 # --- operations pair by pair: series whose length depends on the argument
 
 ROUGH = 64.0 * LOST  # of the functions below
+FINITE = 1e300  # a bound that an infinite argument is beyond
 
 
 @inline
 def _density(x: float, wrong: float) -> float:
     """Not below |d erf/dx| anywhere within wrong of x >= 0."""
-    nearest = max(x - wrong, 0.0)
+    nearest = max(x - min(wrong, FINITE), 0.0)
     return 1.13 * math.exp(-min(nearest * nearest, 700.0))
 
 
@@ -306,7 +307,8 @@ def function(operation: int, d: Register, x: Register) -> None:
         size = abs(t[0])
         if operation == EXP:
             y = twofold.exp(t)
-            wrong = min(wrong, 1.0) * math.exp(min(t[0] + wrong, 709.0))
+            # exponents below 0 stay there, whatever their errors
+            wrong = min(wrong, 1.0) * math.exp(min(t[0] + wrong, 0.0)) if t[0] < 0.0 else wrong * y[0]
         elif operation == LOG:
             y = twofold.log(t)
             wrong /= size
@@ -321,10 +323,10 @@ def function(operation: int, d: Register, x: Register) -> None:
             wrong *= 1.13 + 2.0 * abs(y[0] * min(t[0], 0.0)) if size < 1.0 or t[0] < 0.0 else abs(y[0]) / size
         elif operation == SINH:
             y = twofold.sinh(t)
-            wrong *= math.exp(min(size + wrong, 709.0))
+            wrong *= abs(y[0]) + 1.0
         elif operation == COSH:
             y = twofold.cosh(t)
-            wrong *= math.exp(min(size + wrong, 709.0))
+            wrong *= abs(y[0])
         elif operation == ASIN:
             y = twofold.asin(t)
             wrong /= math.sqrt(max((1.0 - size) * (1.0 + size), wrong + 1e-300))
