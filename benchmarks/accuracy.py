@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -36,7 +37,7 @@ from typing import Any
 import numpy as np
 from accuracy_cases import DEEP, Job, Row, check_reference, measure, prepare
 from accuracy_names import chosen, left_out
-from accuracy_report import kernel_of, largest, markdown, put, table, verdict
+from accuracy_report import kernel_of, largest, markdown, put, refused, table, verdict
 
 import kernelcalc as kc
 from kernelcalc.progress import share_done
@@ -45,8 +46,14 @@ from kernelcalc.progress import share_done
 def work(job: Job, folder: Path | None, only: bool) -> dict[str, Any]:
     """One job and what it found, as kept in the file of results; only: its references alone."""
     start = time.perf_counter()
-    pairs, rows = (prepare(job, folder), []) if only and folder is not None else measure(job, folder)
-    return {"job": asdict(job), "pairs": pairs, "seconds": time.perf_counter() - start, "rows": rows}
+    why, pairs = "", 0
+    rows: list[Row] = []
+    try:
+        pairs, rows = (prepare(job, folder), []) if only and folder is not None else measure(job, folder)
+    except ArithmeticError as error:  # no reference: the other jobs go on
+        why = str(error)
+    seconds = time.perf_counter() - start
+    return {"job": asdict(job), "pairs": pairs, "seconds": seconds, "rows": rows, "failed": why}
 
 
 def begin() -> None:
@@ -79,14 +86,14 @@ def computed(jobs: list[Job], args: argparse.Namespace) -> Iterator[dict[str, An
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(args.processes, len(jobs)), begin) as pool:
         for done in pool.imap_unordered(job, jobs):
-            if file is not None:
+            if file is not None and not done["failed"]:
                 with file.open("a") as kept_in:
                     kept_in.write(json.dumps(done) + "\n")
             yield done
 
 
-def collect(args: argparse.Namespace, names: list[str]) -> tuple[int, list[Row], float]:
-    """How many pairs, every entry, CPU seconds."""
+def collect(args: argparse.Namespace, names: list[str]) -> tuple[int, list[Row], float, list[str]]:
+    """How many pairs, every entry, CPU seconds, and what had no reference."""
     peer = args.nt_python
     jobs = [
         Job(activation, sigma_b, args.pairs, args.seed, args.family, args.all, peer, args.depth)
@@ -107,7 +114,8 @@ def collect(args: argparse.Namespace, names: list[str]) -> tuple[int, list[Row],
                       f" {done['seconds']:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
     found.sort(key=lambda done: jobs.index(Job(**done["job"])))
     rows = [Row(*row) for done in found for row in done["rows"]]
-    return sum(done["pairs"] for done in found), rows, sum(done["seconds"] for done in found)
+    failed = [done["failed"] for done in found if done.get("failed")]
+    return sum(done["pairs"] for done in found), rows, sum(done["seconds"] for done in found), failed
 
 
 def main() -> int:
@@ -140,16 +148,20 @@ def main() -> int:
         if len(without) == len(names):
             print("nothing is left to measure")
             return 1
-        pairs, rows, seconds = collect(args, [name for name in names if name not in without])
+        pairs, rows, seconds, failed = collect(args, [name for name in names if name not in without])
     except kc.InputError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         where = f"finished parts are in {args.results}" if args.results else "nothing is kept (see --results)"
         print(f"interrupted; {where}", file=sys.stderr)
         return 130
+    for why in failed:
+        print(f"failed: {why}")
     if args.only_references:
         print(f"references of {pairs} pairs in {args.references}, {seconds / 60:.0f} min")
-        return 0
+        return 1 if failed else 0
+    print(*refused(rows), sep="\n")
+    rows = [row for row in rows if not math.isnan(row.error)]
     print(f"{pairs} pairs, {len(rows)} values of kernels (each as k(x, y) and k(y, x))\n")
     for title, label in (
         ("pairs", lambda row: row.family),
@@ -167,7 +179,7 @@ def main() -> int:
         peer = " --nt-python PEER" if args.nt_python else ""
         command = f"python benchmarks/accuracy.py --pairs {args.pairs}{peer}"
         put(markdown(rows, pairs, command, seconds / args.processes), args.markdown)
-    return 0 if met else 1
+    return 0 if met and not failed else 1
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import tempfile
@@ -32,11 +33,14 @@ Matrix = NDArray[np.float64]
 Makers = dict[str, Callable[[int, float], Kernel]]  # by name: (depth, sigma_b) -> kernel
 BLOCK = 4  # pairs in one matrix
 DEPTHS, DEEP = [1, 2, 3, 5, 10, 20], [30, 100]
-STEEP = ("exp", "sinh")  # numbers as exp(exp(size)), which mpmath would write out
+# numbers as exp(exp(size)), which mpmath would write out; sums that lose as many digits as the size squared
+STEEP = ("exp", "sinh", "laplace")
 
 
 class Row(NamedTuple):
-    """One entry of one kernel at one pair; textbook, peer: their errors, None where they were not asked."""
+    """One entry of one kernel at one pair; textbook, peer: their errors, None where they were not asked.
+
+    Where the library refused the pair, error is NaN and exact says why."""
 
     kernel: str
     activation: str
@@ -127,21 +131,29 @@ def textbook(kernel: Kernel, X: Matrix, Y: Matrix, depths: Sequence[int]) -> dic
         except (NameError, TypeError, ValueError):
             return {}
         for depth in range(2, max(depths) + 1):
-            new = w2 * calls[1](va, vb, vc) + s2
+            new = np.broadcast_to(w2 * calls[1](va, vb, vc) + s2, len(X))  # duals of constants are numbers
             value = new + value * w2 * calls[2](va, vb, vc) if layer.factor else new
             va, vb, vc = w2 * calls[0](va, va, va) + s2, w2 * calls[0](vb, vb, vb) + s2, new
             found[depth] = value
     return found
 
 
-def in_blocks(kernel: Kernel, X: Matrix, Y: Matrix) -> Matrix:
-    """k(X[i], X[i]), k(X[i], Y[i]) and k(Y[i], X[i]), shape (n, 3), from matrices of a few pairs each."""
-    found = []
-    for start in range(0, len(X), BLOCK):
-        x, y = X[start : start + BLOCK], Y[start : start + BLOCK]
-        K, n = kernel(np.concatenate([x, y])), len(x)
-        found += [(K[i, i], K[i, n + i], K[n + i, i]) for i in range(n)]
-    return np.array(found)
+Values = tuple[float, float, float]
+
+
+def in_blocks(kernel: Kernel, X: Matrix, Y: Matrix, size: int = BLOCK) -> list[Values | str]:
+    """k(X[i], X[i]), k(X[i], Y[i]) and k(Y[i], X[i]) from matrices of a few pairs each, or why it refused."""
+    found: list[Values | str] = []
+    for start in range(0, len(X), size):
+        x, y = X[start : start + size], Y[start : start + size]
+        n = len(x)
+        try:
+            K = kernel(np.concatenate([x, y]))
+        except kc.InputError as error:
+            found += in_blocks(kernel, x, y, 1) if n > 1 else [str(error)]
+        else:
+            found += [(K[i, i], K[i, n + i], K[n + i, i]) for i in range(n)]
+    return found
 
 
 def peer_values(job: Job, pairs: dict[int, tuple[Matrix, Matrix]]) -> dict[str, Any]:
@@ -241,12 +253,16 @@ def entries(
         wanted = memory.exact([k for _, k in every], X[i], Y[i], depths[i])
         for (name, k), column in zip(every, wanted, strict=True):
             for depth, e in zip(depths[i], column, strict=True):
-                same, forward, back = values[name][depth][i]
+                got = values[name][depth][i]
+                if isinstance(got, str):
+                    yield Row(name, job.activation, s, family, depth, math.nan, got, math.nan)
+                    continue
+                same, forward, back = got
                 if name in turned:
                     forward, back = (forward, forward) if k is kernels[name] else (back, back)
                 other = ulps(plain[name][depth][i], e) if k is kernels[name] and plain[name] else None
                 third = ulps(peer[name][str(depth)][i], e) if name in peer else None
-                error, value = max((ulps(got, e), float(got)) for got in (forward, back))
+                error, value = max((ulps(one, e), float(one)) for one in (forward, back))
                 if family.endswith("duplicate") and forward != same:
                     error = float("inf")
                 shown = mp.nstr(e.value, 20)

@@ -7,12 +7,14 @@ from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
+import accuracy
+import mpmath as mp
 import numpy as np
 import pytest
-from accuracy import kept
-from accuracy_cases import Job, Row, entries, makers_of
+from accuracy import kept, work
+from accuracy_cases import Job, Row, entries, in_blocks, makers_of
 from accuracy_names import chosen, known, left_out
-from accuracy_report import END, START, cell, markdown, put, verdict
+from accuracy_report import END, START, cell, markdown, put, refused, verdict
 from exact_kernels import exact
 from references import References, key
 
@@ -74,6 +76,58 @@ def test_what_is_left_out_is_told() -> None:
     assert "no closed form" in left_out(["tanh"])["tanh"]
     assert makers_of("tanh") == {}
     assert set(makers_of("sin(B=1, phi=0)")) == {"nngp", "ntk"}
+
+
+def test_what_is_refused_is_told_and_nothing_else_is_lost() -> None:
+    kernel = kc.SGNTK(kc.Sign(), kc.LogAbs(1.5), 2)
+    X = np.array([[1.0, 2.0], [1e150, 1e150], [0.5, -1.0]])
+    first, why, last = in_blocks(kernel, X, X[:, ::-1].copy())
+    assert np.isfinite([first, last]).all()
+    assert isinstance(why, str)
+    (line,) = refused([row(2, 0.5), Row("sgntk", "sign", 0.0, "norm", 2, np.nan, why, np.nan)])
+    assert "sgntk, 1 values" in line
+    assert "known up to" in line
+
+
+def test_a_job_without_references_does_not_end_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise ArithmeticError("no two precisions agree")
+
+    monkeypatch.setattr(accuracy, "measure", lost)
+    assert work(JOB, None, False)["failed"] == "no two precisions agree"
+
+
+def test_polynomials_are_measured_by_their_terms() -> None:
+    """(a - 1)(b - 1)/2 + c^2: where a rounds to 1, the digits of a - 1 are those of a."""
+    x, y = np.array([1e-8, 0.0]), np.array([0.0, 1e8])
+    ((found,),) = exact([kc.NNGP(kc.Hermite(2), 2, sigma_b=1)], x, y, [2])
+    assert 1 < found.value < 4
+    assert found.size > 1e15
+
+
+@pytest.mark.parametrize("size", [1.0, 1e150])
+def test_references_where_inverse_powers_of_the_determinant_cancel(size: float) -> None:
+    """SG-NTK of opposite rows: the surrogate is 1 at 0, and 2 delta has the density of a variable there."""
+    x = np.array([size, -size / 2])
+    ((found,),) = exact([kc.SGNTK(kc.Sign(), kc.SuperSpike(), 2)], x, -x, [2])
+    with mp.workdps(30):
+        variance = mp.fdot(x.tolist(), x.tolist()) / 2
+        assert abs(found.value / (-1 - variance * mp.sqrt(2 / (mp.pi * variance))) - 1) < 1e-22
+
+
+def test_references_of_steep_exponentials_beside_error_functions() -> None:
+    """exp(u) - exp(u) erf(x) of long rows: 2 delta(x) exp(-|y|) is nearly the density of two variables."""
+    x, y = np.array([1e8, 0.0]), np.array([1e8, 1e8])
+    ((found,),) = exact([kc.SGNTK(kc.Sign(), kc.Laplace(), 2)], x, y, [2])
+    assert abs(found.value - (0.5 + 1e16 / 2 * 2 / (np.pi * 1e16 / 2))) < 1e-6
+
+
+@pytest.mark.timeout(60)
+def test_references_of_variances_that_fall_for_ever() -> None:
+    """P(z > 1) of rows 1e-4 long is exp(-5e7), and one over it the argument of the next layer."""
+    x, y = np.array([[1.0, -2.0], [0.5, 1.0]]) * 1e-4
+    ((last,),) = exact([kc.NTK(kc.ThresholdedReLU(), 3)], x, y, [3])
+    assert abs(last.value) < 1e-300
 
 
 def test_pairs_do_not_depend_on_other_jobs() -> None:

@@ -146,6 +146,76 @@ def test_close_pairs_of_forms_with_quadrants(kernel: Kernel, angle: float) -> No
         assert abs(kernel(rows)[0, 1] / wanted - 1) < 4 * 2.0**-52
 
 
+@pytest.mark.parametrize("name", ["GELU", "HardTanh"])
+def test_long_opposite_rows_beside_a_bias(name: str) -> None:
+    """1 + r = 1e-300 takes 600 digits of the covariance, and a sum that cancels as many again."""
+    kernel = kc.NNGP(getattr(kc, name)(), 2, sigma_b=1)
+    x = np.array([1.0, 2.0, -0.5]) * 1e150
+    ((wanted,),) = exact([kernel], x, -x, [2])
+    assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
+@pytest.mark.filterwarnings("ignore::kernelcalc.SurrogateWarning")
+@pytest.mark.parametrize("name", ["Box", "SuperSpike", "ATanSurrogate", "Laplace"])
+@pytest.mark.parametrize("sigma_b", [0, 0.3])
+def test_means_fall_for_ever(name: str, sigma_b: float) -> None:
+    """Their tables end at 2^120; rows may be longer."""
+    kernel = kc.SGNTK(kc.Sign(), getattr(kc, name)(), 3, sigma_b=sigma_b)
+    X = np.random.default_rng(1).standard_normal((3, 5)) * [[1e150], [1e80], [1]]
+    X[1] += 1e-70 * X[0] * (1 + 1e-8)
+    K = kernel(X)
+    for i, j in ((0, 0), (0, 1), (1, 0), (0, 2), (2, 1)):
+        ((wanted,),) = exact([kernel], X[i], X[j], [3])
+        assert ulps(float(K[i, j]), wanted) < 8
+
+
+@pytest.mark.filterwarnings("ignore::kernelcalc.SurrogateWarning")
+@pytest.mark.parametrize(
+    ("kernel", "size", "apart"),
+    [
+        (kc.NTK(kc.OneSidedBox(), 2, sigma_b=1), 1e-150, 1e-15),  # (1 - r)/2 is 1e-330
+        (kc.NTK(kc.Step(), 2), 1e-150, 1e-8),  # the product of the variances is 1e-600
+        (kc.NNGP(kc.Triangle(), 2), 1e150, 1e-4),  # terms of 1e300 leave 1e-300
+    ],
+    ids=["gap", "variances", "terms"],
+)
+def test_beyond_the_range_of_floats(kernel: Kernel, size: float, apart: float) -> None:
+    x, z = np.random.default_rng(2).standard_normal((2, 8))
+    X = size * np.array([x, x + apart * z])
+    ((wanted,),) = exact([kernel], X[0], X[1], [2])
+    assert ulps(float(kernel(X)[0, 1]), wanted) < 4
+
+
+@pytest.mark.parametrize("size", [1e-8, 1.0])
+def test_opposite_rows_of_even_functions_are_equal(size: float) -> None:
+    """Without bias: from the second layer on the points coincide."""
+    x = size * np.array([1.0, 2.0, -0.5])
+    K = kc.NTK(kc.Laplace(), 3)(np.array([x, -x]))
+    np.testing.assert_allclose(K, K[0, 0], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "size"),
+    [
+        (kc.NTK(kc.Snake(), 3, sigma_b=0.1), 1e30),  # exp(-t) with t = 1e28 +- 1e30
+        (kc.NNGP(kc.DGauss(), 3), 1e150),  # variances that are 0 in float64
+    ],
+    ids=["exponentials", "zeros"],
+)
+def test_opposite_rows_of_any_length(kernel: Kernel, size: float) -> None:
+    x = size * np.random.default_rng(1).standard_normal(8)
+    ((wanted,),) = exact([kernel], x, -x, [3])
+    assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
+def test_what_shrinks_with_every_digit_is_not_infinite() -> None:
+    """NTK of a Gaussian at opposite rows 1e149 long: -1e395 in 50 digits, -1e345 in 100, then 3e148."""
+    kernel = kc.NTK(kc.GaussianSurrogate(), 2, sigma_b=0.1)
+    x = np.random.default_rng(0).standard_normal(8) * 1e149
+    ((wanted,),) = exact([kernel], x, -x, [2])
+    assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
 def test_equal_rows_stay_equal_in_many_layers() -> None:
     """Behind jumps an angle is the root of that before: one that stands for 0 would grow to any size."""
     kernel, row = kc.SGNTK(kc.Sign(), kc.Erf().derivative, 30, sigma_b=0.1), np.array([1.0, -2.0, 0.5])

@@ -6,7 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Angle:
     numbers: Vector
     error: float
     reach: float = float("inf")
+    falls: ClassVar[bool] = False
 
     def to_text(self) -> str:
         return json.dumps([base64.b64encode(self.numbers.tobytes()).decode(), self.error.hex()])

@@ -59,7 +59,11 @@ class Lookup(Protocol):
 
     @property
     def reach(self) -> float:
-        """The largest argument."""
+        """The largest argument in float64."""
+
+    @property
+    def falls(self) -> bool:
+        """Whether the second phase takes larger ones."""
 
 
 @dataclass(frozen=True)
@@ -214,17 +218,19 @@ class Evaluator:
         table_of = means.table_of if known.shift is None else planes.table_of
         return table_of(getattr(self.kernel, known.mean), known.shape)
 
-    def _check_reach(self, values: Matrix) -> None:
-        """InputError where a variance is beyond the table of the mean."""
-        if self.mean is None or self.mean.reach == math.inf:
-            return
+    def _beyond(self, values: Matrix) -> NDArray[np.bool_]:
+        """Points with a variance beyond the table of the mean. InputError where no other phase knows more."""
+        if self.depth == 1 or self.mean is None or self.mean.reach == math.inf:
+            return np.zeros(values.shape[1], dtype=bool)
         slope = self.parameters[-2]  # weight is the last
         most = (self.mean.reach / slope) ** 2
-        if values.max() > most:
+        beyond = values.max(axis=0) > most
+        if beyond.any() and not (self.mean.falls and self.structure.tapes):
             raise InputError(
                 f"{self.kernel!r}: a variance of {values.max():.3g} occurs, and the mean is known up"
                 f" to {most:.3g}; scale the data"
             )
+        return np.asarray(beyond)
 
     def points(self, data: Matrix, role: str, name: str, known: Points | None = None) -> Points:
         """The tables of all layers for the rows of data; known: those of the same rows in the other role."""
@@ -244,15 +250,16 @@ class Evaluator:
         blocks = -(-n // TILE)
         table = aligned((blocks, self.depth - 1, self.structure.quantities[role], STRIDE))
         self._call(f"{role}s", n, self.depth, values, self.numbers(dimension), table)
-        self._check_reach(values)
+        beyond = self._beyond(values)
         inverse = aligned((blocks * TILE,))
         with np.errstate(divide="ignore"):
             inverse[:n] = np.where(values[0] == 0, 0.0, 1 / np.sqrt(values[0]))
-        hard: NDArray[np.bool_] = ~(((values > LEAST) & (values < LARGEST)).all(axis=0) | dead)
-        made = Points(data, powers, squares, values, inverse, table, hard, dead, values[-1])
+        hard: NDArray[np.bool_] = beyond | ~(((values > LEAST) & (values < LARGEST)).all(axis=0) | dead)
+        highest = np.where(values.max(axis=0) < LARGEST, values[-1], np.inf)  # what came of more may be 0
+        made = Points(data, powers, squares, values, inverse, table, hard, dead, highest)
         if not self.known and (second := self.second(dimension)) is not None:
-            unknown, highest = second.unknown(made)
-            return replace(made, hard=hard | unknown, highest=np.where(unknown, highest, values[-1]))
+            unknown, most = second.unknown(made)
+            return replace(made, hard=hard | unknown, highest=np.where(unknown, most, highest))
         return made
 
     def diagonal(self, points: Points) -> Matrix:

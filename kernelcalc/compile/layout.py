@@ -21,6 +21,7 @@ PLANE_TERMS = 12  # of the polynomials of planes.py, in each of their two variab
 PLANE_LEVELS = 96  # of the squares of planes.py
 PLANE_FOLDED = -0.5  # in place of a number: the function repeats there, and the square of one period has it
 PLANE_FOLD = 2.0  # width of that square; its part up to 1/2 is used
+FALLS = 6  # place in the header of a table of what is not 0 where the function falls like 1/x for ever
 SECOND = 5  # place in the header of the number of intervals of the first table of two
 WEDGE_TERMS = 21  # of the polynomials of wedges.py, an odd number
 WEDGE = 2 + 3 * WEDGE_TERMS  # numbers that a point keeps for each of its thresholds

@@ -44,8 +44,9 @@ COSTLY, HEAVY = 1000, 30  # what an integral over a quarter plane counts in mpma
 SERIES = 200  # what a hypergeometric function counts in mpmath
 BEYOND = 2.0**-1018  # variances below, or rounded to 0 in some layer, have no digits in double-double
 ROUNDED = 8 * 2.0**-52  # relative error of a variance, a layer, that float64 may make
+ROOT = -490  # log2 of the root of 1 -+ r, below which that may have no digits
 MOST = 10**7  # instructions for one matrix in mpmath, half a minute
-PRECISIONS = (50, 100, 200, 400, 800)  # digits tried in turn until two agree
+PRECISIONS = (50, 100, 200, 400, 800, 1600)  # digits tried in turn until two agree
 
 
 @dataclass
@@ -92,6 +93,12 @@ class Second:
     def integrals(self) -> int:
         """Over quarter planes, in one layer."""
         return sum(i.operation in QUADRANTS for i in self.near.layer)
+
+    @cached_property
+    def _even(self) -> bool:
+        """Whether K(x, -x) is K(x, x)."""
+        kernel = self.code.kernel
+        return kernel.symmetric and kernel.f1.parity == "even" and not self.numbers["s2"]
 
     @cached_property
     def _first(self) -> tuple[float, ...]:
@@ -270,6 +277,10 @@ class Second:
         ended = map(_ended, (rows, columns))
         beyond = np.logical_or(*(mask[index] for mask, index in zip(ended, places.T, strict=True)))
         beyond &= np.isinf(wrong).any(axis=1)  # overflow, or a division by what is 0 for float64 alone
+        if not self.code.structure.covered:
+            hard = np.logical_or(rows.hard[places[:, 0]], columns.hard[places[:, 1]])
+            beyond |= hard & np.isinf(values).any(axis=1)  # likewise, without a bound
+            beyond |= self._vanishing(rows, columns, places)
         for n in np.flatnonzero(left | beyond):
             i, j = places[n]
             exact = self._exact(rows.data[i], columns.data[j], values[n, 0], wrong[n, 0])
@@ -281,9 +292,21 @@ class Second:
                 values[n] = exact
         return values
 
+    def _vanishing(self, rows: Points, columns: Points, places: Integers) -> NDArray[np.bool_]:
+        """Pairs whose 1 - r or 1 + r is below the range of floats in the first layer, other than 0."""
+        x, y = (p.data[index] for p, index in zip((rows, columns), places.T, strict=True))
+        variances = [p.values[0][index] for p, index in zip((rows, columns), places.T, strict=True)]
+        with np.errstate(divide="ignore", over="ignore"):
+            off = [np.log2(np.abs(difference).max(axis=1)) for difference in (x - y, x + y)]
+            size = np.log2(np.maximum(*variances)) / 2
+        near, far = ((o > -np.inf) & (o - size < ROOT) for o in off)
+        return np.asarray(np.logical_or(near, far))
+
     def _exact(self, x: Matrix, y: Matrix | None, value: float, wrong: float) -> tuple[float, float] | None:
         """K(x, y) and K(y, x) in mpmath, given K(x, y) in double-double and its bound; y = None is x. None
         where no two precisions agree, or after MOST instructions."""
+        if y is not None and self._even and (x == -y).all():
+            y = None
         point = self.code.structure.tapes.get("point") if y is None else None
         tape, y = self.near if point is None else read(point), x if y is None else y
         if not digits.available(tape) or self.used >= MOST:
@@ -291,24 +314,33 @@ class Second:
         last: tuple[Any, ...] | None = None
         if wrong < 1e-6 * abs(value):  # what double-double lost, the first precision can lose
             last = mp.mpf(value), mp.mpf(value)
-        for precision in PRECISIONS:
-            self.used += self.price
+        lost = _lost(x, y)
+        precisions = [p for p in PRECISIONS[: len(PRECISIONS) if lost > PRECISIONS[-3] else -1] if p > lost]
+        for precision in precisions:
+            self.used += self.price * max(1, precision // 200)
             with mp.workdps(precision):
                 weight, bias = (mp.mpmathify(self.numbers[name]) for name in ("w2", "s2"))
                 state = digits.first_layer(x.tolist(), y.tolist(), weight, bias)
-                found, lost = digits.bounded(tape, self.numbers, state, self.code.depth)
+                found, wrongs = digits.bounded(tape, self.numbers, state, self.code.depth)
                 of = (0, 0) if self.tangent == 0 else (1, 1 if point else self.tangent)
                 pair = tuple(found[k] for k in of)
                 known = (
-                    precision == PRECISIONS[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
+                    precision == precisions[0] and last is not None and abs(pair[0] - last[0]) <= 4 * wrong
                 )
-                final = precision == PRECISIONS[-1]
-                kept = all(_kept(found[k], lost[k]) or (final and mp.isinf(lost[k])) for k in of)
+                final = precision == precisions[-1]
+                kept = all(_kept(found[k], wrongs[k]) or (final and mp.isinf(wrongs[k])) for k in of)
                 agreed = last is not None and all(_agree(*both) for both in zip(pair, last, strict=True))
                 if known or (kept and agreed):
                     return float(pair[0]), float(pair[1])
                 last = pair
         return None
+
+
+def _lost(x: Matrix, y: Matrix) -> int:
+    """How many digits sums may lose: of long rows four times those of the entries, 1 -+ r beside a bias as
+    well, of short ones twice as many, where terms of 1 leave a variance."""
+    largest, least = (take(np.abs(row).max() or 1.0 for row in (x, y)) for take in (max, min))
+    return max(int(4 * np.log10(largest)), int(-2 * np.log10(least)), 0)
 
 
 def _ended(points: Points) -> NDArray[np.bool_]:
@@ -328,8 +360,9 @@ def _kept(value: Any, lost: Any) -> bool:
 
 
 def _agree(first: Any, second: Any) -> bool:
+    """Whether a value and that of the precision before are one."""
     if not mp.isfinite(first) or not mp.isfinite(second):
         return bool(first == second)
-    if min(abs(first), abs(second)) > mp.mpf(2) ** 1100:  # infinite for floats
-        return bool(mp.sign(first) == mp.sign(second))
+    if min(abs(first), abs(second)) > mp.mpf(2) ** 1100:  # infinite for floats, unless it shrinks
+        return bool(mp.sign(first) == mp.sign(second) and 2 * abs(first) > abs(second))
     return bool(abs(first - second) <= abs(first) * mp.mpf(2) ** -56 + mp.mpf(2) ** -1080)

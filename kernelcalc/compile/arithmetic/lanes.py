@@ -14,7 +14,7 @@ from typing import Any
 from kernelcalc.compile.arithmetic import twofold
 from kernelcalc.compile.arithmetic._coefficients import PI, SERIES_LIMIT
 from kernelcalc.compile.arithmetic.branchless import acute, over, plus, root, times
-from kernelcalc.compile.arithmetic.lookup import lookup, lookup_side
+from kernelcalc.compile.arithmetic.lookup import lookup_far, lookup_side
 from kernelcalc.compile.arithmetic.primitives import apart, fma, inline, offset, wide
 from kernelcalc.compile.arithmetic.twofold import Two
 
@@ -285,12 +285,14 @@ def sin_minus_t_cos(d: Register, x: Register, y: Register, z: Register) -> None:
 # --- operations pair by pair: series whose length depends on the argument
 
 ROUGH = 64.0 * LOST  # of the functions below
+FINITE = 1e300  # a bound that an infinite argument is beyond
 
 
 @inline
-def _density(x: float) -> float:
-    """Not below |d erf/dx|."""
-    return 1.13 * math.exp(-min(x * x, 700.0))
+def _density(x: float, wrong: float) -> float:
+    """Not below |d erf/dx| anywhere within wrong of x >= 0."""
+    nearest = max(x - min(wrong, FINITE), 0.0)
+    return 1.13 * math.exp(-min(nearest * nearest, 700.0))
 
 
 @inline
@@ -305,16 +307,17 @@ def function(operation: int, d: Register, x: Register) -> None:
         size = abs(t[0])
         if operation == EXP:
             y = twofold.exp(t)
-            wrong *= abs(y[0])
+            # exponents below 0 stay there, whatever their errors
+            wrong = min(wrong, 1.0) * math.exp(min(t[0] + wrong, 0.0)) if t[0] < 0.0 else wrong * y[0]
         elif operation == LOG:
             y = twofold.log(t)
             wrong /= size
         elif operation == ERF:
             y = twofold.erf(t)
-            wrong *= _density(size)
+            wrong *= _density(size, wrong)
         elif operation == ERFC:
             y = twofold.erfc(t)
-            wrong *= _density(size)
+            wrong *= _density(size, wrong)
         elif operation == ERFCX:
             y = twofold.erfcx(t)
             wrong *= 1.13 + 2.0 * abs(y[0] * min(t[0], 0.0)) if size < 1.0 or t[0] < 0.0 else abs(y[0]) / size
@@ -329,7 +332,7 @@ def function(operation: int, d: Register, x: Register) -> None:
             wrong /= math.sqrt(max((1.0 - size) * (1.0 + size), wrong + 1e-300))
         else:
             y = _phi(t)
-            wrong *= _density(size * ROOT_HALF[0])
+            wrong *= _density(size * ROOT_HALF[0], wrong)
         d[j], d[LOW + j] = y
         d[WRONG + j] = fma(abs(y[0]), ROUGH, wrong + LEAST)
 
@@ -338,7 +341,7 @@ def function(operation: int, d: Register, x: Register) -> None:
 def looked_up(d: Register, x: Register, table: Register) -> None:
     """The means of means.py, as exact as they are."""
     for j in range(LANES):
-        d[j], d[LOW + j], d[WRONG + j] = lookup(x[j], table), 0.0, 0.0
+        d[j], d[LOW + j], d[WRONG + j] = lookup_far(x[j], table), 0.0, 0.0
 
 
 @inline

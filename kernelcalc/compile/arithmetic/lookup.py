@@ -10,6 +10,7 @@ from kernelcalc.compile.arithmetic.primitives import bits, fma, from_bits, inlin
 from kernelcalc.compile.arithmetic.registers import double_polynomial
 from kernelcalc.compile.arithmetic.vecmath import exp
 from kernelcalc.compile.layout import (
+    FALLS,
     PLANE_FOLD,
     PLANE_FOLDED,
     PLANE_LEVELS,
@@ -45,6 +46,16 @@ def _polynomial(x: float, skipped: int, table: Pointer) -> float:
 def lookup(x: float, table: Pointer) -> float:
     """The function in the table at 0 <= x <= reach, as accurate as the table says; NaN for NaN."""
     return _polynomial(x, 0, table)
+
+
+@inline
+def lookup_far(x: float, table: Pointer) -> float:
+    """The same at any x >= 0, where the function falls like 1/x for ever."""
+    weight = 1.0
+    while table[FALLS] != 0.0 and x > table[4] and weight > 0.0:
+        x *= 0.5
+        weight *= 0.5
+    return weight * lookup(x, table)
 
 
 @inline

@@ -28,7 +28,7 @@ COUNT = len(NODES)
 NEAR = 1.3  # squared distance of the corner from the origin up to which the pole is taken out
 FAR = 40.0  # P(X > 40) = 0 in float64
 STEEP = 1e8
-HUGE = 1e150  # stands for all that is larger, where exponentials are taken out
+HUGE = 1e153  # stands for all that is larger, where exponentials are taken out
 TINY = 1e-200  # stands for 0, where only the ratio of h and A has a meaning
 ROOT_HALF = math.sqrt(0.5)
 ROOT_HALF_LOW = -4.833646656726457e-17  # sqrt(1/2) - ROOT_HALF

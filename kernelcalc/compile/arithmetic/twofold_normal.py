@@ -22,7 +22,7 @@ PANELS = (0.0, 0.25, 1.0)  # of [0, T]
 SERIES = 30.0  # squared distance of the corner up to which the series serves
 END = 150.0  # the integrand is left off where it is below exp(-END/2)
 BEYOND = 1e8  # stands for all that is larger: W is 0
-HUGE = 1e140  # likewise, where exponentials are taken out
+HUGE = 1e153  # likewise, where exponentials are taken out
 ROOT_HALF = (0.7071067811865476, -4.833646656726457e-17)
 
 
@@ -61,7 +61,7 @@ def _owen(square: Two, a: Two) -> Two:
 
 @inline
 def _integral(h: Two, A: Two) -> Two:
-    """Int_0^oo exp(-A t - t^2/2)/(h^2 + (A + t)^2) dt."""
+    """h Int_0^oo exp(-A t - t^2/2)/(h^2 + (A + t)^2) dt."""
     T = END / (A[0] + math.sqrt(A[0] * A[0] + END))
     x, total, square = rule(), ZERO, twofold.mul(h, h)
     for i in range(COUNT):
@@ -71,7 +71,7 @@ def _integral(h: Two, A: Two) -> Two:
         weight = x[4 * i + 2], x[4 * i + 3]
         value = twofold.quotient(twofold.mul(weight, size), twofold.add(square, twofold.mul(y, y)))
         total = twofold.add(total, value)
-    return twofold.times(total, T)
+    return twofold.mul(twofold.times(h, T), total)  # total T alone may underflow
 
 
 @inline
@@ -84,7 +84,7 @@ def _most(x: Two, most: float) -> Two:
 @inline
 def _far(size: Two, tilt: Two) -> Two:
     """exp((h^2 + A^2)/2) W(h, A), far out."""
-    return twofold.quotient(twofold.mul(size, _integral(size, tilt)), twofold.scale(PI, 2.0))
+    return twofold.quotient(_integral(size, tilt), twofold.scale(PI, 2.0))
 
 
 @inline

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelcalc.compile.layout import TABLE_HEADER, TABLE_TERMS
+from kernelcalc.compile.layout import FALLS, TABLE_HEADER, TABLE_TERMS
 from kernelcalc.errors import InputError
 from kernelcalc.late import Late
 
@@ -64,11 +64,16 @@ class Table:
     reach: float
     error: float
 
+    @property
+    def falls(self) -> bool:
+        """Whether the function falls like 1/x beyond `reach` as well."""
+        return self.tail < FOREVER
+
     @cached_property
     def numbers(self) -> Vector:
         """The table as compiled code takes it; octaves of a tail like 1/x are added up to 2^FAR."""
         coefficients, count = self.coefficients, 2**self.bits
-        if self.tail < FOREVER:
+        if self.falls:
             beyond = np.arange(1, FAR - self.low - len(coefficients) // count + 1)
             falls = -beyond[:, None, None] * (1 + np.arange(TABLE_TERMS))
             scaled = np.ldexp(coefficients[None, -count:], falls)
@@ -79,6 +84,7 @@ class Table:
         head = [shift, 2 ** (shift - 1), (self.low + 1023) << self.bits, np.ldexp(1.0, self.low), last]
         start = np.zeros(TABLE_HEADER)
         start[: len(head)] = head
+        start[FALLS] = self.falls
         return np.concatenate([start, packed(coefficients)[:, :-1].ravel()])
 
     def __call__(self, x: Vector) -> Vector:

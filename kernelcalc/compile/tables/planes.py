@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,7 @@ class Plane:
     far: float  # mu beyond which periods are not told apart
     error: float
     reach: float
+    falls: ClassVar[bool] = False
 
     @cached_property
     def numbers(self) -> Vector:

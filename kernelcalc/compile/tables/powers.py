@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -240,6 +240,7 @@ class Powers:
 
     numbers: Vector
     reach: float = float("inf")
+    falls: ClassVar[bool] = False
 
 
 @lru_cache(maxsize=64)
