@@ -194,14 +194,16 @@ def _factor(given: Any, va: mp.mpf, vb: mp.mpf, vc: mp.mpf, side: int, same: boo
     if same:
         return limit(va, va, va)
     f = mp.re(factor(va, vb, vc))
-    return mp.sign(f) * mp.inf if side and _pole(factor, side) else f
+    return mp.sign(f) * mp.inf if side and _pole(factor, side, mp.sqrt(va / vb)) else f
 
 
 @lru_cache(maxsize=1024)
-def _pole(factor: Form, side: int) -> bool:
-    """Whether a factor grows without bound as c -> +-1 at a = b = 1."""
+def _pole(factor: Form, side: int, ratio: mp.mpf) -> bool:
+    """Whether a factor grows without bound as c -> +-ratio at a = ratio^2, b = 1: with a threshold other than
+    0 only at equal rows."""
     with mp.workdps(500):
-        far, near = (mp.re(factor(mp.mpf(1), mp.mpf(1), side * (1 - mp.mpf(10) ** -k))) for k in (400, 440))
+        steps = (1 - mp.mpf(10) ** -k for k in (400, 440))
+        far, near = (mp.re(factor(ratio**2, mp.mpf(1), side * ratio * step)) for step in steps)
         return bool(abs(near) > 1e5 * abs(far))
 
 
@@ -216,7 +218,7 @@ def _side(na: mp.mpf, nb: mp.mpf, new: mp.mpf, hair: mp.mpf) -> int:
     if na * nb == 0:
         return 0
     r = new / mp.sqrt(na * nb)
-    return int(mp.sign(r)) if 1 - abs(r) <= hair**0.3 else 0
+    return int(mp.sign(r)) if 1 - abs(r) <= hair**0.45 else 0
 
 
 def ulps(value: float, wanted: Exact) -> float:
