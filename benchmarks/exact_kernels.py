@@ -63,12 +63,16 @@ def forms(layer: Layer) -> tuple[Form, Form, Form, Form | None, Form | None]:
 
 @lru_cache(maxsize=256)
 def terms(layer: Layer) -> Form | None:
-    """The sum of the absolute values of the terms of a polynomial E[f1 f2]; None for other closed forms."""
+    """The sum of the absolute values of the terms of E[f1 f2] where it is a polynomial or a sum of integrals
+    over quarter planes: these pass through zero elsewhere than at c = 0. None for other closed forms."""
     cross = layer.cross.expr
-    if cross is None or not cross.is_polynomial(a, b, c):
+    if cross is not None and cross.is_polynomial(a, b, c):
+        parts = [factor * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms()]
+    elif cross is not None and cross.has(Phi2):
+        parts = list(sp.Add.make_args(cross))
+    else:
         return None
-    size = sum(abs(factor) * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms())
-    return call(size)
+    return call(sp.Add(*map(sp.Abs, parts), evaluate=False))
 
 
 @lru_cache(maxsize=1024)
@@ -168,7 +172,8 @@ def _pass(
             raise Lost
         new = na if same else w2 * mp.re(cross(va, vb, vc)) + s2
         ends = [abs(w2 * mp.re(cross(va, vb, end)) + s2) for end in _within(va, vb, large)]
-        large = max(abs(new), *ends, w2 * whole(va, vb, large) + s2 if whole else 0)
+        parts = w2 * mp.re(whole(va, vb, vc * (1 - hair))) + s2 if whole else 0
+        large = max(abs(new), *ends, min(parts, mp.sqrt(na * nb)))  # by Cauchy and Schwarz
         factors = [_factor(form, va, vb, vc, side, same) for form in given]
         state = [
             Exact(
