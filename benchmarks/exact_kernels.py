@@ -63,12 +63,16 @@ def forms(layer: Layer) -> tuple[Form, Form, Form, Form | None, Form | None]:
 
 @lru_cache(maxsize=256)
 def terms(layer: Layer) -> Form | None:
-    """The sum of the absolute values of the terms of a polynomial E[f1 f2]; None for other closed forms."""
+    """The sum of the absolute values of the terms of E[f1 f2] where it is a polynomial or a sum of integrals
+    over quarter planes: these pass through zero elsewhere than at c = 0. None for other closed forms."""
     cross = layer.cross.expr
-    if cross is None or not cross.is_polynomial(a, b, c):
+    if cross is not None and cross.is_polynomial(a, b, c):
+        parts = [factor * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms()]
+    elif cross is not None and cross.has(Phi2):
+        parts = list(sp.Add.make_args(cross))
+    else:
         return None
-    size = sum(abs(factor) * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms())
-    return call(size)
+    return call(sp.Add(*map(sp.Abs, parts), evaluate=False))
 
 
 @lru_cache(maxsize=1024)
@@ -168,7 +172,8 @@ def _pass(
             raise Lost
         new = na if same else w2 * mp.re(cross(va, vb, vc)) + s2
         ends = [abs(w2 * mp.re(cross(va, vb, end)) + s2) for end in _within(va, vb, large)]
-        large = max(abs(new), *ends, w2 * whole(va, vb, large) + s2 if whole else 0)
+        parts = w2 * mp.re(whole(va, vb, vc * (1 - hair))) + s2 if whole else 0
+        large = max(abs(new), *ends, min(parts, mp.sqrt(na * nb)))  # by Cauchy and Schwarz
         factors = [_factor(form, va, vb, vc, side, same) for form in given]
         state = [
             Exact(
@@ -194,14 +199,16 @@ def _factor(given: Any, va: mp.mpf, vb: mp.mpf, vc: mp.mpf, side: int, same: boo
     if same:
         return limit(va, va, va)
     f = mp.re(factor(va, vb, vc))
-    return mp.sign(f) * mp.inf if side and _pole(factor, side) else f
+    return mp.sign(f) * mp.inf if side and _pole(factor, side, mp.sqrt(va / vb)) else f
 
 
 @lru_cache(maxsize=1024)
-def _pole(factor: Form, side: int) -> bool:
-    """Whether a factor grows without bound as c -> +-1 at a = b = 1."""
+def _pole(factor: Form, side: int, ratio: mp.mpf) -> bool:
+    """Whether a factor grows without bound as c -> +-ratio at a = ratio^2, b = 1: with a threshold other than
+    0 only at equal rows."""
     with mp.workdps(500):
-        far, near = (mp.re(factor(mp.mpf(1), mp.mpf(1), side * (1 - mp.mpf(10) ** -k))) for k in (400, 440))
+        steps = (1 - mp.mpf(10) ** -k for k in (400, 440))
+        far, near = (mp.re(factor(ratio**2, mp.mpf(1), side * ratio * step)) for step in steps)
         return bool(abs(near) > 1e5 * abs(far))
 
 
@@ -216,7 +223,7 @@ def _side(na: mp.mpf, nb: mp.mpf, new: mp.mpf, hair: mp.mpf) -> int:
     if na * nb == 0:
         return 0
     r = new / mp.sqrt(na * nb)
-    return int(mp.sign(r)) if 1 - abs(r) <= hair**0.3 else 0
+    return int(mp.sign(r)) if 1 - abs(r) <= hair**0.45 else 0
 
 
 def ulps(value: float, wanted: Exact) -> float:

@@ -130,6 +130,13 @@ def test_references_of_variances_that_fall_for_ever() -> None:
     assert abs(last.value) < 1e-300
 
 
+def test_thresholds_have_poles_at_equal_rows_alone() -> None:
+    x = np.array([1.0, 2.0])
+    for factor, infinite in ((1.0, True), (2.0, False)):
+        ((found,),) = exact([kc.NTK(kc.ThresholdedReLU(), 2)], x, factor * x, [2])
+        assert bool(mp.isinf(found.value)) is infinite
+
+
 def test_pairs_do_not_depend_on_other_jobs() -> None:
     first, again = (JOB.draw() for _ in range(2))
     other = Job("relu", 1.0, 1, 0, "duplicate").draw()
