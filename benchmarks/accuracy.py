@@ -50,7 +50,7 @@ def work(job: Job, folder: Path | None, only: bool) -> dict[str, Any]:
     rows: list[Row] = []
     try:
         pairs, rows = (prepare(job, folder), []) if only and folder is not None else measure(job, folder)
-    except ArithmeticError as error:  # no reference: the other jobs go on
+    except ArithmeticError as error:  # the other jobs go on
         why = str(error)
     seconds = time.perf_counter() - start
     return {"job": asdict(job), "pairs": pairs, "seconds": seconds, "rows": rows, "failed": why}

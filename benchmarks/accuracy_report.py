@@ -77,10 +77,11 @@ def table(rows: list[Row], title: str, label: Callable[[Row], str]) -> list[str]
 
 
 def refused(rows: list[Row]) -> list[str]:
-    """What the library refused, kernel by kernel, each with its first reason."""
-    found = grouped((row for row in rows if math.isnan(row.error)), lambda row: row.kernel)
+    """What the library refused, or has no reference, kernel by kernel, each with its first reason."""
+    without = (row for row in rows if math.isnan(row.error))
+    found = grouped(without, lambda row: f"{row.activation}, {row.kernel}")
     return [
-        f"refused: {name}, {len(few)} values, as at {few[0].family!r}: {few[0].exact}"
+        f"not measured: {name}, {len(few)} values, as at {few[0].family!r}: {few[0].exact}"
         for name, few in found.items()
     ]
 

@@ -85,8 +85,18 @@ def test_what_is_refused_is_told_and_nothing_else_is_lost() -> None:
     assert np.isfinite([first, last]).all()
     assert isinstance(why, str)
     (line,) = refused([row(2, 0.5), Row("sgntk", "sign", 0.0, "norm", 2, np.nan, why, np.nan)])
-    assert "sgntk, 1 values" in line
+    assert line.startswith("not measured: sign, sgntk, 1 values")
     assert "known up to" in line
+
+
+def test_a_pair_without_reference_is_told() -> None:
+    """NTK of a box at rows 1e-150 long: a determinant is exp(-1e300), and divides."""
+    X, Y = np.array([[[1.0, 2.0]], [[0.5, -1.0]]]) * 1e-150
+    job = Job("box(A=1, W=1, A_0=0)", 0.0, 1, 0, "", True, None, 3)
+    makers = {"ntk": lambda depth, s: kc.NTK(kc.Box(), depth, sigma_b=s)}
+    (found,) = entries(job, makers, ["norm"], X, Y, {}, References(None, ""))
+    assert np.isnan(found.error)
+    assert "no two precisions agree" in found.exact
 
 
 def test_a_job_without_references_does_not_end_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
