@@ -38,7 +38,7 @@ class Exact:
 
     value: mp.mpf
     size: mp.mpf
-    peak: mp.mpf  # the largest value and variance of all layers so far
+    peak: mp.mpf  # the largest value of all layers so far
 
 
 def call(form: sp.Expr) -> Form:
@@ -63,16 +63,12 @@ def forms(layer: Layer) -> tuple[Form, Form, Form, Form | None, Form | None]:
 
 @lru_cache(maxsize=256)
 def terms(layer: Layer) -> Form | None:
-    """The sum of the absolute values of the terms of E[f1 f2] where it is a polynomial or a sum of integrals
-    over quarter planes: these pass through zero elsewhere than at c = 0. None for other closed forms."""
+    """The sum of the absolute values of the terms of a polynomial E[f1 f2]; None for other closed forms."""
     cross = layer.cross.expr
-    if cross is not None and cross.is_polynomial(a, b, c):
-        parts = [factor * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms()]
-    elif cross is not None and cross.has(Phi2):
-        parts = list(sp.Add.make_args(cross))
-    else:
+    if cross is None or not cross.is_polynomial(a, b, c):
         return None
-    return call(sp.Add(*map(sp.Abs, parts), evaluate=False))
+    size = sum(abs(factor) * a**i * b**j * c**k for (i, j, k), factor in sp.Poly(cross, a, b, c).terms())
+    return call(size)
 
 
 @lru_cache(maxsize=1024)
@@ -172,14 +168,13 @@ def _pass(
             raise Lost
         new = na if same else w2 * mp.re(cross(va, vb, vc)) + s2
         ends = [abs(w2 * mp.re(cross(va, vb, end)) + s2) for end in _within(va, vb, large)]
-        parts = w2 * mp.re(whole(va, vb, vc * (1 - hair))) + s2 if whole else 0
-        large = max(abs(new), *ends, min(parts, mp.sqrt(na * nb)))  # by Cauchy and Schwarz
+        large = max(abs(new), *ends, w2 * whole(va, vb, large) + s2 if whole else 0)
         factors = [_factor(form, va, vb, vc, side, same) for form in given]
         state = [
             Exact(
                 value := new + (k.value * w2 * f if f else 0),
                 large + (k.size * w2 * abs(f) if f else 0),
-                max(k.peak, abs(value), na, nb),
+                max(k.peak, abs(value)),
             )
             for k, f in zip(state, factors, strict=True)
         ]
@@ -230,14 +225,14 @@ def ulps(value: float, wanted: Exact) -> float:
     """The error of a value in units of 2^-52 of what is wanted; infinite for NaN and misplaced infinities.
 
     Relative to the value or, where it passes through zero (is below an eighth of it), to the sum of the
-    absolute values of its terms. Values beyond the range of floats must be infinite; where a layer before, or
-    a variance, led beyond it, they may have no value. Below the range they must be no larger than it.
+    absolute values of its terms. Values beyond the range of floats must be infinite, as those may be that a
+    layer before led beyond it; below the range they must be no larger than it.
     """
     if wanted.value == 0 or mp.isinf(wanted.value):
         return 0.0 if value == wanted.value else float("inf")
     if abs(wanted.value) > max(1.7e308, wanted.size / 8):
         return 0.0 if value == mp.sign(wanted.value) * mp.inf else float("inf")
-    if wanted.peak > 1.7e308 and not np.isfinite(value):
+    if wanted.peak > 1.7e308 and np.isinf(value):
         return 0.0
     if not np.isfinite(value):
         return float("inf")
