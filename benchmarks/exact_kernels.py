@@ -159,7 +159,8 @@ def _pass(
     found = {1: state}
     for depth in range(2, max(depths) + 1):
         if min(va, vb) < NOTHING:  # a zero row without bias, or nearly: 0 in all layers if f(0) = 0
-            found[depth] = [Exact(min(va, vb), min(va, vb), mp.mpf(0))] * len(given)
+            least = Exact(min(va, vb), min(va, vb), mp.mpf(0))
+            found[depth] = [k if mp.isinf(k.value) else least for k in found[depth - 1]]
             continue
         if side and not same:  # a hair inside the domain: a closed form may be 0/0 on its boundary
             vc = side * mp.sqrt(va * vb) * (1 - hair)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -61,3 +63,14 @@ def test_forms_that_are_not_homogeneous_are_told_apart_at_once() -> None:
     assert homogeneous_form(sp.sympify(kc.dual(kc.Abs()).template)) is not None
     for f in (kc.RectifiedQuadratic(), kc.MexicanHat("beta"), kc.Sin("B", "phi")):
         assert homogeneous_form(sp.sympify(kc.dual(f).template)) is None
+
+
+@pytest.mark.parametrize("length", [1e2, 1e8, 1e150])
+@pytest.mark.parametrize("make", [kc.NNGP, kc.NTK])
+def test_a_mean_that_vanishes_keeps_its_digits(make: Callable[..., Kernel], length: float) -> None:
+    """E f(X) = 0 at unit variance for SELU: of E f(X) f(Y) at long Y nothing is left but an ulp of its terms,
+    though they are small beside sqrt(k(x, x) k(y, y))."""
+    x, y = np.random.default_rng(5).standard_normal((2, 8))
+    X, kernel = np.array([1e-8 * x, length * y]), make(kc.SELU(), 2, sigma_b=1)
+    ((wanted,),) = exact([kernel], X[0], X[1], [2])
+    assert abs(float(kernel(X)[0, 1]) / float(wanted.value) - 1) < 16 * 2.0**-52

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 from kernelcalc.compile.tape import LEAST, PI, RESULTS, Instruction, Tape
@@ -21,6 +23,7 @@ else:
 
 Number = Any
 HAIR = -(10**5)  # log2 of the angle that stands for 0 where densities would be 0/0
+LARGE = 4096  # log2 of a variance that no hair makes up for
 SEEN = 12  # layers of roots, after which it would be seen
 TINY = 2.0**-1000  # constants below stand for 0 where float64 ends
 UNSEEN = 2.0**-60  # error of an exponent that no result shows
@@ -204,16 +207,26 @@ def _left(i: Instruction, given: Sequence[Number], found: Any, lost: Lost) -> Nu
     return mp.sqrt(bounds[0]) if i.operation == "sqrt" else mp.inf
 
 
+@lru_cache(maxsize=4)
+def _sums(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[Fraction, ...]:
+    """x.x, y.y, x.y and |x - y|^2, exactly: in integers, as denominators of floats are powers of 2."""
+    ratios = [value.as_integer_ratio() for value in (*x, *y)]
+    unit = max(under for _, under in ratios)
+    whole = [over * (unit // under) for over, under in ratios]
+    u, v = whole[: len(x)], whole[len(x) :]
+    w = [s - t for s, t in zip(u, v, strict=True)]
+    sums = (sum(map(mul, *two)) for two in ((u, u), (v, v), (u, v), (w, w)))
+    return tuple(Fraction(total, unit**2) for total in sums)
+
+
 def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) -> dict[str, Number]:
     """The state of a pair of rows in the first layer, c included."""
-    u, v = ([Fraction(float(value)) for value in row] for row in (x, y))
-    xx, yy, xy = (sum(s * t for s, t in zip(*two, strict=True)) for two in ((u, u), (v, v), (u, v)))
-    far = sum((s - t) ** 2 for s, t in zip(u, v, strict=True))
+    xx, yy, xy, far = _sums(tuple(x), tuple(y))
 
-    def real(value: Fraction | int) -> Number:
+    def real(value: Fraction) -> Number:
         return mp.mpf(value.numerator) / value.denominator
 
-    scale = w2 / len(u)
+    scale = w2 / len(x)
     a, b, c = (scale * real(value) + s2 for value in (xx, yy, xy))
     determinant = scale**2 * real(xx * yy - xy**2) + scale * s2 * real(far)
     size = mp.sqrt(a * b)
@@ -225,6 +238,25 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
     large = mp.sqrt(1 - small**2)
     q, p = (small, large) if c >= 0 else (large, small)
     return {"root_q": q, "root_p": p, "r": r, "d": scale * real(xx - yy), "a_x": a, "a_y": b, "c": c}
+
+
+def _raise(registers: list[Number], names: dict[str, int], lost: Lost) -> None:
+    """A hair for a variance beyond all floats, as of thresholds that nothing crosses: the limits are the same,
+    but where the other variance is as far beyond."""
+    sides = [names[name] for name in ("a_x", "a_y") if name in names]
+    least = mp.ldexp(1, HAIR)
+    low = [x for x in sides if registers[x] + lost.get(x, 0) < least]
+    if not low or not max(registers[x] for x in sides) < mp.ldexp(1, LARGE):
+        return
+    raised = dict.fromkeys(low, least)
+    if "d" in names:
+        raised[names["d"]] = mp.fsub(*(raised.get(x, registers[x]) for x in sides))
+    if "r" in names and not mp.isfinite(registers[names["r"]]):
+        half = mp.sqrt(mp.mpf(1) / 2)
+        raised |= {names["root_q"]: half, names["root_p"]: half, names["r"]: mp.mpf(0)}
+    for x, value in raised.items():
+        registers[x] = value
+        lost.pop(x, None)
 
 
 def constants(tape: Tape, numbers: dict[str, Any]) -> dict[int, Number]:
@@ -272,6 +304,7 @@ def _evaluated(
     for layer in range(depth - 1):
         for angle in angles:
             registers[angle] = registers[angle] or hair
+        _raise(registers, tape.inputs, lost)
         run(tape.layer if layer < depth - 2 else tape.last, registers, lost)
     ends = [tape.inputs[name] for name in RESULTS]
     return tuple(registers[x] for x in ends), tuple(lost.get(x, mp.mpf(0)) for x in ends)

@@ -259,7 +259,7 @@ class Evaluator:
         made = Points(data, powers, squares, values, inverse, table, hard, dead, highest)
         if not self.known and (second := self.second(dimension)) is not None:
             unknown, most = second.unknown(made)
-            return replace(made, hard=hard | unknown, highest=np.where(unknown, most, highest))
+            return replace(made, hard=hard | unknown, highest=np.maximum(highest, most))
         return made
 
     def diagonal(self, points: Points) -> Matrix:

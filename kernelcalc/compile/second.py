@@ -19,6 +19,7 @@ import numpy as np
 from kernelcalc.compile.evaluator import Space
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.machine import DIGITS, Machine, available, read, two
+from kernelcalc.compile.structure import infinite, mute
 from kernelcalc.compile.tape import FAR, NEAR, POINT, QUADRANTS, RESULTS, Tape
 from kernelcalc.late import Late
 
@@ -147,7 +148,7 @@ class Second:
         """Points whose variances float64 does not know to the last digits; bounds of the last variances."""
         found = self.points(points)
         if found is None:
-            return np.zeros(len(points.data), dtype=bool), points.values[-1]
+            return np.zeros(len(points.data), dtype=bool), np.full(len(points.data), np.inf)
         exact, wrong = found[1][::2], found[1][1::2]
         allowed = ROUNDED * np.arange(1, len(exact) + 1)[:, None] * np.abs(points.values)
         with np.errstate(invalid="ignore"):
@@ -162,7 +163,9 @@ class Second:
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
-        unknown = ~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))
+        gone = np.isnan(result) & (2 * _size(points) <= TINY) & mute(self.code.kernel)
+        result[gone] = 0.0
+        unknown = (~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))) & ~gone
         for k in np.flatnonzero(unknown & ~points.dead):
             exact = self._exact(points.data[k], None, result[k], wrong[k])
             result[k] = values[k] if exact is None else exact[0]
@@ -194,9 +197,10 @@ class Second:
         if self.code.steep:
             wanted |= np.isinf(out[:ni, :nj]) & self._orthogonal(rows, columns, where)
         # where both variances are tiny, so is the covariance: below the range of floats
-        size = [np.log2(np.maximum(p.highest, 2.0**-1074)) for p in (rows, columns)]
-        tiny = size[0][i0 : i0 + ni, None] + size[1][j0 : j0 + nj] <= TINY
+        tiny = _size(rows)[i0 : i0 + ni, None] + _size(columns)[j0 : j0 + nj] <= TINY
         images = (out[:ni, :nj],) if mirrored is None else (out[:ni, :nj], mirrored[:nj, :ni].T)
+        for image in images if tiny.any() and mute(self.code.kernel) else ():
+            image[tiny & np.isnan(image)] = 0.0  # what thresholds make of variances that are 0 in float64
         wanted &= ~np.logical_and.reduce([tiny, *(np.abs(image) < NOTHING for image in images)])
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
@@ -307,6 +311,8 @@ class Second:
         where no two precisions agree, or after MOST instructions."""
         if y is not None and self._even and (x == -y).all():
             y = None
+        if y is None and infinite(self.code.kernel):
+            return np.inf, np.inf
         point = self.code.structure.tapes.get("point") if y is None else None
         tape, y = self.near if point is None else read(point), x if y is None else y
         if not digits.available(tape) or self.used >= MOST:
@@ -341,6 +347,11 @@ def _lost(x: Matrix, y: Matrix) -> int:
     well, of short ones twice as many, where terms of 1 leave a variance."""
     largest, least = (take(np.abs(row).max() or 1.0 for row in (x, y)) for take in (max, min))
     return max(int(4 * np.log10(largest)), int(-2 * np.log10(least)), 0)
+
+
+def _size(points: Points) -> Matrix:
+    """log2 of the last variances."""
+    return np.asarray(np.log2(np.maximum(points.highest, 2.0**-1074)))
 
 
 def _ended(points: Points) -> NDArray[np.bool_]:

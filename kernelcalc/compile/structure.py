@@ -116,6 +116,20 @@ def silent(kernel: Kernel) -> list[bool]:
     )
 
 
+def mute(kernel: Kernel) -> bool:
+    """Whether the kernel vanishes with the variances: f(0) = 0, one of the surrogates too, and no masses at 0."""
+
+    def zero(f: Function) -> bool:
+        return bool(f.expr.subs(sym.z, 0) == 0)
+
+    def found() -> bool:
+        surrogates = [s for s in (kernel.s1, kernel.s2) if s is not None]
+        away = all(t != 0 for s in surrogates for t, _ in s.deltas)
+        return zero(kernel.f1) and zero(kernel.f2) and away and (not surrogates or any(map(zero, surrogates)))
+
+    return recall(kernel.recipe, "mute", found)
+
+
 def parameters_of(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]:
     """What the code takes as parameters: for a tabulated mean its slope and weight."""
     pairs = _apart(kernel)
@@ -132,6 +146,16 @@ def lone_mass(kernel: Kernel) -> bool:
     """Whether a surrogate has a mass where its activation does not jump."""
     sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
     return any(s is not None and bool(s.masses) and not f.jumps for f, s in sides)
+
+
+def infinite(kernel: Kernel) -> bool:
+    """Whether k(x, x) is, as of surrogates that share a mass, however small the density there."""
+
+    def found() -> bool:
+        factor = kernel.layer.factor
+        return kernel.f1 == kernel.f2 and factor is not None and factor.symbolic_diagonal == sp.oo
+
+    return recall(kernel.recipe, "infinite", found)
 
 
 def fractions(numbers: Iterable[sp.Expr | float]) -> list[str] | None:

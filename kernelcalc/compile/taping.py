@@ -151,12 +151,15 @@ class Lowering:
 
     def _power(self, expr: sp.Expr) -> int:
         base, power = self.value(expr.base), expr.exp
-        if not power.is_Rational or power.q > 2:
-            if expr.base is not sp.E:
-                return self.one("pow", base, self.value(power))
+        if expr.base is sp.E:
             return self.one("exp", self.value(power))
-        whole = int(abs(power) - sp.Rational(power.q - 1, 2))
-        factors = [self.one("sqrt", base)] * (power.q - 1) + [base] * whole
+        if not power.is_Rational or power.q not in (1, 2, 4):
+            return self.one("pow", base, self.value(power))
+        whole, quarters = divmod(int(4 * abs(power)), 4)
+        factors = [base] * whole
+        if quarters:
+            root = self.one("sqrt", base)
+            factors = [root] * (quarters // 2) + [self.one("sqrt", root)] * (quarters % 2) + factors
         product = self._times(factors)[0]
         return self.one("div", self.constant("1"), product) if power < 0 else product
 

@@ -47,12 +47,13 @@ def _terms(form: sp.Expr, first: sp.Expr, second: sp.Expr) -> Terms | None:
     return {(k, i, j, n): coefficient for (k, i, j, n), coefficient in poly.terms()}
 
 
-def steep(form: sp.Expr) -> bool:
-    """Whether such a form has so high a power of D that it magnifies errors of an angle."""
+def steep(form: sp.Expr) -> sp.Expr:
+    """The power of 1/D, if it is so high that it magnifies errors of an angle; else 0."""
     found = _read(form)
     if found is None or found[1].has(sp.Function):
-        return False
-    return any(p.exp <= sp.Rational(-5, 2) for p in found[1].atoms(sp.Pow) if p.base == D)
+        return sp.S.Zero
+    powers = [-p.exp for p in found[1].atoms(sp.Pow) if p.base == D]
+    return max((power for power in powers if power >= sp.Rational(5, 2)), default=sp.S.Zero)
 
 
 def bells(form: sp.Expr, builder: Builder, normalised: Callable[[sp.Expr], Normal | None]) -> sp.Expr | None:

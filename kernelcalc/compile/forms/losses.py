@@ -1,24 +1,25 @@
 """What the first phase loses: forms without a rule in gaps.py are sums that may cancel.
 
-The sum of the absolute values of the terms over the value, an eighth of sqrt(a' b') standing in where that
-passes through zero, times what a term is wrong by (measured, at worst), is the error to expect. Pairs for
+The sum of the absolute values of the terms over the value, an eighth of sqrt(a' b') but no more than a', b'
+standing in where that passes through zero, times what a term is wrong by (measured, at worst), is the error to expect. Pairs for
 which it is above LIMIT in some layer, for c or the tangent kernel, are left to the second phase (second.py).
 What powers make of errors in their arguments is not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
-from kernelcalc.compile.forms.builder import HALF, Builder, Inverse, s2, w2
+from kernelcalc.compile.forms.builder import HALF, Builder, Inverse, Omega, s2, w2
 from kernelcalc.compile.forms.quadrants import quadrant, quarter, scaled_quadrant
 from kernelcalc.kernels import Kernel
 
 LIMIT = 16  # units of 2^-52
 QUARTER, OTHER = sp.Rational(8, 5), HALF  # of them, lost by terms of forms with a quarter plane, or without
-STEEP, BENT = sp.Rational(1, 64), sp.Rational(1, 512)
+JUMPS, BENDS = sp.Rational(1, 64), sp.Rational(1, 512)
+POWER = sp.Rational(1, 20)  # of a power of a determinant: min(q, p) of its angle below which it is too steep
 ZERO = sp.Rational(1, 8)  # of sqrt(a' b'): a smaller value counts as passing through zero
 
 
@@ -31,19 +32,24 @@ def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -
     quarters = any(value.has(quadrant, quarter, scaled_quadrant) for value in meaning.values())
     unit = QUARTER if quarters else OTHER
     found = {name: unit * magnitude(outputs[x], meaning) for x, name in parts.items() if x in outputs}
-    roots = builder.at_row(1 / inverse[0]), builder.at_column(1 / inverse[1])
-    return found | {"spread": ZERO * roots[0] * roots[1]}
+    (x, y), (xx, yy) = (
+        (builder.at_row(inverse[0] ** -k), builder.at_column(inverse[1] ** -k)) for k in (1, 2)
+    )
+    return found | {"spread": sp.Min(ZERO * x * y, builder.at_pair(sp.Min(xx, yy)))}
 
 
-def narrow(kernel: Kernel, least: sp.Expr, steep: bool) -> dict[str, sp.Expr]:
-    """"narrow": more than LIMIT where the next angle, known to an absolute error, is too small for functions
-    whose expectations are steep in it: with kinks the root of least, min(q', p'), enters, with jumps its
-    inverse; steep: high powers of it do."""
+def narrow(kernel: Kernel, least: sp.Expr, power: sp.Expr, angles: Iterable[Omega]) -> dict[str, sp.Expr]:
+    """"narrow": more than LIMIT where an angle, known to an absolute error, is too small for functions whose
+    expectations are steep in it: of kinks the root of least, min(q', p'), enters the next layer, of jumps its
+    inverse; power: of the determinants that these angles belong to, in this layer."""
     sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
-    jump = any(f.jumps or (s is not None and s.masses) for f, s in sides)
-    if not jump and not steep and not any(f.breakpoints for f in (kernel.f1, kernel.f2)):
-        return {}
-    return {"narrow": sp.Piecewise((0, least >= (STEEP if jump or steep else BENT)), (2 * LIMIT, True))}
+    few = [(sp.Min(o.q, o.p), POWER * power) for o in angles] if power else []
+    if any(f.jumps or (s is not None and s.masses) for f, s in sides):
+        few.append((least, JUMPS))
+    elif any(f.breakpoints for f in (kernel.f1, kernel.f2)):
+        few.append((least, BENDS))
+    found = [sp.Piecewise((0, angle >= bound), (2 * LIMIT, True)) for angle, bound in few]
+    return {"narrow": sp.Add(*found)} if few else {}
 
 
 def magnitude(form: sp.Expr, meaning: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:

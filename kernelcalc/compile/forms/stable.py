@@ -171,7 +171,8 @@ def program(kernel: Kernel, *, close: bool = False) -> Program:
     }
     if not close and not covered(kernel):
         outputs |= losses(outputs, builder, inverse)
-        outputs |= narrow(kernel, least, steep(layer.cross) or steep(layer.factor or sp.S.Zero))
+        power = max(steep(form) for form in (layer.cross, layer.factor) if form is not None)
+        outputs |= narrow(kernel, least, power, builder.omegas.values())
     constants, row, column, pair = map(tuple, (builder.constants, builder.row, builder.column, builder.pair))
     return Program(parameters, constants, row, column, pair, outputs, tuple(builder.integrals))
 
@@ -215,7 +216,7 @@ def _integrals(kernel: Kernel, layer: Forms, builder: Builder) -> dict[str, sp.E
 def certain(kernel: Kernel) -> bool:
     """Whether float64 knows the variances and k(x, x) to the last digits: sums of positive terms."""
     layer, _ = _forms(kernel)
-    forms = (layer.first, layer.second, layer.factor_diagonal)
+    forms = [form for form in (layer.first, layer.second, layer.factor_diagonal) if form != sp.oo]
     if any(not power.args[0].is_nonpositive for form in forms for power in form.atoms(sp.exp)):
         return False  # a rounding error is as many times as large as the exponent
     terms = (term for form in forms for term in sp.Add.make_args(sp.expand(form)))
