@@ -1,4 +1,4 @@
-"""Thresholds that rows are too short to reach: variances and densities that are 0 in float64, and what is not."""
+"""Thresholds that rows are too short to reach: variances and densities that are 0 in float64."""
 
 from __future__ import annotations
 

@@ -241,8 +241,8 @@ def first_layer(x: Sequence[float], y: Sequence[float], w2: Number, s2: Number) 
 
 
 def _raise(registers: list[Number], names: dict[str, int], lost: Lost) -> None:
-    """A hair for a variance beyond all floats, as of thresholds that nothing crosses: the limits are the same,
-    but where the other variance is as far beyond."""
+    """A hair for a variance below all floats, as of thresholds out of reach: the limits are the same,
+    unless the other variance is as far above."""
     sides = [names[name] for name in ("a_x", "a_y") if name in names]
     least = mp.ldexp(1, HAIR)
     low = [x for x in sides if registers[x] + lost.get(x, 0) < least]

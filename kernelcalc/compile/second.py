@@ -19,7 +19,7 @@ import numpy as np
 from kernelcalc.compile.evaluator import Space
 from kernelcalc.compile.layout import STRIDE, TILE
 from kernelcalc.compile.machine import DIGITS, Machine, available, read, two
-from kernelcalc.compile.structure import infinite, mute
+from kernelcalc.compile.structure import mute
 from kernelcalc.compile.tape import FAR, NEAR, POINT, QUADRANTS, RESULTS, Tape
 from kernelcalc.late import Late
 
@@ -163,7 +163,8 @@ class Second:
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
-        gone = np.isnan(result) & (2 * _size(points) <= TINY) & mute(self.code.kernel)
+        gone = np.isnan(result) & (2 * _size(points) <= TINY)
+        gone &= gone.any() and mute(self.code.kernel)
         result[gone] = 0.0
         unknown = (~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))) & ~gone
         for k in np.flatnonzero(unknown & ~points.dead):
@@ -199,8 +200,10 @@ class Second:
         # where both variances are tiny, so is the covariance: below the range of floats
         tiny = _size(rows)[i0 : i0 + ni, None] + _size(columns)[j0 : j0 + nj] <= TINY
         images = (out[:ni, :nj],) if mirrored is None else (out[:ni, :nj], mirrored[:nj, :ni].T)
-        for image in images if tiny.any() and mute(self.code.kernel) else ():
-            image[tiny & np.isnan(image)] = 0.0  # what thresholds make of variances that are 0 in float64
+        for image in images:  # thresholds make NaN of variances that are 0 in float64
+            gone = tiny & np.isnan(image)
+            if gone.any() and mute(self.code.kernel):
+                image[gone] = 0.0
         wanted &= ~np.logical_and.reduce([tiny, *(np.abs(image) < NOTHING for image in images)])
         wanted &= ~(equal | rows.dead[i0 : i0 + ni, None] | columns.dead[j0 : j0 + nj])
         if mirrored is not None and i0 == j0:
@@ -311,7 +314,7 @@ class Second:
         where no two precisions agree, or after MOST instructions."""
         if y is not None and self._even and (x == -y).all():
             y = None
-        if y is None and infinite(self.code.kernel):
+        if y is None and self.code.structure.infinite:
             return np.inf, np.inf
         point = self.code.structure.tapes.get("point") if y is None else None
         tape, y = self.near if point is None else read(point), x if y is None else y

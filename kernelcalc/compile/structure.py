@@ -89,7 +89,7 @@ class Structure:
     tapes: dict[str, str] = field(default_factory=dict)  # of the second phase
     covered: bool = True  # whether gaps.py has a rule for the covariance
     certain: bool = True  # whether the variances are sums of positive terms
-
+    infinite: bool = False  # whether k(x, x) is, however small the density where surrogates share a mass
     near: float = NEAR
 
     @property
@@ -117,7 +117,7 @@ def silent(kernel: Kernel) -> list[bool]:
 
 
 def mute(kernel: Kernel) -> bool:
-    """Whether the kernel vanishes with the variances: f(0) = 0, one of the surrogates too, and no masses at 0."""
+    """Whether the kernel vanishes with the variances: f(0) = 0, s(0) = 0 for one side, and no masses at 0."""
 
     def zero(f: Function) -> bool:
         return bool(f.expr.subs(sym.z, 0) == 0)
@@ -146,16 +146,6 @@ def lone_mass(kernel: Kernel) -> bool:
     """Whether a surrogate has a mass where its activation does not jump."""
     sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
     return any(s is not None and bool(s.masses) and not f.jumps for f, s in sides)
-
-
-def infinite(kernel: Kernel) -> bool:
-    """Whether k(x, x) is, as of surrogates that share a mass, however small the density there."""
-
-    def found() -> bool:
-        factor = kernel.layer.factor
-        return kernel.f1 == kernel.f2 and factor is not None and factor.symbolic_diagonal == sp.oo
-
-    return recall(kernel.recipe, "infinite", found)
 
 
 def fractions(numbers: Iterable[sp.Expr | float]) -> list[str] | None:
@@ -222,7 +212,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
     """A Structure as JSON; null where it depends on the values of the parameters."""
     from kernelcalc.compile import tape
     from kernelcalc.compile.forms import named
-    from kernelcalc.compile.forms.stable import certain, covered, diagonal_program, power_tables
+    from kernelcalc.compile.forms.stable import certain, covered, diagonal_program, infinite, power_tables
     from kernelcalc.compile.forms.stable import program as derived
     from kernelcalc.compile.source.emit import Module
     from kernelcalc.compile.taping import texts
@@ -246,6 +236,7 @@ def _derive(kernel: Kernel, values: bool) -> str:
         texts(kinds),
         covered(kernel),
         certain(kernel),
+        infinite(kernel),
         CLOSER if ordinary.integrals and not jumps(kernel) else NEAR,
     )
     return json.dumps(vars(made))

@@ -1,9 +1,9 @@
 """What the first phase loses: forms without a rule in gaps.py are sums that may cancel.
 
-The sum of the absolute values of the terms over the value, an eighth of sqrt(a' b') but no more than a', b'
-standing in where that passes through zero, times what a term is wrong by (measured, at worst), is the error to expect. Pairs for
-which it is above LIMIT in some layer, for c or the tangent kernel, are left to the second phase (second.py).
-What powers make of errors in their arguments is not seen.
+The sum of the absolute values of the terms over the value, times what a term is wrong by (measured, at
+worst), is the error to expect; where the value passes through zero an eighth of sqrt(a' b') stands in, but no
+more than a' or b'. Pairs for which it is above LIMIT in some layer, for c or the tangent kernel, are left to
+the second phase (second.py). What powers make of errors in their arguments is not in these sums: see narrow.
 """
 
 from __future__ import annotations

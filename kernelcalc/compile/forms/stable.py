@@ -223,6 +223,11 @@ def certain(kernel: Kernel) -> bool:
     return all(term.is_nonnegative or term.has(named.Mean) for term in terms)  # tables have no more digits
 
 
+def infinite(kernel: Kernel) -> bool:
+    """Whether k(x, x) is, wherever a variance is not 0: both surrogates have a mass at one place."""
+    return kernel.f1 == kernel.f2 and bool(_forms(kernel)[0].factor_diagonal == sp.oo)
+
+
 def covered(kernel: Kernel) -> bool:
     """Whether the covariance of close pairs has a rule that does not cancel."""
     if kernel.f1 != kernel.f2:
