@@ -203,9 +203,9 @@ def _pole(factor: Form, side: int, ratio: mp.mpf) -> bool:
     """Whether a factor grows without bound as c -> +-ratio at a = ratio^2, b = 1: with a threshold other than
     0 only at equal rows."""
     with mp.workdps(500):
-        steps = (1 - mp.mpf(10) ** -k for k in (400, 440))
-        far, near = (mp.re(factor(ratio**2, mp.mpf(1), side * ratio * step)) for step in steps)
-        return bool(abs(near) > 1e5 * abs(far))
+        steps = (0.5, *(1 - mp.mpf(10) ** -k for k in (400, 440)))
+        sizes = [abs(mp.re(factor(ratio**2, mp.mpf(1), side * ratio * step))) for step in steps]
+        return bool(sizes[2] > max(1e5 * sizes[1], sizes[0]))  # not what rounding leaves of a zero
 
 
 def _within(va: mp.mpf, vb: mp.mpf, large: mp.mpf) -> tuple[mp.mpf, mp.mpf]:

@@ -19,6 +19,7 @@ from exact_kernels import exact
 from references import References, key
 
 import kernelcalc as kc
+from kernelcalc.functions.base import Function
 from kernelcalc.functions.entry import Entry
 
 JOB = Job("relu", 0.1, 1, 0, "duplicate")
@@ -145,6 +146,20 @@ def test_thresholds_have_poles_at_equal_rows_alone() -> None:
     for factor, infinite in ((1.0, True), (2.0, False)):
         ((found,),) = exact([kc.NTK(kc.ThresholdedReLU(), 2)], x, factor * x, [2])
         assert bool(mp.isinf(found.value)) is infinite
+
+
+@pytest.mark.parametrize("f", [kc.RectifiedMonomial(2), kc.RectifiedMonomial(3), kc.ReLU()], ids=repr)
+def test_zeros_at_opposite_rows_are_no_poles(f: Function) -> None:
+    """Of a factor like (1 + r)^(3/2), of which rounding leaves something else at each step."""
+    ((wanted,),) = exact([kc.NTK(f, 2)], np.array([-1.8]), np.array([1.1]), [2])
+    assert abs(wanted.value) < 1e-20
+
+
+def test_equal_rows_below_a_threshold_are_infinite() -> None:
+    """The masses of the surrogate meet, though P(z > 1) is exp(-1e8)."""
+    x = np.array([1e-4, 2e-4])
+    ((wanted,),) = exact([kc.NTK(kc.ThresholdedReLU(), 4)], x, x, [4])
+    assert wanted.value == mp.inf
 
 
 def test_pairs_do_not_depend_on_other_jobs() -> None:

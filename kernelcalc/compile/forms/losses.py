@@ -41,10 +41,10 @@ def losses(outputs: Mapping[str, sp.Expr], builder: Builder, inverse: Inverse) -
 def narrow(kernel: Kernel, least: sp.Expr, power: sp.Expr, angles: Iterable[Omega]) -> dict[str, sp.Expr]:
     """"narrow": more than LIMIT where an angle, known to an absolute error, is too small for functions whose
     expectations are steep in it: of kinks the root of least, min(q', p'), enters the next layer, of jumps its
-    inverse; power: of the determinants that these angles belong to, in this layer."""
+    inverse; power: of the determinants that angles of this layer belong to, which magnifies all errors."""
     sides = (kernel.f1, kernel.s1), (kernel.f2, kernel.s2)
     few = [(sp.Min(o.q, o.p), POWER * power) for o in angles] if power else []
-    if any(f.jumps or (s is not None and s.masses) for f, s in sides):
+    if power or any(f.jumps or (s is not None and s.masses) for f, s in sides):
         few.append((least, JUMPS))
     elif any(f.breakpoints for f in (kernel.f1, kernel.f2)):
         few.append((least, BENDS))
