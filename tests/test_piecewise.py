@@ -9,6 +9,7 @@ import pytest
 import kernelcalc as kc
 from kernelcalc.compile import cache
 from kernelcalc.compile.forms.named import canonical
+from kernelcalc.compile.layout import SECOND, STRIDE, TABLE_HEADER, TABLE_TERMS
 from kernelcalc.compile.tables import means
 from kernelcalc.compile.tables.piecewise import Sample, Table, tabulate
 from kernelcalc.errors import InputError
@@ -78,6 +79,35 @@ def test_compiled_lookup_agrees_with_the_table(tables: dict[str, Table]) -> None
         call(x.ctypes.data, y.ctypes.data, len(x), numbers.ctypes.data)
         assert y[:-1] == pytest.approx(table(x[:-1]), rel=4e-16, abs=0)
         assert np.isnan(y[-1])
+
+
+def test_many_lookups_are_single_ones_to_the_bit(tables: dict[str, Table]) -> None:
+    """By rows and shuffles instead of numbers one by one; the second table of two where side > 0."""
+    source = (
+        "from kernelcalc.compile.arithmetic.lookup import lookup, lookup_side, lookups, lookups_side\n"
+        "def entry(x, side, y, n, table, many, two):\n"
+        "    for i in range(n):\n"
+        "        y[i] = lookup_side(x[i], side[i], table) if two else lookup(x[i], table)\n"
+        "    if two:\n        lookups_side(x, side, n, table, many)\n"
+        "    else:\n        lookups(x, n, table, many)\n"
+    )
+    arguments = (*("float64*",) * 3, "int64", "float64*", "float64*", "int64")
+    call = cache.function(source, "entry", arguments)
+    generator = np.random.default_rng(6)
+    x = np.concatenate([10 ** generator.uniform(-12, 12, 227), [0.0, 1e-310, 1e35, np.inf, np.nan]])
+    assert len(x) % 8 == 0
+    side = generator.standard_normal(len(x))
+    for table in tables.values():
+        start, rows = np.split(table.numbers, [TABLE_HEADER])
+        start[SECOND] = len(rows) // (TABLE_TERMS - 1)
+        numbers = np.concatenate([start, rows, -rows])
+        for two in (0, 1):
+            many, one, work = x.copy(), np.empty_like(x), np.empty(TABLE_TERMS * STRIDE)
+            arrays = (many, side, one)
+            places = [a.ctypes.data for a in arrays]
+            call(*places, len(x), numbers.ctypes.data, work.ctypes.data, two)
+            assert np.array_equal(many, one, equal_nan=True)
+            assert (many[:-1] < 0).any() == two
 
 
 def test_the_error_is_measured_between_the_nodes() -> None:

@@ -9,13 +9,13 @@ PANEL = CHUNK * STRIDE  # size of the work space of `blocks.product`, in front o
 PRODUCT_SPACE = PANEL + 8 * CHUNK
 LANES = 11  # rows of STRIDE numbers: the state of TILE pairs
 MARKS = 2 + TILE * TILE  # how many pairs of a tile are close, which, and the column behind the tile
-LOOKUPS = 16  # of two variables, in one layer: two more rows for each
+LOOKUPS = 16  # in one layer: two more rows for each,
+TABLE_TERMS = 7  # and as many as a polynomial of a table has terms, the last two in one number
 # where a second product of the tile begins
-EXACT = TILE * STRIDE + PRODUCT_SPACE + (LANES + 2 * LOOKUPS) * STRIDE
+EXACT = TILE * STRIDE + PRODUCT_SPACE + (LANES + 2 * LOOKUPS + TABLE_TERMS) * STRIDE
 SCRATCH = EXACT + TILE * STRIDE  # work space of a tile
 Q, P, R, C, T, S, D, A, B, E, X = (lane * STRIDE for lane in range(LANES))  # where each begins
 RSQRT_CUBIC = 0.3125001  # 5/16 in roots.rsqrt_estimate, by which processor.py knows it in machine code
-TABLE_TERMS = 7  # of the polynomials of a table, the last two in one number
 TABLE_HEADER = 8  # numbers in front of them
 PLANE_TERMS = 12  # of the polynomials of planes.py, in each of their two variables: a multiple of 4
 PLANE_LEVELS = 96  # of the squares of planes.py

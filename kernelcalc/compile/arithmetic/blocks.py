@@ -6,8 +6,9 @@ symmetric, equal rows have equal products to the last bit, a row's product with 
 
 from typing import Any
 
-from kernelcalc.compile.arithmetic.primitives import fma, inline, offset, transpose8, wide
+from kernelcalc.compile.arithmetic.primitives import fma, inline, offset, wide
 from kernelcalc.compile.arithmetic.registers import add_products, address, settle, stream_line
+from kernelcalc.compile.arithmetic.shuffles import transpose8
 from kernelcalc.compile.layout import (
     CHUNK,
     PANEL,

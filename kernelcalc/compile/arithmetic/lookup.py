@@ -6,8 +6,18 @@ from math import floor, nan, sqrt
 from typing import Any
 
 from kernelcalc.compile.arithmetic.normal import phi
-from kernelcalc.compile.arithmetic.primitives import bits, fma, from_bits, inline, offset, shift_right
+from kernelcalc.compile.arithmetic.primitives import (
+    apart,
+    bits,
+    fma,
+    from_bits,
+    inline,
+    offset,
+    shift_right,
+    wide,
+)
 from kernelcalc.compile.arithmetic.registers import double_polynomial
+from kernelcalc.compile.arithmetic.shuffles import fetch8
 from kernelcalc.compile.arithmetic.vecmath import exp
 from kernelcalc.compile.layout import (
     FALLS,
@@ -16,6 +26,7 @@ from kernelcalc.compile.layout import (
     PLANE_LEVELS,
     PLANE_TERMS,
     SECOND,
+    STRIDE,
     TABLE_HEADER,
     TABLE_TERMS,
 )
@@ -26,26 +37,37 @@ BELOW_ONE = 1 - 2.0**-53
 
 
 @inline
-def _polynomial(x: float, skipped: int, table: Pointer) -> float:
-    """The polynomial of the interval of x, `skipped` intervals further on."""
+def _placed(x: float, table: Pointer) -> tuple[float, int]:
+    """x relative to the middle of its interval, and where the coefficients of that begin."""
     shift, half, base = int(table[0]), int(table[1]), int(table[2])
     low, high = table[3], table[4]
     y = high if x >= high else x
     j = shift_right(bits(y if y >= low else low), shift)
-    t = y - from_bits((j << shift) + half)
-    i = TABLE_HEADER + (TABLE_TERMS - 1) * (j - base + skipped)
+    return y - from_bits((j << shift) + half), TABLE_HEADER + (TABLE_TERMS - 1) * (j - base)
+
+
+@inline
+def _further(side: float, table: Pointer) -> int:
+    """How much further on the coefficients of the second table are, if side > 0."""
+    return (TABLE_TERMS - 1) * int(table[SECOND]) if side > 0.0 else 0
+
+
+@inline
+def _value(t: float, row: Pointer, step: int) -> float:
+    """The polynomial with these coefficients, `step` apart, at t."""
     u = t * t
-    pair = table[i + 5]  # the last coefficient lies in its lower half: see packed of piecewise.py
-    first = fma(t, table[i + 1], table[i])
-    middle = fma(t, table[i + 3], table[i + 2])
-    last = fma(u, from_bits(bits(pair) << 32), fma(t, pair, table[i + 4]))
+    pair = row[5 * step]  # the last coefficient lies in its lower half: see packed of piecewise.py
+    first = fma(t, row[step], row[0])
+    middle = fma(t, row[3 * step], row[2 * step])
+    last = fma(u, from_bits(bits(pair) << 32), fma(t, pair, row[4 * step]))
     return fma(u, fma(u, last, middle), first)
 
 
 @inline
 def lookup(x: float, table: Pointer) -> float:
     """The function in the table at 0 <= x <= reach, as accurate as the table says; NaN for NaN."""
-    return _polynomial(x, 0, table)
+    t, i = _placed(x, table)
+    return _value(t, offset(table, i), 1)
 
 
 @inline
@@ -61,7 +83,56 @@ def lookup_far(x: float, table: Pointer) -> float:
 @inline
 def lookup_side(x: float, side: float, table: Pointer) -> float:
     """The first of two functions at x >= 0 if side <= 0, else the second; their tables have one shape."""
-    return _polynomial(x, int(table[SECOND]) if side > 0.0 else 0, table)
+    t, i = _placed(x, table)
+    return _value(t, offset(table, i + _further(side, table)), 1)
+
+
+@inline
+def _all_placed(x: Pointer, m: int, table: Pointer, places: Pointer) -> None:
+    wide()
+    apart()
+    for j in range(m):
+        x[j], i = _placed(x[j], table)
+        places[j] = from_bits(i)
+
+
+@inline
+def _all_on_sides(x: Pointer, side: Pointer, m: int, table: Pointer, places: Pointer) -> None:
+    wide()
+    apart()
+    for j in range(m):
+        x[j], i = _placed(x[j], table)
+        places[j] = from_bits(i + _further(side[j], table))
+
+
+@inline
+def _all_values(x: Pointer, m: int, rows: Pointer) -> None:
+    wide()
+    apart()
+    for j in range(m):
+        x[j] = _value(x[j], offset(rows, j), STRIDE)
+
+
+@inline
+def _fetched(x: Pointer, m: int, table: Pointer, work: Pointer) -> None:
+    rows = offset(work, STRIDE)
+    for j in range(0, m, 8):
+        fetch8(table, offset(work, j), offset(rows, j), STRIDE)
+    _all_values(x, m, rows)
+
+
+@inline
+def lookups(x: Pointer, m: int, table: Pointer, work: Pointer) -> None:
+    """x[j] = lookup(x[j], table) for j < m, a multiple of 8; work: TABLE_TERMS rows of STRIDE numbers."""
+    _all_placed(x, m, table, work)
+    _fetched(x, m, table, work)
+
+
+@inline
+def lookups_side(x: Pointer, side: Pointer, m: int, table: Pointer, work: Pointer) -> None:
+    """x[j] = lookup_side(x[j], side[j], table) in the same way."""
+    _all_on_sides(x, side, m, table, work)
+    _fetched(x, m, table, work)
 
 
 @inline
@@ -116,7 +187,7 @@ def lookup_plane(mu: float, x: float, table: Pointer) -> float:
 
 
 @inline
-def lookups(mu: Pointer, x: Pointer, m: int, table: Pointer) -> None:
+def lookups_plane(mu: Pointer, x: Pointer, m: int, table: Pointer) -> None:
     """mu[j] = lookup_plane(mu[j], x[j], table)."""
     for j in range(m):
         mu[j] = lookup_plane(mu[j], x[j], table)

@@ -90,36 +90,6 @@ def _offset(typingctx: Any, pointer: Any, count: Any) -> Any:
 
 
 @intrinsic
-def _transpose8(typingctx: Any, source: Any, stride: Any, target: Any, target_stride: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        source8, target8 = (ir.VectorType(args[k].type.pointee, 8) for k in (0, 2))
-
-        def row(pointer: Any, stride: Any, k: int) -> Any:
-            place = builder.gep(pointer, [builder.mul(stride, ir.Constant(stride.type, k))])
-            return builder.bitcast(place, ir.VectorType(pointer.type.pointee, 8).as_pointer())
-
-        rows = []
-        for k in range(8):
-            rows.append(builder.load(row(args[0], args[1], k)))
-            rows[k].align = 4
-        for width in (1, 2, 4):  # exchange blocks of width x width elements across the diagonal
-            for k in range(8):
-                if k & width == 0:
-                    upper, lower = rows[k], rows[k | width]
-                    near = [j if j & width == 0 else 8 + (j ^ width) for j in range(8)]
-                    far = [j | width if j & width == 0 else 8 + j for j in range(8)]
-                    for position, chosen in ((k, near), (k | width, far)):
-                        mask = ir.Constant(ir.VectorType(ir.IntType(32), 8), chosen)
-                        rows[position] = builder.shuffle_vector(upper, lower, mask)
-        for k in range(8):
-            value = rows[k] if target8 == source8 else builder.fptrunc(rows[k], target8)
-            builder.store(value, row(args[2], args[3], k)).align = 4
-        return context.get_dummy_value()
-
-    return types.none(source, types.intp, target, types.intp), emit
-
-
-@intrinsic
 def _wide(typingctx: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         # llvmlite only knows attributes without a value; LLVM reads this one as any other string attribute.
@@ -184,12 +154,6 @@ shift_right = cast(Callable[[int, int], int], _shift_right)
 
 offset = cast(Callable[[Any, int], Any], _offset)
 """offset(p, i): the pointer to p[i]."""
-
-transpose8 = cast(Callable[[Any, int, Any, int], None], _transpose8)
-"""transpose8(p, s, q, t): q[i t + j] = p[j s + i] for i, j < 8, by shuffles (LLVM would gather).
-
-Both lead to numbers of one kind, or p to float64 and q to float32: each is rounded once.
-"""
 
 wide = cast(Callable[[], None], _wide)
 """wide(): called anywhere in a function, its own loops use 512-bit registers where the processor has them.

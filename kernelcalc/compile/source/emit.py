@@ -32,7 +32,9 @@ from kernelcalc.compile.arithmetic.blocks import (
 )
 from kernelcalc.compile.layout import EXACT, MARKS, A, B, C, D, E, P, Q, R, S, T, X
 from kernelcalc.compile.arithmetic.legendre import legendre, legendre_nodes, legendre_weights
-from kernelcalc.compile.arithmetic.lookup import lookup, lookup_plane, lookup_side, lookups
+from kernelcalc.compile.arithmetic.lookup import (
+    lookup, lookup_plane, lookup_side, lookups, lookups_plane, lookups_side,
+)
 from kernelcalc.compile.arithmetic.neighbours import along, first_layer, gathered, together
 from kernelcalc.compile.arithmetic.normal import conditioned, phi, quadrant, scaled_quadrant
 from kernelcalc.compile.arithmetic.pairs import summed

@@ -10,6 +10,13 @@ from kernelcalc.compile.layout import LANES, LOOKUPS, STRIDE
 from kernelcalc.compile.source.printer import PAIR, variability
 from kernelcalc.compile.source.statements import Statements, blocks, places
 
+# functions that look up a value, and those for all pairs of a row, with the lanes of arguments and work space
+MANY = {
+    "lookup": "lookups(offset(w, {0}), m, mean, offset(w, {2}))",
+    "lookup_side": "lookups_side(offset(w, {0}), offset(w, {1}), m, mean, offset(w, {2}))",
+    "lookup_plane": "lookups_plane(offset(w, {0}), offset(w, {1}), m, mean)",
+}
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -40,7 +47,7 @@ def pairs(module: Statements, loop: Loop) -> list[str]:
     summed = [x for x in loop.program.pair if x.value.func.__name__ in integrals]
     if len(summed) == 1 and module.line(summed[0]) in loop.lines:
         return _integrated(module, loop, summed[0])
-    found = [x for x in loop.program.pair if x.value.func.__name__ == "lookup_plane"]
+    found = [x for x in loop.program.pair if x.value.func.__name__ in MANY]
     return _looked_up(module, loop, found) if 0 < len(found) <= LOOKUPS else _written(module, loop)
 
 
@@ -65,16 +72,17 @@ def _integrated(module: Statements, loop: Loop, integral: Let) -> list[str]:
 
 
 def _looked_up(module: Statements, loop: Loop, found: list[Let]) -> list[str]:
-    """Values of tables are no vector code: what they need, they, and the rest."""
+    """Values of tables are no vector code, or slow: what they need, they, and the rest."""
+    work = (LANES + 2 * LOOKUPS) * STRIDE
     before, after = [module.line(x) for x in _needed(loop.program, found)], loop.lines
     calls = [f"    mean = offset(numbers, int(numbers[{module.place('at')}]))"]
     for k, statement in enumerate(found):
         mu, x = ((LANES + 2 * k + i) * STRIDE for i in range(2))
-        given = zip((mu, x), statement.value.args, strict=False)
+        given = zip((mu, x), statement.value.args[:-1], strict=False)  # the last one is the table
         before += [f"w[{lane} + j] = {module.value(u)}" for lane, u in given]
         known = module.line(statement), f"{statement.targets[0]} = w[{mu} + j]"
         after = [known[1] if line == known[0] else line for line in after]
-        calls.append(f"    lookups(offset(w, {mu}), offset(w, {x}), m, mean)")
+        calls.append(f"    {MANY[statement.value.func.__name__].format(mu, x, work)}")
     return [
         *_written(module, loop.part("before", before, counted=True)),
         *_written(module, loop.part("after", after)),

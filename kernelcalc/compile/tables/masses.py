@@ -48,10 +48,10 @@ def each(count, x, table, values):
 """
 Pair = tuple[Vector, Vector]  # values and bounds of their absolute errors
 PLANE_SOURCE = """\
-from kernelcalc.compile.arithmetic.lookup import lookups
+from kernelcalc.compile.arithmetic.lookup import lookups_plane
 
 def entry(mu, x, count, table):
-    lookups(mu, x, count, table)
+    lookups_plane(mu, x, count, table)
 """
 
 
