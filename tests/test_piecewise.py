@@ -98,7 +98,7 @@ def test_many_lookups_are_single_ones_to_the_bit(tables: dict[str, Table]) -> No
     assert len(x) % 8 == 0
     side = generator.standard_normal(len(x))
     for table in tables.values():
-        start, rows = np.split(table.numbers, [TABLE_HEADER])
+        start, rows = np.split(table.numbers.copy(), [TABLE_HEADER])
         start[SECOND] = len(rows) // (TABLE_TERMS - 1)
         numbers = np.concatenate([start, rows, -rows])
         for two in (0, 1):
