@@ -67,6 +67,7 @@ def test_smoothing_adds_to_the_variances(f: Function) -> None:
     [
         (lambda: kc.MultiStep([1, 0]), "must increase"),
         (lambda: kc.MultiStep([0, 1], [1]), "one weight for each"),
+        (lambda: kc.MultiStep(3), "thresholds: give a list of numbers, not 3"),  # type: ignore[arg-type]  # that is the point
         (lambda: kc.MultiStep([float("nan")]), "finite"),
         (lambda: kc.PiecewiseLinear([0], [1]), "one slope more"),
         (lambda: kc.PiecewiseLinear([0], [1, "x"]), "real number"),

@@ -129,6 +129,7 @@ BAD: list[tuple[object, str]] = [
     ([["a", "b"]], "numeric array"),
     ([[1.0, 2j]], "its entries are complex"),
     (np.empty((0, 3)), "shape (n, d)"),
+    ([[1.0, 2.0], [1e155, 0.0]], "the variance of X[1]"),
 ]
 
 

@@ -29,6 +29,16 @@ TWINS = [
 ]
 
 
+CUSP = kc.surrogate("norse.super").centred(0.5)
+# tables beside other forms in one layer: means of points off zero, integrals of pairs, parameters of one name
+BESIDE = [
+    (kc.Step(0.5), kc.GELU(), kc.GELU().derivative, (RANDOM, CLOSE)),
+    (kc.Step(0.5), kc.ELU(), kc.ELU().derivative, (RANDOM, CLOSE)),
+    (kc.Sign(), kc.ELU(), kc.Triangle(), (RANDOM, CLOSE)),
+    (kc.Step(-1), kc.GELU(), CUSP, (RANDOM, CLOSE)),
+]
+
+
 def twins(f: Function, g: Function, depth: int, sigma_b: float) -> Kernel:
     return kc.GeneralizedNTK((f, f.derivative), (g, g.derivative), depth, sigma_w=1.2, sigma_b=sigma_b)
 
@@ -44,6 +54,16 @@ def test_values_lie_within_their_bounds(
         exact = k.reference(ROWS[i], ROWS[j], digits=16)
         assert abs(K[i, j] - exact) <= bounds[i, j] + 1e-15 * abs(exact)
     assert bounds.max() <= 1e-12 * np.abs(K).max()
+
+
+@pytest.mark.parametrize(("f", "g", "s", "pairs"), BESIDE, ids=str)
+def test_tables_beside_other_forms(
+    f: Function, g: Function, s: Function, pairs: tuple[tuple[int, int], ...]
+) -> None:
+    k = kc.GeneralizedNTK((f, f.derivative), (g, s), 2, sigma_w=1.2)
+    for i, j in pairs:
+        value = k(ROWS[[i]], ROWS[[j]])[0, 0]
+        assert value == pytest.approx(float(k.reference(ROWS[i], ROWS[j], digits=18)), rel=2e-13)
 
 
 def test_large_matrices_look_means_up(monkeypatch: pytest.MonkeyPatch) -> None:

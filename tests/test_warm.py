@@ -163,7 +163,8 @@ def test_deviations_are_fractions_where_they_can_be() -> None:
     same = kc.NTK(kc.ReLU(), 2, sigma_w=sp.Rational(1, 2))
     assert (light, hash(light)) == (same, hash(same))
     assert light.sigma_w == sp.Rational(1, 2)
-    assert np.isinf(kc.NTK(kc.ReLU(), 2, sigma_w=1e200)(np.eye(2))[0, 0])  # beyond floats, as its value
+    with pytest.raises(InputError, match="beyond the range of"):
+        kc.NTK(kc.ReLU(), 2, sigma_w=1e200)(np.eye(2))
     root = kc.NTK(kc.ReLU(), 2, sigma_w=sp.sqrt(2))
     assert root.deviations[0] == sp.sqrt(2)
     assert np.allclose(root(np.eye(2)), kc.NTK(kc.ReLU(), 2, sigma_w=2**0.5)(np.eye(2)), rtol=1e-14)

@@ -24,6 +24,7 @@ from kernelcalc.compile.structure import (
     parameters_of,
     silent,
     structure_of,
+    tabled,
 )
 from kernelcalc.errors import InputError, Undefined
 from kernelcalc.functions.base import nearest_float
@@ -216,7 +217,7 @@ class Evaluator:
         if known.mean == POWERS:
             return powers.powers(known.shape)
         table_of = means.table_of if known.shift is None else planes.table_of
-        return table_of(getattr(self.kernel, known.mean), known.shape)
+        return table_of(tabled(self.kernel, known), known.shape)
 
     def _beyond(self, values: Matrix) -> NDArray[np.bool_]:
         """Points with a variance beyond the table of the mean. InputError where no other phase knows more."""
@@ -239,6 +240,12 @@ class Evaluator:
         values = np.zeros((self.depth, n))
         squares, powers = _norms(data) if known is None else (known.squares, known.powers)
         values[0] = (w2 / dimension) * squares + s2
+        if not (values[0] < math.inf).all():
+            row = int(np.argmin(values[0] < math.inf))
+            raise InputError(
+                f"the variance of {name}[{row}], sigma_w^2 |x|^2/n0 + sigma_b^2, is beyond the range of"
+                " float64 (1.8e308); scale the data"
+            )
         zero = np.zeros(n, dtype=bool) if s2 else np.all(data == 0, axis=1)
         if self.depth > 1 and zero.any() and jumps(self.kernel):  # sign: 0/0
             row = int(np.flatnonzero(zero)[0])

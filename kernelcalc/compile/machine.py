@@ -12,6 +12,7 @@ import numpy as np
 
 from kernelcalc.compile import cache
 from kernelcalc.compile.tape import (
+    APART,
     FAR,
     NEAR,
     OPERATIONS,
@@ -123,7 +124,7 @@ class Machine:
         state = np.array([placed.inputs[name] for name in (*names, *RESULTS)], dtype=np.int64)
         lengths = map(len, (first, placed.layer, placed.last))
         counts = np.array([*lengths, kept, tangent, placed.registers], dtype=np.int64)
-        module = "lanes_normal" if placed.operations.intersection(QUADRANTS) else "lanes"
+        module = "lanes_normal" if placed.operations.intersection(APART) else "lanes"
         return cls(names, state, words, counts, fixed, placed.registers, module)
 
     def run(

@@ -90,6 +90,7 @@ class Structure:
     covered: bool = True  # whether gaps.py has a rule for the covariance
     certain: bool = True  # whether the variances are sums of positive terms
     infinite: bool = False  # whether k(x, x) is, however small the density where surrogates share a mass
+    renamed: bool = False  # whether parameters of the tabled function have other names here than there
     near: float = NEAR
 
     @property
@@ -138,8 +139,16 @@ def parameters_of(kernel: Kernel, structure: Structure) -> list[sp.Expr | float]
     other = pairs[3][0 if structure.mean == "s2" else 1]
     given = [dict(f.parameters + g.parameters) for f, g in pairs[:3]]
     _, parameters = program.share([*given, dict(other.parameters)])
-    tabled = getattr(kernel, structure.mean)
-    return [*parameters.values(), *means.slope_and_weight(tabled, structure.slope, structure.shift)]
+    named = tabled(kernel, structure)
+    return [*parameters.values(), *means.slope_and_weight(named, structure.slope, structure.shift)]
+
+
+def tabled(kernel: Kernel, structure: Structure) -> Function:
+    """The function whose mean is looked up, its parameters named as in `shape`, `slope` and `shift`."""
+    if structure.renamed:
+        return _apart(kernel)[3][structure.mean == "s2"]
+    found: Function = getattr(kernel, structure.mean)
+    return found
 
 
 def lone_mass(kernel: Kernel) -> bool:
@@ -222,7 +231,8 @@ def _derive(kernel: Kernel, values: bool) -> str:
     ordinary, close = derived(kernel), derived(kernel, close=True)
     same = diagonal_program(kernel) if kernel.f1 == kernel.f2 else None
     module, tables = Module(ordinary, close, same), power_tables(kernel)
-    if tables and named.needs(kernel.layer.factor)[0]:
+    needs = named.needs(kernel.layer.factor)
+    if tables and needs[0]:
         raise Uncompiled(f"{kernel!r} would need tables of two kinds")
     kinds: list[tuple[str, program.Program, tuple[str, ...]]] = [("near", close, tape.NEAR)]
     kinds += [] if ordinary.integrals else [("far", ordinary, tape.FAR)]
@@ -232,11 +242,12 @@ def _derive(kernel: Kernel, values: bool) -> str:
         module.counts(),
         module.constant_count,
         kernel.layer.factor is not None,
-        *((POWERS, tables, "", None) if tables else named.needs(kernel.layer.factor)),
+        *((POWERS, tables, "", None) if tables else needs),
         texts(kinds),
         covered(kernel),
         certain(kernel),
         infinite(kernel),
+        bool(needs[0]) and _apart(kernel)[3][needs[0] == "s2"] != getattr(kernel, needs[0]),
         CLOSER if ordinary.integrals and not jumps(kernel) else NEAR,
     )
     return json.dumps(vars(made))

@@ -38,9 +38,9 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "lookup": (1, 1),
     "lookup_side": (2, 1),
     "hypot": (2, 1),
-    "quadrant": (4, 1),  # this and the next two in lanes_normal.py
+    "quadrant": (4, 1),
     "scaled_quadrant": (4, 1),
-    "lookup_plane": (2, 1),  # thresholds: never without quadrant
+    "lookup_plane": (2, 1),
     "sin": (1, 1),  # from here on digits.py only
     "cos": (1, 1),
     "pow": (2, 1),
@@ -50,6 +50,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "power_alone": (4, 1),
 }
 QUADRANTS = ("quadrant", "scaled_quadrant")
+APART = (*QUADRANTS, "lookup_plane")  # in lanes_normal.py
 NEAR = ("root_q", "root_p", "r", "d", "a_x", "a_y")  # the state of a close pair, then the results
 FAR = ("q", "p", "r", "a_x", "a_y")
 POINT = ("a_x",)

@@ -19,6 +19,8 @@ else:
 
 
 def _numbers(values: Iterable[object], name: str) -> list[sp.Expr]:
+    if not isinstance(values, Iterable):
+        raise InputError(f"{name}: give a list of numbers, not {values!r}")
     found = [exact(value, name) for value in values]
     if bad := [value for value in found if not value.is_number or not value.is_real]:
         raise InputError(f"{name}: {bad[0]} must be a real number")

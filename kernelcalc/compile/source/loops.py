@@ -22,7 +22,8 @@ MANY = {
 class Loop:
     """A function of w and the arguments: row is a column of its point table, column those of all points.
 
-    tables: the program for which the tables were made; program: what is computed; opening, lines: of a pair.
+    tables: the program for which the tables were made; program: what is computed; opening, lines: of a pair;
+    taken: how many of the lanes for values of tables hold what lines need.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Loop:
     program: Program
     opening: list[str]
     lines: list[str]
+    taken: int = 0
 
     def part(self, suffix: str, lines: list[str], counted: bool = False) -> Loop:
         """A loop over other lines, which counts close pairs or does not."""
@@ -48,25 +50,28 @@ def pairs(module: Statements, loop: Loop) -> list[str]:
     if len(summed) == 1 and module.line(summed[0]) in loop.lines:
         return _integrated(module, loop, summed[0])
     found = [x for x in loop.program.pair if x.value.func.__name__ in MANY]
-    return _looked_up(module, loop, found) if 0 < len(found) <= LOOKUPS else _written(module, loop)
+    few = len(found) > 0 and loop.taken + 2 * len(found) <= 2 * LOOKUPS
+    return _looked_up(module, loop, found) if few else _written(module, loop)
 
 
 def _integrated(module: Statements, loop: Loop, integral: Let) -> list[str]:
     """An integral is a loop itself, and what surrounds it would be no vector code: what it needs, it, and the
     rest. What it needs of the pair, and what it finds, lie where values of tables would."""
-    lanes = ((LANES + k) * STRIDE for k in range(2 * LOOKUPS))
-    given = {x: next(lanes) for x in integral.value.args if variability(x) == PAIR}
+    passed = [x for x in integral.value.args if variability(x) == PAIR]
+    taken = loop.taken + len(passed) + len(integral.targets)
+    lanes = ((LANES + k) * STRIDE for k in range(loop.taken, taken))
+    given = {x: next(lanes) for x in passed}
     before = [module.line(x) for x in _needed(loop.program, [Let((), x) for x in given])]
     before += [f"w[{lane} + j] = {module.value(x)}" for x, lane in given.items()]
     results = ", ".join(f"w[{next(lanes)} + j]" for _ in integral.targets)
-    passed = (f"w[{given[x]} + j]" if x in given else module.value(x) for x in integral.value.args)
-    call = f"{results} = {integral.value.func.__name__}({', '.join(passed)})"
+    values = (f"w[{given[x]} + j]" if x in given else module.value(x) for x in integral.value.args)
+    call = f"{results} = {integral.value.func.__name__}({', '.join(values)})"
     kept = f"{', '.join(map(str, integral.targets))} = {results}"
     rest = [kept if line == module.line(integral) else line for line in loop.lines]
     return [
         *_written(module, loop.part("before", before, counted=True)),
         *_written(module, replace(loop, name=f"{loop.name}_sums", opening=[], lines=[call])),
-        *pairs(module, loop.part("after", rest)),
+        *pairs(module, replace(loop.part("after", rest), taken=taken)),
         *_surrounded(loop, [f"    {loop.name}_sums(w, {loop.arguments})"]),
     ]
 
@@ -77,7 +82,7 @@ def _looked_up(module: Statements, loop: Loop, found: list[Let]) -> list[str]:
     before, after = [module.line(x) for x in _needed(loop.program, found)], loop.lines
     calls = [f"    mean = offset(numbers, int(numbers[{module.place('at')}]))"]
     for k, statement in enumerate(found):
-        mu, x = ((LANES + 2 * k + i) * STRIDE for i in range(2))
+        mu, x = ((LANES + loop.taken + 2 * k + i) * STRIDE for i in range(2))
         given = zip((mu, x), statement.value.args[:-1], strict=False)  # the last one is the table
         before += [f"w[{lane} + j] = {module.value(u)}" for lane, u in given]
         known = module.line(statement), f"{statement.targets[0]} = w[{mu} + j]"
