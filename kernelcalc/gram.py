@@ -301,7 +301,7 @@ def _series(
     if top == np.inf:  # masses that meet
         finite = ~np.isinf(values)
         top, off = np.abs(values[finite]).max(initial=0.0), bounds[finite].max(initial=0.0)
-    wrong = float(off / top)
+    wrong = float(off / top) if top > 0 else float(off > 0)
     if not wrong <= LOOSE:
         warnings.warn(
             f"{kernel!r} has no closed form; its series is only known to {wrong:.1e} here:"

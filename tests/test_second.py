@@ -19,6 +19,7 @@ from kernelcalc.compile.evaluator import Space, evaluator
 from kernelcalc.compile.layout import STRIDE
 from kernelcalc.compile.second import Second
 from kernelcalc.compile.tape import Tape
+from kernelcalc.functions.base import Function
 from kernelcalc.gram import InaccurateWarning
 from kernelcalc.kernels import Kernel
 
@@ -206,6 +207,18 @@ def test_opposite_rows_of_any_length(kernel: Kernel, size: float) -> None:
     x = size * np.random.default_rng(1).standard_normal(8)
     ((wanted,),) = exact([kernel], x, -x, [3])
     assert ulps(float(kernel(np.array([x, -x]))[0, 1]), wanted) < 2
+
+
+@pytest.mark.parametrize("f", [kc.HardSwish(), kc.HardTanhPlusOne(), kc.Triangle()], ids=str)
+def test_what_cancels_in_long_rows_is_not_taken_for_nothing(f: Function) -> None:
+    """Double-double can make variances of them that are negative, with bounds that show it."""
+    x, z = np.random.default_rng(0).standard_normal((2, 6))
+    X = 1e30 * np.array([x, -x, *(x + n * 1e-4 * z for n in range(1, 8))])
+    kernel = kc.NNGP(f, 3, sigma_b=0.1)
+    K = kernel(X)
+    for i, j in ((0, 1), (0, 2), *((n, n) for n in range(9))):
+        ((wanted,),) = exact([kernel], X[i], X[j], [3])
+        assert ulps(float(K[i, j]), wanted) < 8
 
 
 def test_what_shrinks_with_every_digit_is_not_infinite() -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import special
 from sympy import Rational as R
 
 import kernelcalc as kc
@@ -64,6 +65,48 @@ def test_tables_beside_other_forms(
     for i, j in pairs:
         value = k(ROWS[[i]], ROWS[[j]])[0, 0]
         assert value == pytest.approx(float(k.reference(ROWS[i], ROWS[j], digits=18)), rel=2e-13)
+
+
+SPIKES, SUPER = kc.surrogate("spikingjelly.Sigmoid"), kc.surrogate("snntorch.fast_sigmoid")
+# thresholds and tabled means beside the forms of one layer, or beside a series (hard-tanh)
+FAR = [
+    (kc.Step(1), SPIKES, kc.ReLU(), kc.ReLU().derivative),
+    (kc.Step(1), SUPER, kc.Erf(), kc.Erf().derivative),
+    (kc.Step(1), SUPER, kc.Step(0.5), kc.Erf().derivative),
+    (kc.MultiStep((1, 2), (1, 0.5)), SPIKES, kc.ReLU(), kc.ReLU().derivative),
+    (kc.Step(1), SUPER, kc.HardTanh(), SUPER),
+]
+
+
+@pytest.mark.parametrize(("f", "s", "g", "u"), FAR, ids=str)
+@pytest.mark.parametrize("size", [1.0, 0.01])
+def test_equal_and_opposite_rows_and_thresholds_out_of_reach(
+    f: Function, s: Function, g: Function, u: Function, size: float
+) -> None:
+    """To the last digits, and none is doubted: at 0.01 the threshold's variance is 0 for floats."""
+    rows = size * np.array([X, Y, -X, Y])
+    k = kc.GeneralizedNTK((f, s), (g, u), 3)
+    K = k(rows)
+    for i, j in ((0, 0), (0, 1), (0, 2), (1, 3)):
+        exact = float(k.reference(rows[i], rows[j], digits=18))
+        assert K[i, j] == pytest.approx(exact, rel=4e-15, abs=0.0)
+
+
+def test_a_series_knows_how_little_is_beyond_a_threshold() -> None:
+    """E 1_{sd U > 1} = erfc(1/(sqrt(2) sd))/2, from the middle of the tail to where floats end."""
+    deviations = np.array([1 / 36, 1 / 22, 1 / 16])
+    norms = series(kc.Step(1), deviations).norms
+    exact = special.erfc(1 / (np.sqrt(2) * deviations)) / 2
+    assert norms**2 == pytest.approx(exact, rel=1e-12)
+    k = kc.GeneralizedNTK((kc.Step(1), SUPER), (kc.HardTanh(), SUPER), 3)
+    assert (k(1e-170 * ROWS) == 0).all()
+
+
+def test_opposite_rows_of_a_threshold_with_a_tabled_mean() -> None:
+    rows = np.array([X, Y, -X])
+    k = kc.SGNTK(kc.Step(1), SPIKES, 2)
+    assert k(rows)[0, 2] == pytest.approx(float(k.reference(X, -X, digits=18)), rel=1e-14)
+    assert (kc.SGNTK(kc.Step(1), SPIKES, 3)(0.01 * rows) == 0).all()
 
 
 def test_large_matrices_look_means_up(monkeypatch: pytest.MonkeyPatch) -> None:

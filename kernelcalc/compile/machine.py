@@ -20,6 +20,7 @@ from kernelcalc.compile.tape import (
     POINT,
     QUADRANTS,
     RESULTS,
+    TABLES,
     Instruction,
     Tape,
     allocate,
@@ -64,7 +65,7 @@ def available(tape: Tape) -> bool:
     """Whether lanes.py or lanes_normal.py has all operations; quarter planes need digits.py behind them, but
     where means come from a table, which has no more digits."""
     integrals = tape.operations.intersection(QUADRANTS)
-    if integrals and not ("lookup_plane" in tape.operations or digits.available(tape)):
+    if integrals and not (tape.operations.intersection(TABLES) or digits.available(tape)):
         return False
     return _doubled([*tape.layer, *tape.last]) and (_doubled(tape.first) or digits.available(tape))
 

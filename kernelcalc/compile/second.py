@@ -163,7 +163,8 @@ class Second:
         known: Matrix = np.array([values, np.full(len(values), np.inf)]) if found is None else found[0].T
         result: Matrix = known[0].copy()
         wrong: Matrix = known[1]
-        gone = np.isnan(result) & (2 * _size(points) <= TINY)
+        gone = np.isnan(result) | (np.isnan(values) & ~_settled(result, wrong))
+        gone &= 2 * _size(points) <= TINY
         gone &= gone.any() and mute(self.code.kernel)
         result[gone] = 0.0
         unknown = (~_settled(result, wrong) | (_ended(points) & np.isinf(wrong))) & ~gone
@@ -303,10 +304,10 @@ class Second:
         """Pairs whose 1 - r or 1 + r is below the range of floats in the first layer, other than 0."""
         x, y = (p.data[index] for p, index in zip((rows, columns), places.T, strict=True))
         variances = [p.values[0][index] for p, index in zip((rows, columns), places.T, strict=True)]
-        with np.errstate(divide="ignore", over="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             off = [np.log2(np.abs(difference).max(axis=1)) for difference in (x - y, x + y)]
             size = np.log2(np.maximum(*variances)) / 2
-        near, far = ((o > -np.inf) & (o - size < ROOT) for o in off)
+            near, far = ((o > -np.inf) & (o - size < ROOT) for o in off)
         return np.asarray(np.logical_or(near, far))
 
     def _exact(self, x: Matrix, y: Matrix | None, value: float, wrong: float) -> tuple[float, float] | None:

@@ -50,6 +50,7 @@ OPERATIONS: dict[str, tuple[int, int]] = {
     "power_alone": (4, 1),
 }
 QUADRANTS = ("quadrant", "scaled_quadrant")
+TABLES = ("lookup", "lookup_side", "lookup_plane")
 APART = (*QUADRANTS, "lookup_plane")  # in lanes_normal.py
 NEAR = ("root_q", "root_p", "r", "d", "a_x", "a_y")  # the state of a close pair, then the results
 FAR = ("q", "p", "r", "a_x", "a_y")

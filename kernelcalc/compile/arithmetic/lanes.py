@@ -79,8 +79,10 @@ def mul(d: Register, x: Register, y: Register) -> None:
     for j in range(LANES):
         a, b = x[j], y[j]
         d[j], d[LOW + j] = times(a, x[LOW + j], b, y[LOW + j])
-        wrong = fma(abs(a), y[WRONG + j], fma(abs(b), x[WRONG + j], x[WRONG + j] * y[WRONG + j]))
-        d[WRONG + j] = bound(d[j], wrong + LEAST, known(a, x[WRONG + j]) & known(b, y[WRONG + j]))
+        u, v = x[WRONG + j], y[WRONG + j]
+        wrong = fma(abs(a), v, fma(abs(b), u, u * v))
+        none = ((a == 0.0) & (u == 0.0)) | ((b == 0.0) & (v == 0.0))  # exactly 0, as between equal rows
+        d[WRONG + j] = bound(d[j], wrong + (0.0 if none else LEAST), known(a, u) & known(b, v))
 
 
 @inline
@@ -105,7 +107,8 @@ def sqrt(d: Register, x: Register) -> None:
         a, wrong = x[j], x[WRONG + j]
         d[j], d[LOW + j] = root(a, x[LOW + j])
         under = d[j] + math.sqrt(wrong)
-        d[WRONG + j] = fma(d[j], LOST, wrong / (under if under > 0.0 else 1.0) + LEAST)
+        some = fma(d[j], LOST, wrong / (under if under > 0.0 else 1.0) + LEAST)
+        d[WRONG + j] = 0.0 if (a == 0.0) & (wrong == 0.0) else some
 
 
 @inline
@@ -286,6 +289,7 @@ def sin_minus_t_cos(d: Register, x: Register, y: Register, z: Register) -> None:
 
 ROUGH = 64.0 * LOST  # of the functions below
 FINITE = 1e300  # a bound that an infinite argument is beyond
+ENDING = 1e8  # of erf and its like: beyond it they are their limits
 
 
 @inline
@@ -293,6 +297,12 @@ def _density(x: float, wrong: float) -> float:
     """Not below |d erf/dx| anywhere within wrong of x >= 0."""
     nearest = max(x - min(wrong, FINITE), 0.0)
     return 1.13 * math.exp(-min(nearest * nearest, 700.0))
+
+
+@inline
+def _within(x: Two) -> Two:
+    """The same or, beyond ENDING, that: infinite ones would make NaN."""
+    return (math.copysign(ENDING, x[0]), 0.0) if abs(x[0]) > ENDING else x
 
 
 @inline
@@ -313,10 +323,10 @@ def function(operation: int, d: Register, x: Register) -> None:
             y = twofold.log(t)
             wrong /= size
         elif operation == ERF:
-            y = twofold.erf(t)
+            y = twofold.erf(_within(t))
             wrong *= _density(size, wrong)
         elif operation == ERFC:
-            y = twofold.erfc(t)
+            y = twofold.erfc(_within(t))
             wrong *= _density(size, wrong)
         elif operation == ERFCX:
             y = twofold.erfcx(t)
@@ -331,7 +341,7 @@ def function(operation: int, d: Register, x: Register) -> None:
             y = twofold.asin(t)
             wrong /= math.sqrt(max((1.0 - size) * (1.0 + size), wrong + 1e-300))
         else:
-            y = _phi(t)
+            y = _phi(_within(t))
             wrong *= _density(size * ROOT_HALF[0], wrong)
         d[j], d[LOW + j] = y
         d[WRONG + j] = fma(abs(y[0]), ROUGH, wrong + LEAST)

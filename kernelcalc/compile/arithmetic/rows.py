@@ -6,18 +6,29 @@ import math
 from typing import Any
 
 from kernelcalc.compile.arithmetic import twofold
-from kernelcalc.compile.arithmetic.lanes import LANES, LEAST, LOST, LOW, SIZE, WORDS, WRONG, Register
+from kernelcalc.compile.arithmetic.lanes import (
+    LANES,
+    LEAST,
+    LOST,
+    LOW,
+    ROOT_HALF,
+    SIZE,
+    WORDS,
+    WRONG,
+    Register,
+)
 from kernelcalc.compile.arithmetic.pairs import area, dot, scaled
 from kernelcalc.compile.arithmetic.primitives import fma, inline, offset
 from kernelcalc.compile.arithmetic.twofold import Two, two_sum
 
 TAMED = 10  # layers after which bounds grow no more relative to the state
 ENDED, BELOW = 2.0**-1018, 2.0**-1022  # variances so small have lost digits, or have become 0
+HAIR = 2.0**-1000  # stands for those
 
 
 @inline
-def _put(w: Register, k: int, x: Two, wrong: float) -> None:
-    w[k], w[LOW + k], w[WRONG + k] = x[0], x[1], fma(abs(x[0]), wrong, LEAST)
+def _put(w: Register, k: int, x: Two, wrong: float, least: float = LEAST) -> None:
+    w[k], w[LOW + k], w[WRONG + k] = x[0], x[1], fma(abs(x[0]), wrong, least)
 
 
 @inline
@@ -55,10 +66,12 @@ def _first_layer(
     pm = px if px < py else py
     xx, yy, xy = dot(x, x, n), dot(y, y, n), dot(x, y, n)
     distance, spread, touched = twofold.ZERO, twofold.ZERO, 0.0
+    off, sum_off = 0.0, s2[0]  # 0 only between rows that are equal, or opposite without a bias
     for i in range(n):
         touched += abs(x[i] * y[i])
         u, v = x[i] / px * pm, y[i] / py * pm
         near, far = two_sum(u, -v), two_sum(u, v)
+        off, sum_off = max(off, abs(near[0])), max(sum_off, abs(far[0]))
         distance = twofold.add(distance, twofold.mul(near, near))
         spread = twofold.add(spread, twofold.mul(near, far))
     size = twofold.sqrt(scale)
@@ -85,15 +98,17 @@ def _first_layer(
     q, p = (small, large) if positive else (large, small)
     wrong = LOST * (8.0 + n)
     lost = wrong + LEAST / min(ax[0], ay[0])
+    parallel = (off == 0.0) | (sum_off == 0.0)
+    bent, least = (0.0, 0.0) if parallel else (lost, LEAST)
     m = 0
     if close:
-        _put(w, state[0] * SIZE + k, q, lost)
-        _put(w, state[1] * SIZE + k, p, lost)
+        _put(w, state[0] * SIZE + k, q, bent, least)
+        _put(w, state[1] * SIZE + k, p, bent, least)
         _put(w, state[3] * SIZE + k, d, wrong)
         m = 1
     else:
-        _put(w, state[0] * SIZE + k, twofold.mul(q, q), lost)
-        _put(w, state[1] * SIZE + k, twofold.mul(p, p), lost)
+        _put(w, state[0] * SIZE + k, twofold.mul(q, q), bent, least)
+        _put(w, state[1] * SIZE + k, twofold.mul(p, p), bent, least)
     _put(w, state[2] * SIZE + k, r, lost)
     w[state[2] * SIZE + WRONG + k] += wrong * touched / math.sqrt(xx[0] * yy[0] + 1e-300)
     _put(w, state[3 + m] * SIZE + k, ax, wrong)
@@ -132,6 +147,24 @@ def _doubted(state: Any, kind: int, w: Register) -> None:
         for t in range(first if ended else 0):
             register = offset(w, state[t] * SIZE)
             register[WRONG + j] = max(register[WRONG + j], 1.0 if t < 3 else BELOW)
+
+
+@inline
+def _raised(state: Any, kind: int, w: Register) -> None:
+    """A hair for variances that are 0 for floats, as of thresholds out of reach, and no correlation: known
+    so badly that what depends on either gets a bound that shows it."""
+    first = 3 + kind if kind < 2 else 0
+    for j in range(LANES):
+        raised = False
+        for t in range(first, 1 if kind == 2 else first + 2):
+            register = offset(w, state[t] * SIZE)
+            if (register[j] < BELOW) & (register[WRONG + j] < HAIR):  # not those that lost all their digits
+                register[j], register[LOW + j], register[WRONG + j] = HAIR, 0.0, 0.25 * HAIR
+                raised = True
+        for t in range(3 if raised and kind < 2 else 0):
+            register = offset(w, state[t] * SIZE)
+            half = 0.0 if t == 2 else 0.5 if kind == 0 else ROOT_HALF[0]
+            register[j], register[LOW + j], register[WRONG + j] = half, 0.0, 0.125
 
 
 @inline
@@ -190,6 +223,7 @@ def evaluate(
             steps = first if layer == 0 else middle
             if layer > 0 and layer == depth - 1 and kind < 2:
                 begin, steps = first + middle, counts[2]
+            _raised(state, kind, w)
             if layer > TAMED:
                 _tamed(state, states, w, before, 1)
             run(offset(code, begin * WORDS), steps, w, table)

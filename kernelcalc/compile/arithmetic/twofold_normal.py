@@ -136,10 +136,11 @@ def scaled_side(h: Two, A: Two) -> Two:
 @inline
 def slopes(h: float, A: float) -> Two:
     """Not below |dW/dh| and |dW/dA|, at h and A in float64."""
-    square = h * h + A * A
+    size, tilt = min(abs(h), BEYOND), min(abs(A), BEYOND)
+    square = size * size + tilt * tilt
     density = 0.16 * math.exp(-0.5 * min(square, 1400.0)) / (square if square > 1e-290 else 1e-290)
-    tail = 0.4 * math.exp(-0.5 * min(h * h, 1400.0)) * (1.0 if A < 0.0 else 0.5)
-    return tail + density * abs(A), density * abs(h)
+    tail = 0.4 * math.exp(-0.5 * min(size * size, 1400.0)) * (1.0 if A < 0.0 else 0.5)
+    return tail + density * tilt, density * size
 
 
 @inline
@@ -149,7 +150,7 @@ def scaled_slopes(h: float, A: float, value: float) -> Two:
         h/(2 pi) Int_0^oo exp(-A t - t^2/2)/(h^2 + (A + t)^2) dt:
 
     h d/dh is no more than it; t + 2 (A + t)/(h^2 + (A + t)^2) under the integral makes -d/dA of it."""
-    size, tilt, found = abs(h), abs(A), abs(value)
+    size, tilt, found = min(abs(h), HUGE), min(abs(A), HUGE), abs(value)
     by_h = found / size if size > 0.0 else 0.16 / (tilt * tilt + 1e-290)
     by_A = found * (1.0 / max(tilt, 1.0) + min(1.0 / (size + 1e-290), 2.0 / (tilt + 1e-290)))
     below = A < 0.0  # the half plane less that, which is no more than half of it

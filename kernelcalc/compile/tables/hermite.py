@@ -28,6 +28,7 @@ Vector = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 REACH, STEPS = 13.0, (1 / 24, 1 / 96)  # of the trapezoidal rule: exp(-13^2/4) = 4e-19
 WIDTH, ORDER = 1.0, 24  # of panels for polynomials
+FARTHEST = 37.0  # their kinks, farther than which the density is 0
 ATTEMPTS = (64, 256, 1024)
 COUNTS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 ENOUGH = 4 * EPS  # of the mean square: what more terms cannot better,
@@ -143,9 +144,9 @@ def _between(octaves: Octaves, known: Series) -> Series | None:
 
 def _trimmed(found: Series, limit: float) -> Series:
     """Without the terms that are not needed, but for the last of eight."""
-    squares = found.values**2
-    squares /= np.maximum(found.norms, TINY)[:, None] ** 2
-    ends = (found.tails / np.maximum(found.norms, TINY)) ** 2
+    norms = np.maximum(found.norms, TINY)
+    squares = (found.values / norms[:, None]) ** 2
+    ends = (found.tails / norms) ** 2
     beyond = np.cumsum(squares[:, ::-1], axis=1).max(axis=0)[::-1]
     rests = np.sqrt(beyond + ends.max())
     fine = np.flatnonzero(rests <= limit)
@@ -211,23 +212,26 @@ def _from_jumps(f: Function, first: Vector, deviations: Vector, count: int) -> V
     for t, weight in slope.deltas:
         with np.errstate(divide="ignore", invalid="ignore"):
             u = np.where(deviations > 0, float(t) / deviations, np.inf if t else 0.0)
-        root = numeric._root_density(u)
+        u = np.clip(u, -FARTHEST, FARTHEST)
+        root = np.where(np.abs(u) < FARTHEST, numeric._root_density(u), 0.0)
         before, now = np.zeros_like(u), root.copy()
         for k in range(1, count):
             values[:, k] += float(weight) * root * now
-            before, now = now, np.where(root > 0, (u * now - np.sqrt(k - 1) * before) / np.sqrt(k), 0.0)
+            after = (u * now - np.sqrt(k - 1) * before) / np.sqrt(k)
+            before, now = now, np.where(root > 0, after, 0.0)
     values[:, 1:] /= np.sqrt(np.arange(1, count))
     return values
 
 
 def _moments(f: Function, deviations: Vector) -> tuple[Vector, Vector]:
-    """E f and E f^2 of a function that is a polynomial between kinks."""
+    """E f and E f^2 of a function that is a polynomial between kinks, which may be out of reach."""
     kinks = np.array([float(t) for t in f.breakpoints])
     base = np.arange(-REACH, REACH + WIDTH, WIDTH)
     cuts = np.broadcast_to(base, (len(deviations), len(base)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.nan_to_num(np.clip(kinks / deviations[:, None], -REACH, REACH))
-    u, weights = panels(np.sort(np.concatenate([cuts, own], axis=1), axis=1), ORDER)
+        own = np.nan_to_num(np.clip(kinks / deviations[:, None], -FARTHEST, FARTHEST))
+    after = [own + np.copysign(n * WIDTH, own) for n in range(4)]  # the rest is below exp(-4.5 - 3 |own|)
+    u, weights = panels(np.sort(np.concatenate([cuts, *after], axis=1), axis=1), ORDER)
     values = numeric._values(f)((deviations[:, None] * u).ravel()).reshape(u.shape)
     weights = weights * numeric._root_density(u) ** 2
     return (values * weights).sum(axis=1), (values**2 * weights).sum(axis=1)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MANY = 2**17  # pairs for which tables for masses are worth their seconds
 FEW = 2**12  # pairs of a block that are settled where there are many: those with the largest bounds
 OPPOSITE = 0.7  # |r| from which small expectations of nearly opposite X and Y lose digits
+HAIR = 1e-290  # a variance that stands for those below the range of floats
 BLOCK = LANE  # rows and columns at once: all arrays of a block stay in cache
 Pair = tuple[Vector, Vector]  # values and bounds
 Numbers = NDArray[np.int64]
@@ -90,7 +91,9 @@ def side(
         deviations = np.sqrt(variances)
         derivative = None if s is None or u is None else _met(s, u, deviations)
         layers.append(Layer(variances, _met(f, g, deviations), derivative))
-        variances = w2 * layers[-1].activation.norms ** 2 + s2
+        after = w2 * layers[-1].activation.norms ** 2 + s2
+        # what thresholds out of reach leave is not 0, though floats have no number for it
+        variances = np.where((after == 0) & (variances > 0), HAIR, after)
     return Side(data, names, opposites, (*layers, Layer(variances, _nothing(len(data)), None)))
 
 

@@ -107,8 +107,8 @@ def _mean(
     ]
     found = nested(parts[0], parts[1], gap.size, gap.sign, k)
     norm = parts[0].norm * parts[1].norm
-    with np.errstate(divide="ignore"):
-        slope = np.minimum(known[0].slopes * known[1].slopes, norm / (np.e * gap.size))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = np.fmin(known[0].slopes * known[1].slopes, norm / (np.e * gap.size))
     return found, found.wrong + slope * gap.wrong + EPS**2 * norm
 
 
